@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Running a module on a PC that may be off, hang or answer nonsense.
+
+A PC in trouble is a finding, not the end of the run: what goes wrong on the way to it comes back as a trouble, so that the
+record of that PC says it and the other PCs go on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.gpuready.lab.plugins.module_utils import troubles
+
+RECORD_VERSION = 1
+
+
+class RemoteAction(ActionBase):
+    """Base of the actions that run their own module on the PC."""
+
+    _requires_connection = True
+
+    def run_remote(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Run a module and give its result, or `{"trouble": {code, message}}` when the PC could not be had."""
+        try:
+            result: dict[str, Any] = self._execute_module(
+                module_name=module_name, module_args=module_args, task_vars=task_vars
+            )
+        except AnsibleConnectionFailure as error:
+            return {"trouble": self._trouble(str(error), error)}
+        except (AnsibleError, OSError) as error:  # requests' and ssl's exceptions are OSErrors
+            return {"trouble": self._trouble(str(error), error)}
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in ("winrm", "requests", "urllib3", "pypsrp", "psrpcore", "spnego"):
+                raise
+            return {"trouble": self._trouble(str(error), error)}
+        if result.get("unreachable"):
+            return {"trouble": self._trouble(str(result.get("msg", "")), None)}
+        if "module_stdout" in result and result.get("failed"):  # ansible could not read the module's answer
+            text = "\n".join(str(result.get(key) or "") for key in ("msg", "module_stdout", "module_stderr"))
+            return {"trouble": self._trouble(text, None, answered=True)}
+        return result
+
+    def _trouble(self, text: str, error: Exception | None, answered: bool = False) -> dict[str, Any]:
+        found = troubles.classify(text, exception=error, connection=self._connection.transport)
+        if answered and found["code"] == "UNREACHABLE":
+            found["code"] = "OUTPUT_GARBAGE"
+        return found
+
+
+def record_of(task_vars: dict[str, Any]) -> dict[str, Any]:
+    """The host's record so far: a copy to extend, empty but for its frame when nothing was looked at yet."""
+    known = (task_vars.get("ansible_facts") or {}).get("gpuready")
+    if isinstance(known, dict):
+        return {**known, "troubles": list(known.get("troubles") or [])}
+    return new_record(task_vars)
+
+
+def new_record(task_vars: dict[str, Any]) -> dict[str, Any]:
+    """An empty record of the host of these variables."""
+    return {
+        "schema_version": RECORD_VERSION,
+        "host": task_vars["inventory_hostname"],
+        "simulated": bool(task_vars.get("gpuready_simulated", False)),
+        "troubles": [],
+    }
