@@ -1,0 +1,42 @@
+# `make provision` and `make test` do all of their own set-up: uv, a Python >= 3.12, the environment in .venv from uv.lock.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+INVENTORY ?= inventories/local
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+# pyenv keeps its interpreters behind shims that answer only for the versions named here.
+PYTHONS := $(shell command -v pyenv >/dev/null 2>&1 && pyenv versions --bare 2>/dev/null | paste -sd: -)
+ENVIRONMENT := $(if $(PYTHONS),PYENV_VERSION=$(PYTHONS))
+
+.PHONY: help setup provision test lint bench demo clean
+help:  ## Say what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.complete  ## Make the environment; the command line is then .venv/bin/gpuready
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r scripts/uv.txt
+
+.venv/.complete: uv.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
+	$(ENVIRONMENT) $(UV) sync --quiet --frozen --python '>=3.12,<3.15'
+	@touch $@
+
+provision: setup  ## Provision and verify this machine (or INVENTORY=...), write reports/latest
+	$(ENVIRONMENT) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-playbook -i $(INVENTORY) playbooks/provision.yml
+
+demo: setup  ## Facts and plan over a simulated lab
+	$(BIN)/gpuready demo
+
+test: setup  ## Lint and run every test that this machine can run; says what it skipped and why
+	$(ENVIRONMENT) PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test.sh
+
+lint: setup  ## The linters alone
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lint.sh
+
+bench: setup  ## What look, plan and verify cost, as ratios
+	$(ENVIRONMENT) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/bench.py
+
+clean:  ## Remove what make made
+	rm -rf .venv .uv .cache .ansible reports
