@@ -1,0 +1,99 @@
+"""Machines for tests, booted once per session and shared; skipped with the reason where none can run.
+
+    def test_it(winlab_machine, ansible):
+        pc = winlab_machine("plain")
+        assert ansible(pc, "ansible.windows.win_ping")["ping"] == "pong"
+
+GPUREADY_REQUIRE_WINLAB=1 (CI) turns the skip into a failure.  Workers of pytest-xdist, and runs side by side, have
+machines and addresses of their own.  GPUREADY_KEEP_WINLAB=1 leaves the machines' folders for a look.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from winlab import Machine, testing, why_not
+from winlab.tree import Lease, lease
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here that asks for a machine is marked winlab."""
+    for item in items:
+        if "winlab_machine" in getattr(item, "fixturenames", ()):
+            item.add_marker("winlab")
+
+
+class Machines:
+    """The machines of this session, by key."""
+
+    def __init__(self) -> None:
+        self._machines: dict[str, tuple[str, Machine, Lease]] = {}
+
+    def __call__(self, key: str, **arguments: Any) -> Machine:
+        """The machine of `key`, booted at the first call; `arguments` go to Machine.
+
+        Tests that give the same key share one machine, whatever an earlier test did to it; a key means one
+        configuration, so other arguments under the same key are refused.  Key and name are the same unless
+        `name` is given.
+        """
+        configuration = repr(sorted((k, v) for k, v in arguments.items() if not _has_code(v)))
+        if key in self._machines:
+            known, machine, _ = self._machines[key]
+            if known != configuration:
+                raise ValueError(f"winlab_machine({key!r}) with two configurations: {known} and {configuration}")
+            return machine
+        mine = lease()
+        machine = Machine(**{"name": key, **arguments, "folder": mine.folder, "address": mine.address})
+        self._machines[key] = (configuration, machine, mine)
+        machine.create()
+        machine.start()
+        return machine
+
+    def close(self) -> None:
+        """Switch all machines off and take them away."""
+        for _, machine, mine in self._machines.values():
+            machine.stop()
+            if os.environ.get("GPUREADY_KEEP_WINLAB") != "1":
+                machine.remove()
+            mine.release()
+
+
+def _has_code(value: object) -> bool:
+    """Whether it is, or holds, functions, which differ from call to call."""
+    return callable(value) or (isinstance(value, dict) and any(callable(v) for v in value.values()))
+
+
+@pytest.fixture(scope="session")
+def winlab_machine() -> Iterator[Callable[..., Machine]]:
+    """winlab_machine(key, **arguments of winlab.Machine) -> Machine."""
+    if reason := why_not():
+        if os.environ.get("GPUREADY_REQUIRE_WINLAB") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    machines = Machines()
+    yield machines
+    machines.close()
+
+
+@pytest.fixture(scope="session")
+def ansible() -> Callable[..., dict[str, Any]]:
+    """ansible(machine, module, args, check=False, playbook=None, ...) -> dict; see winlab.testing.ansible."""
+    return testing.ansible
+
+
+@pytest.fixture(scope="session")
+def machine_from_scenario(winlab_machine: Callable[..., Machine]) -> Callable[..., Machine]:
+    """machine_from_scenario(pc) -> Machine: the PC of a simulated lab's YAML, as a machine that really runs."""
+    scenario = pytest.importorskip("gpuready.simlab.scenario")
+
+    def make(pc: Any, **arguments: Any) -> Machine:
+        return winlab_machine(f"scenario-{pc.name}", **{"name": pc.name, **scenario.winlab_arguments(pc), **arguments})
+
+    return make

@@ -1,0 +1,298 @@
+"""One Wine prefix as one Windows machine: its files, its WinRM service, its programs and its restarts."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from . import listener, programs, psrp, registry, winrs, wsman
+from .defaults import COMPUTER_SYSTEM, FEATURES, OPERATING_SYSTEM
+from .tree import PREFIXES, ROOT, display, template_in_use
+
+DIRECTML = Path(__file__).resolve().parents[1] / "directml"
+LOGON_UI = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\AutoLogonChecked"  # there once one can log on
+OWN = (
+    "system.reg",
+    "user.reg",
+    "userdef.reg",
+    "drive_c/users",
+    "drive_c/ProgramData",
+    "drive_c/windows/system32/drivers/etc",
+)
+
+
+@dataclass
+class Reply:
+    """How a program ended that `Machine.run` or `Machine.powershell` started."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(eq=False)
+class Machine:
+    """A Windows PC.
+
+    cim: class -> instances.  features: name -> state.  registry: key -> {name: int | str | list of str}, set at every
+    boot.  programs: name or C:\\... path -> what it does.  adapter: "name|PCI vendor|PCI device|bytes" (hexadecimal
+    ids) of a GPU that Direct3D 12 and DirectML really run on, in software.  folder: the name of its prefix, where
+    `name` is not to be it.
+    """
+
+    name: str
+    address: str = "127.0.1.1"
+    port: int = 5985
+    users: dict[str, str] = field(default_factory=lambda: {"labadmin": "S3cret!"})
+    programs: dict[str, programs.Program] = field(default_factory=dict)
+    cim: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    features: dict[str, str] = field(default_factory=lambda: dict(FEATURES))
+    appx: list[dict[str, Any]] = field(default_factory=list)
+    registry: Mapping[str, Mapping[str, registry.Value]] = field(default_factory=dict)
+    adapter: str = ""
+    boot_seconds: float = 2.0
+    on_boot: Callable[[Machine], None] | None = None
+    folder: str = ""
+
+    boots: int = field(default=0, init=False)
+    _listener: listener.Listener | None = field(default=None, init=False, repr=False)
+    _server: programs.ProgramServer | None = field(default=None, init=False, repr=False)
+    _timer: threading.Timer | None = field(default=None, init=False, repr=False)
+
+    # --- files --------------------------------------------------------------------------------------------------------
+    @property
+    def prefix(self) -> Path:
+        """The machine's folder on this computer."""
+        return PREFIXES / (self.folder or self.name)
+
+    @property
+    def drive_c(self) -> Path:
+        """The folder that is C:."""
+        return self.prefix / "drive_c"
+
+    @property
+    def lab(self) -> Path:
+        """The folder of the machine's JSON documents."""
+        return self.drive_c / "ProgramData/WinLab"
+
+    def create(self) -> None:
+        """Clone the template by hard links; only what a machine may write is copied."""
+        self.remove()
+        template = PREFIXES / "template"
+        with template_in_use():
+            subprocess.run(["cp", "-al", str(template), str(self.prefix)], check=True)
+            for own in OWN:
+                source, target = template / own, self.prefix / own
+                if source.is_dir():
+                    shutil.rmtree(target, ignore_errors=True)
+                    shutil.copytree(source, target, symlinks=True)
+                elif source.exists():
+                    target.unlink(missing_ok=True)
+                    shutil.copy2(source, target)
+        (self.lab / "cim").mkdir(parents=True, exist_ok=True)
+        self.programs = {"shutdown.exe": programs.shutdown, **self.programs}
+        for program in self.programs:
+            self.install_program(program)
+        self.copy_in(PREFIXES / "windows/directml", r"C:\ProgramData\WinLab\directml")
+        if self.adapter:
+            self._install_direct3d()
+        self.write_json("features.json", self.features)
+        self.write_json("appx.json", self.appx)
+        documents = {
+            "Win32_OperatingSystem": [dict(OPERATING_SYSTEM, CSName=self.name.upper())],
+            "Win32_ComputerSystem": [COMPUTER_SYSTEM],
+            **self.cim,
+        }
+        for name, instances in documents.items():
+            self.set_cim(name, instances)
+
+    def remove(self) -> None:
+        """Take the machine's files away, ending what still runs from them."""
+        if self.prefix.exists():
+            self._wine_tool("wineserver", "-k")  # left over from a run that was cut off
+        shutil.rmtree(self.prefix, ignore_errors=True)
+
+    def install_program(self, program: str, handler: programs.Program | None = None) -> None:
+        r"""Put a program on the PATH, or at a path given as C:\...; its behaviour is the handler."""
+        if handler:
+            self.programs[program] = handler
+        target = self.path(program) if ":" in program else self.drive_c / "windows/system32" / program
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        shutil.copyfile(PREFIXES / "program.exe", target)
+
+    def _install_direct3d(self) -> None:
+        """Put our d3d12.dll before Wine's, which becomes d3d12wine.dll, and our dxcore.dll in the place of its stub."""
+        system32 = self.drive_c / "windows/system32"
+        wine = bytearray((system32 / "d3d12.dll").read_bytes())
+        wine[0x40:0x60] = bytes(0x20)  # "Wine builtin DLL": without it the loader takes the file as it is
+        (system32 / "d3d12wine.dll").write_bytes(wine)
+        for dll in ("d3d12.dll", "dxcore.dll"):
+            (system32 / dll).unlink()
+            shutil.copyfile(DIRECTML / dll, system32 / dll)
+        _, vendor, device, memory = self.adapter.split("|")
+        identity: dict[str, registry.Value] = {
+            "VideoPciVendorID": int(vendor, 16),
+            "VideoPciDeviceID": int(device, 16),
+            "VideoMemorySize": str(int(memory) >> 20),
+        }
+        self.registry = {**self.registry, r"HKCU\Software\Wine\Direct3D": identity}
+
+    def copy_in(self, source: Path, windows: str) -> None:
+        r"""Put a file or a tree at C:\..., by hard links: for what the machine only reads."""
+        target = self.path(windows)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-alT", str(source), str(target)], check=True)
+
+    def path(self, windows: str) -> Path:
+        r"""The file behind C:\..., found without regard to case."""
+        at = self.prefix / f"drive_{windows[0].lower()}"
+        for part in re.split(r"[\\/]+", windows[3:]):
+            names = {n.lower(): n for n in os.listdir(at)} if at.is_dir() else {}
+            at = at / names.get(part.lower(), part) if part else at
+        return at
+
+    def write_json(self, name: str, value: object) -> None:
+        """Replace one of the machine's JSON documents (features.json, appx.json, cim/CLASS.json, your own)."""
+        f = self.lab / name
+        f.parent.mkdir(parents=True, exist_ok=True)
+        temporary = f.with_suffix(".tmp")
+        temporary.write_text(json.dumps(value, indent=1))
+        temporary.replace(f)
+
+    def read_json(self, name: str) -> Any:
+        """One of the machine's JSON documents."""
+        return json.loads((self.lab / name).read_text())
+
+    def read_features(self) -> dict[str, str]:
+        """The optional features and their states."""
+        return dict(self.read_json("features.json"))
+
+    def set_cim(self, name: str, instances: list[dict[str, Any]]) -> None:
+        """Replace the instances of a CIM class."""
+        self.write_json(f"cim/{name}.json", instances)
+
+    def get_cim(self, name: str) -> list[dict[str, Any]]:
+        """The instances of a CIM class."""
+        return list(self.read_json(f"cim/{name}.json"))
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+    def __enter__(self) -> Self:
+        self.create()
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Boot: about two seconds until WinRM answers."""
+        self._server = programs.ProgramServer(self)
+        (self.lab / "port").write_text(str(self._server.port))
+        self._wine_tool("wineserver", "-p")
+        self._wine_tool("wine", "cmd", "/c", "exit")  # the services start here, on nobody's pipes
+        self._wine_tool("wine", "reg", "add", LOGON_UI, "/f")
+        if self.registry:  # at every boot: Wine rewrites its display adapter's keys
+            (self.lab / "machine.reg").write_bytes(registry.registry_file(self.registry))
+            self._wine_tool("wine", "regedit", "/S", "C:\\ProgramData\\WinLab\\machine.reg")
+        boot = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        systems = self.get_cim("Win32_OperatingSystem")
+        self.set_cim("Win32_OperatingSystem", [dict(o, LastBootUpTime=boot) for o in systems])
+        if self.on_boot:
+            self.on_boot(self)
+        self.boots += 1
+        remoting = self.command(["wine", winrs.POWERSHELL, "-ServerMode", "-NoProfile"])
+        endpoint = f"http://{self.address}:{self.port}/wsman"
+        service = psrp.Service(self._winrs, self.users, endpoint, powershell=remoting)
+        self._listener = listener.Listener((self.address, self.port), service)
+        serve = self._listener.serve_forever
+        threading.Thread(target=serve, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self) -> None:
+        """Pull the plug: connections and processes end at once."""
+        self.abort_restart()
+        if self._listener:
+            self._listener.crash()
+            self._listener = None
+        self._wine_tool("wineserver", "-k")
+        if self._server:
+            self._server.close()
+            self._server = None
+
+    def restart(self) -> None:
+        """Cut every connection, end every process, settle the pending features, boot."""
+        self.stop()
+        settled = {"EnablePending": "Enabled", "DisablePending": "Disabled"}
+        self.write_json("features.json", {k: settled.get(v, v) for k, v in self.read_features().items()})
+        time.sleep(self.boot_seconds)
+        self.start()
+
+    def schedule_restart(self, seconds: float) -> bool:
+        """Restart after so many seconds; False when a restart is due already."""
+        if self._timer:
+            return False
+        self._timer = threading.Timer(seconds, self.restart)
+        self._timer.daemon = True
+        self._timer.start()
+        return True
+
+    def abort_restart(self) -> bool:
+        """Call a restart off; False when none is due."""
+        timer, self._timer = self._timer, None
+        if timer is None:
+            return False
+        timer.cancel()
+        return True
+
+    # --- processes ----------------------------------------------------------------------------------------------------
+    def command(self, argv: list[str], env: Mapping[str, str] | None = None) -> list[str]:
+        """The argv that runs a program of the tree in this prefix."""
+        variables = {
+            "WINEPREFIX": "/" + str(self.prefix.relative_to(ROOT)),
+            "WINEDEBUG": "-all",
+            "DISPLAY": "",
+            "HOME": "/root",
+            "WINEDLLOVERRIDES": "shutdown.exe=n,b",
+            # TensorFlow's own copy of DirectML is licensed for Windows alone: it must load this one
+            "TF_DIRECTML_PATH": r"C:\ProgramData\WinLab\directml",
+        }
+        if self.adapter:
+            overrides = "shutdown.exe,d3d12,dxcore=n,b"
+            variables |= {"DISPLAY": display(), "WINLAB_ADAPTER": self.adapter, "WINEDLLOVERRIDES": overrides}
+        variables |= env or {}
+        settings = [f"{k}={v}" for k, v in variables.items()]
+        return ["chroot", str(ROOT), "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", *settings, *argv]
+
+    def _wine_tool(self, *argv: str) -> None:
+        null = subprocess.DEVNULL
+        subprocess.run(self.command(list(argv)), stdin=null, stdout=null, stderr=null, check=False)
+
+    def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 120) -> Reply:
+        """Run a Windows program on the machine, past WinRM."""
+        p = subprocess.run(
+            self.command(["wine", *argv]), input=stdin, capture_output=True, timeout=timeout, check=False
+        )
+        return Reply(
+            p.returncode, p.stdout.decode(errors="replace"), winrs.NOISE.sub(b"", p.stderr).decode("utf-8", "replace")
+        )
+
+    def powershell(self, script: str, timeout: float = 120) -> Reply:
+        """Run a PowerShell script on the machine, past WinRM."""
+        encoded = base64.b64encode(script.encode("utf-16-le")).decode()
+        return self.run(
+            [winrs.POWERSHELL, "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded], timeout=timeout
+        )
+
+    def _winrs(self, command: wsman.Command) -> int:
+        return winrs.run(command, self.command)
