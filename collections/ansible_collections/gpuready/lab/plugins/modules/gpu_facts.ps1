@@ -1,0 +1,344 @@
+#!powershell
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+#AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Evidence
+#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Programs
+
+# Collects raw evidence and interprets nothing: docs/evidence.md has the shape of every piece.  Programs and CIM queries are started
+# first and run beside the reading of the registry; each has a time limit, so that a hanging one costs its own piece alone.
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+
+$spec = @{
+    options = @{
+        home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
+        time_limit = @{ type = 'int'; default = 20 }
+    }
+    supports_check_mode = $true
+}
+$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
+$homePath = $module.Params.home.TrimEnd('\')
+$limit = $module.Params.time_limit
+if ($limit -lt 1 -or $limit -gt 600) { $module.FailJson("time_limit: $limit is not between 1 and 600 seconds") }
+
+$watch = [System.Diagnostics.Stopwatch]::StartNew()
+$started = [DateTime]::UtcNow
+$displayClass = '{4d36e968-e325-11ce-bfc1-08002be10318}'
+$control = 'SYSTEM\CurrentControlSet\Control'
+$lxss = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Lxss'
+$featureNames = 'VirtualMachinePlatform', 'Microsoft-Windows-Subsystem-Linux', 'Microsoft-Hyper-V'
+$pieces = [ordered]@{}
+
+# --- programs ---------------------------------------------------------------------------------------------------------------------
+$system = Get-SystemDirectory
+$programFiles = $env:ProgramFiles
+if ($env:ProgramW6432) { $programFiles = $env:ProgramW6432 }
+
+$smi = Start-Program (Find-First (@("$system\nvidia-smi.exe", "$programFiles\NVIDIA Corporation\NVSMI\nvidia-smi.exe") + @(Find-OnPath 'nvidia-smi.exe'))) '-q -x'
+$uv = Start-Program (Find-First (@("$homePath\uv.exe") + @(Find-OnPath 'uv.exe') + "$env:USERPROFILE\.local\bin\uv.exe")) '--version'
+
+$msi, $store, $wslProblem, $wslRun = $null, $null, $null, $null
+try {
+    $msi = Read-Values 'LocalMachine' "$lxss\MSI" 'Version', 'InstallLocation', 'ProductCode'
+    $packages = Open-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\Appx\AppxAllUserStore\Applications'
+    if ($packages) { $store = $packages.GetSubKeyNames() | Where-Object { $_ -like 'MicrosoftCorporationII.WindowsSubsystemForLinux_*' } | Select-Object -First 1 }
+    # The inbox wsl.exe of a PC without WSL offers to install it: it is run only when WSL is known to be there.
+    $candidates = @("$programFiles\WSL\wsl.exe")
+    if ($msi -and $msi.InstallLocation) { $candidates += $msi.InstallLocation.TrimEnd('\') + '\wsl.exe' }
+    if ($msi -or $store) { $candidates += "$system\wsl.exe" }
+    $wslRun = Start-Program (Find-First $candidates) '--version' @{ WSL_UTF8 = '1' }
+} catch { $wslProblem = $_.Exception }
+
+# --- CIM, in a runspace of its own ------------------------------------------------------------------------------------------------
+$restart = @{ cbs = $false; wsl = $false }
+try {
+    $restart.cbs = Test-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending'
+    $restart.wsl = Test-Key 'CurrentUser' "$lxss\InstallStatus"
+} catch { $null = $_ }   # the piece pending_reboot says it
+
+$queries = @(
+    @{ class = 'Win32_OperatingSystem'; properties = 'Caption', 'Version', 'BuildNumber', 'ProductType', 'OSLanguage', 'MUILanguages', 'OSArchitecture', 'LastBootUpTime' }
+    @{ class = 'Win32_ComputerSystem'; properties = 'Manufacturer', 'Model', 'TotalPhysicalMemory', 'NumberOfLogicalProcessors', 'HypervisorPresent', 'PCSystemType', 'UserName' }
+    @{ class = 'Win32_VideoController'; properties = 'DeviceID', 'Name', 'AdapterCompatibility', 'AdapterRAM', 'ConfigManagerErrorCode', 'DriverVersion', 'DriverDate', 'PNPDeviceID', 'InfFilename', 'InfSection', 'VideoProcessor', 'Status' }
+    @{ class = 'Win32_PnPEntity'; filter = "ClassGuid='$displayClass' OR DeviceID LIKE 'PCI%'"; properties = 'DeviceID', 'Name', 'PNPClass', 'ClassGuid', 'Manufacturer', 'Service', 'ConfigManagerErrorCode', 'Present', 'Status', 'HardwareID', 'CompatibleID' }
+    @{ class = 'Win32_Processor'; properties = 'Name', 'Manufacturer', 'Architecture', 'NumberOfCores', 'NumberOfLogicalProcessors', 'VirtualizationFirmwareEnabled', 'SecondLevelAddressTranslationExtensions', 'VMMonitorModeExtensions' }
+    @{ class = 'Win32_OptionalFeature'; filter = ($featureNames | ForEach-Object { "Name='$_'" }) -join ' OR '; properties = 'Name', 'InstallState' }
+    @{ class = 'Win32_Process'; filter = "Name='explorer.exe'"; properties = 'ProcessId', 'SessionId' }
+)
+$answers = [hashtable]::Synchronized(@{})
+$ask = {
+    param($Queries, $Answers, $Limit, $FeatureNames, $Restart)
+    Set-StrictMode -Version Latest
+    $ErrorActionPreference = 'Stop'
+    function Get-Property($Object, [string]$Name) {
+        $property = $Object.PSObject.Properties[$Name]
+        if ($null -eq $property) { return $null }
+        $value = $property.Value
+        if ($value -is [DateTime]) { return $value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
+        if ($value -is [System.Array]) { return , @($value) }
+        $value
+    }
+    foreach ($query in $Queries) {
+        $watch = [System.Diagnostics.Stopwatch]::StartNew()
+        try {
+            $arguments = @{ ClassName = $query.class; OperationTimeoutSec = $Limit }
+            if ($query.ContainsKey('filter')) { $arguments.Filter = $query.filter }
+            # A process needs its keys for GetOwner; for the others naming the properties saves the slow ones.
+            if ($query.class -ne 'Win32_Process') { $arguments.Property = $query.properties }
+            $rows = @(foreach ($instance in @(Get-CimInstance @arguments)) {
+                $row = @{}
+                foreach ($name in $query.properties) { $row[$name] = Get-Property $instance $name }
+                if ($query.class -eq 'Win32_Process') {
+                    $owner = Invoke-CimMethod -InputObject $instance -MethodName GetOwner
+                    $row.Domain = Get-Property $owner 'Domain'
+                    $row.User = Get-Property $owner 'User'
+                }
+                $row
+            })
+            $Answers[$query.class] = @{ rows = $rows; code = $null; message = $null }
+        } catch {
+            $code = 'CIM_FAILED'
+            if ($_.FullyQualifiedErrorId -like '*0x80041010*') { $code = 'CIM_CLASS_MISSING' }
+            elseif ($watch.Elapsed.TotalSeconds -ge $Limit * 0.9) { $code = 'CIM_TIME_LIMIT' }
+            $Answers[$query.class] = @{ rows = $null; code = $code; message = $_.Exception.Message.Trim() }
+            if ($code -eq 'CIM_TIME_LIMIT') { break }
+        }
+    }
+    # DISM takes seconds: it is asked where CIM has no answer, or cannot tell a state from a pending one.
+    $known = $Answers['Win32_OptionalFeature']
+    if ($Restart.cbs -or $Restart.wsl -or $null -eq $known -or $null -eq $known.rows) {
+        $states = @{}
+        try {
+            foreach ($name in $FeatureNames) {
+                foreach ($feature in @(Get-WindowsOptionalFeature -Online -FeatureName $name)) { $states[$name] = "$($feature.State)" }
+            }
+            $Answers['DISM'] = @{ rows = $states; code = $null; message = $null }
+        } catch { $Answers['DISM'] = @{ rows = $states; code = 'COLLECTION_FAILED'; message = $_.Exception.Message.Trim() } }
+    }
+}
+$asking = [powershell]::Create().AddScript($ask.ToString()).AddArgument($queries).AddArgument($answers).AddArgument($limit).AddArgument($featureNames).AddArgument($restart)
+$asked = $asking.BeginInvoke()
+
+# --- the registry, the files and the programs -------------------------------------------------------------------------------------
+$currentVersion = Read-OrNull { Read-Values 'LocalMachine' 'SOFTWARE\Microsoft\Windows NT\CurrentVersion' 'ProductName', 'EditionID', 'DisplayVersion', 'InstallationType', 'CurrentBuildNumber', 'UBR' }
+
+Add-Piece $pieces 'display_class' {
+    $class = Open-Key 'LocalMachine' "$control\Class\$displayClass"
+    $names = 'DriverDesc', 'ProviderName', 'DriverVersion', 'DriverDate', 'MatchingDeviceId', 'InfPath', 'InfSection', 'RadeonSoftwareVersion', 'RadeonSoftwareEdition',
+        'HardwareInformation.qwMemorySize', 'HardwareInformation.MemorySize', 'HardwareInformation.AdapterString', 'HardwareInformation.ChipType'
+    $rows = @(if ($class) {
+        foreach ($sub in $class.GetSubKeyNames()) {
+            if ($sub -notmatch '^\d{4}$') { continue }
+            $row = Read-Values 'LocalMachine' "$control\Class\$displayClass\$sub" $names
+            if ($row) { $row.key = $sub; $row }
+        }
+    })
+    , $rows
+}
+
+Add-Piece $pieces 'architecture' {
+    $machine = Read-Values 'LocalMachine' "$control\Session Manager\Environment" 'PROCESSOR_ARCHITECTURE'
+    @{
+        machine = $(if ($machine) { $machine.PROCESSOR_ARCHITECTURE }); process = $env:PROCESSOR_ARCHITECTURE; wow64 = $env:PROCESSOR_ARCHITEW6432
+        os_64bit = [System.Environment]::Is64BitOperatingSystem; process_64bit = [System.Environment]::Is64BitProcess
+    }
+}
+
+Add-Piece $pieces 'pending_reboot' {
+    $cbs = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing'
+    $session = Read-Values 'LocalMachine' "$control\Session Manager" 'PendingFileRenameOperations'
+    $active = Read-Values 'LocalMachine' "$control\ComputerName\ActiveComputerName" 'ComputerName'
+    $pending = Read-Values 'LocalMachine' "$control\ComputerName\ComputerName" 'ComputerName'
+    @{
+        cbs_reboot_pending = Test-Key 'LocalMachine' "$cbs\RebootPending"
+        cbs_packages_pending = Test-Key 'LocalMachine' "$cbs\PackagesPending"
+        windows_update = Test-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired'
+        # Pairs of an old name and a new one, which is empty for a removal.
+        file_renames = [int][Math]::Ceiling($(if ($session) { @($session.PendingFileRenameOperations | Where-Object { $null -ne $_ }).Count } else { 0 }) / 2)
+        computer_name = @{ active = $(if ($active) { $active.ComputerName }); pending = $(if ($pending) { $pending.ComputerName }) }
+        wsl_install_status = Test-Key 'CurrentUser' "$lxss\InstallStatus"
+    }
+}
+
+Add-Piece $pieces 'wsl_registry' {
+    if ($wslProblem) { throw $wslProblem }
+    $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
+    $user = @{ name = $identity.Name; sid = $(if ($identity.User) { $identity.User.Value }); DefaultDistribution = $null; DefaultVersion = $null; distributions = @() }
+    $own = Open-Key 'CurrentUser' $lxss
+    if ($own) {
+        $user.DefaultDistribution = Read-Value $own 'DefaultDistribution'
+        $user.DefaultVersion = Read-Value $own 'DefaultVersion'
+        $user.distributions = @(foreach ($id in $own.GetSubKeyNames()) {
+            if ($id -notlike '{*}') { continue }
+            $row = Read-Values 'CurrentUser' "$lxss\$id" 'DistributionName', 'State', 'Version', 'Flags', 'DefaultUid', 'BasePath', 'VhdFileName', 'Flavor', 'OsVersion'
+            if ($row) { $row.id = $id; $row }
+        })
+    }
+    $policyKey = Open-Key 'LocalMachine' 'SOFTWARE\Policies\WSL'
+    $policies = $null
+    if ($policyKey) {
+        $policies = @{}
+        foreach ($name in $policyKey.GetValueNames()) { $policies[$name] = Read-Value $policyKey $name }
+    }
+    @{ msi = $msi; store = $store; user = $user; policies = $policies; inbox = [System.IO.File]::Exists("$system\wsl.exe") }
+}
+
+Add-Piece $pieces 'interpreters' {
+    $found = [ordered]@{}
+    function Add-Interpreter([string]$Path, [string]$Source, [string]$Version) {
+        $file = New-Object -TypeName System.IO.FileInfo -ArgumentList $Path
+        # A file of no length is the Store's placeholder.
+        if ($found.Contains($Path.ToLowerInvariant()) -or -not $file.Exists -or $file.Length -eq 0) { return }
+        $own = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($Path).ProductVersion
+        if ($own) { $Version = $own }
+        $found[$Path.ToLowerInvariant()] = @{ path = $Path; version = $(if ($Version) { $Version }); machine = Get-Machine $Path; source = $Source }
+    }
+    foreach ($place in @('CurrentUser', 'Registry64'), @('LocalMachine', 'Registry64'), @('LocalMachine', 'Registry32')) {
+        $root = Open-Key $place[0] 'SOFTWARE\Python' $place[1]
+        if (-not $root) { continue }
+        foreach ($company in $root.GetSubKeyNames()) {
+            if ($company -eq 'PyLauncher') { continue }
+            foreach ($tag in $root.OpenSubKey($company).GetSubKeyNames()) {
+                $install = Read-Values $place[0] "SOFTWARE\Python\$company\$tag\InstallPath" @('', 'ExecutablePath') $place[1]
+                if (-not $install) { continue }
+                $path = $install['ExecutablePath']
+                if (-not $path -and $install['']) { $path = $install[''].TrimEnd('\') + '\python.exe' }
+                if ($path) { Add-Interpreter $path 'registry' (Read-Value $root.OpenSubKey("$company\$tag") 'Version') }
+            }
+        }
+    }
+    if ([System.IO.Directory]::Exists("$homePath\python")) {
+        foreach ($directory in (New-Object -TypeName System.IO.DirectoryInfo -ArgumentList "$homePath\python").GetDirectories()) {
+            # uv links 3.10 to 3.10.11: the link is no interpreter of its own.
+            if (-not ($directory.Attributes -band [System.IO.FileAttributes]::ReparsePoint)) { Add-Interpreter "$($directory.FullName)\python.exe" 'home' '' }
+        }
+    }
+    foreach ($path in @(Find-OnPath 'python.exe')) { Add-Interpreter $path 'path' '' }
+    , @($found.Values)
+}
+
+Add-Piece $pieces 'vc_runtime' {
+    $values = $null
+    foreach ($view in 'Registry64', 'Registry32') {
+        if (-not $values) { $values = Read-Values 'LocalMachine' 'SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\X64' @('Installed', 'Version', 'Major', 'Minor', 'Bld') $view }
+    }
+    $files = @{}
+    foreach ($name in 'vcruntime140.dll', 'vcruntime140_1.dll', 'msvcp140.dll', 'msvcp140_1.dll') { $files[$name] = Get-FileVersion "$system\$name" }
+    @{ registry = $values; files = $files }
+}
+
+Add-Piece $pieces 'disk' {
+    $drive = New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path]::GetPathRoot($homePath))
+    @{ path = $drive.Name; free_bytes = $drive.TotalFreeSpace; total_bytes = $drive.TotalSize }
+}
+
+Add-Piece $pieces 'environments' {
+    if (-not [System.IO.Directory]::Exists($homePath)) { return $null }
+    $directories = @(if ([System.IO.Directory]::Exists("$homePath\environments")) {
+        foreach ($path in [System.IO.Directory]::GetDirectories("$homePath\environments")) {
+            @{ name = [System.IO.Path]::GetFileName($path); path = $path; text = Read-SmallFile "$path\gpuready.json" }
+        }
+    })
+    @{ home = $homePath; directories = $directories; current = Read-JsonFiles "$homePath\current" }
+}
+
+Add-Piece $pieces 'last_pass' { , (Read-JsonFiles "$homePath\passes") }
+
+Add-Piece $pieces 'marker' {
+    $own = Read-Values 'LocalMachine' 'SOFTWARE\gpuready' 'Simulated'
+    if (-not $own -or -not $own.Simulated) { return $null }
+    @{ simulated = $true; by = $(if ($own.Simulated -is [string]) { $own.Simulated }) }
+}
+
+Add-Piece $pieces 'nvidia_smi' { Receive-Program $smi $limit }
+Add-Piece $pieces 'uv' { Receive-Program $uv $limit }
+Add-Piece $pieces 'wsl_version' {
+    if ($wslProblem) { throw $wslProblem }
+    Receive-Program $wslRun $limit -AsBytes
+}
+
+# --- CIM's answers ----------------------------------------------------------------------------------------------------------------
+# Each query has its own limit inside; the provider that does not keep to it is left behind with the process.
+$allowed = [Math]::Max(0, $limit * 1000 + 10000 - $watch.ElapsedMilliseconds)
+$null = $asked.AsyncWaitHandle.WaitOne([int]$allowed)
+$silent = $asked.IsCompleted -eq $false
+
+function Get-Answer([string]$Class) {
+    $answer = $answers[$Class]
+    if ($answer) {
+        if ($null -eq $answer.rows) { throw (New-CodedException $answer.code $answer.message) }
+        return , $answer.rows
+    }
+    if ($silent) { throw (New-CodedException 'CIM_TIME_LIMIT' "$Class has not answered in time") }
+    throw (New-CodedException 'CIM_SKIPPED' "$Class was not asked, because CIM did not answer an earlier question")
+}
+
+function Add-DeviceKey($Rows, [string]$IdName) {
+    # The driver's key in the display class and the place on the bus stand with the device in the registry.
+    foreach ($row in $Rows) {
+        $row.Driver = $null
+        $row.LocationInformation = $null
+        if (-not $row[$IdName]) { continue }
+        $device = Read-OrNull { Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Enum\$($row[$IdName])" 'Driver', 'LocationInformation' }
+        if ($device) { $row.Driver = $device.Driver; $row.LocationInformation = $device.LocationInformation }
+    }
+    , @($Rows)
+}
+
+Add-Piece $pieces 'operating_system' {
+    $empty = @{ registry = $currentVersion }
+    foreach ($name in $queries[0].properties) { $empty[$name] = $null }
+    try { $rows = Get-Answer 'Win32_OperatingSystem' } catch { return @{ __value = $empty; __error = ConvertTo-ErrorEntry $_.Exception } }
+    if ($rows.Count -eq 0) { return $empty }
+    $rows[0].registry = $currentVersion
+    $rows[0]
+}
+Add-Piece $pieces 'computer_system' { (Get-Answer 'Win32_ComputerSystem') | Select-Object -First 1 }
+Add-Piece $pieces 'processors' { , (Get-Answer 'Win32_Processor') }
+Add-Piece $pieces 'video_controllers' { Add-DeviceKey (Get-Answer 'Win32_VideoController') 'PNPDeviceID' }
+Add-Piece $pieces 'pnp_display' {
+    $rows = @((Get-Answer 'Win32_PnPEntity') | Where-Object { "$($_.ClassGuid)" -eq $displayClass -or (-not $_.ClassGuid -and @($_.CompatibleID) -like 'PCI\CC_03*') })
+    Add-DeviceKey $rows 'DeviceID'
+}
+Add-Piece $pieces 'features' {
+    $features = @{}
+    foreach ($name in $featureNames) { $features[$name] = @{ install_state = $null; dism_state = $null } }
+    $problem = $null
+    try {
+        foreach ($row in (Get-Answer 'Win32_OptionalFeature')) { if ($features.ContainsKey("$($row.Name)")) { $features["$($row.Name)"].install_state = $row.InstallState } }
+    } catch { $problem = ConvertTo-ErrorEntry $_.Exception }
+    $dism = $answers['DISM']
+    if ($dism) {
+        foreach ($name in @($dism.rows.Keys)) { if ($features.ContainsKey($name)) { $features[$name].dism_state = $dism.rows[$name] } }
+        $problem = $(if ($dism.code) { @{ code = $dism.code; message = $dism.message } })
+    }
+    if ($problem) { return @{ __value = $features; __error = $problem } }
+    $features
+}
+Add-Piece $pieces 'users' {
+    $found = [ordered]@{}
+    foreach ($row in (Get-Answer 'Win32_Process')) {
+        if (-not $row.User) { continue }
+        $name = $(if ($row.Domain) { "$($row.Domain)\$($row.User)" } else { $row.User })
+        $found["$($row.SessionId) $name"] = @{ name = $name; session = $row.SessionId }
+    }
+    $console = $pieces['computer_system'].value
+    if ($console -and $console.UserName -and -not @($found.Values | Where-Object { $_.name -eq $console.UserName })) {
+        $found['console'] = @{ name = $console.UserName; session = $null }
+    }
+    , @($found.Values)
+}
+
+$module.Result.ansible_facts = @{
+    gpuready_evidence = @{
+        schema_version = 1
+        platform = 'windows'
+        collected_at = $started.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture)
+        seconds = [Math]::Round($watch.Elapsed.TotalSeconds, 2)
+        pieces = $pieces
+    }
+}
+$module.ExitJson()
