@@ -23,6 +23,12 @@ from winlab import Machine, testing, why_not
 from winlab.tree import Lease, lease
 
 
+def pytest_configure() -> None:
+    """Under coverage (ps_coverage) everything that this session starts uses the instrumented collection."""
+    if work := os.environ.get("GPUREADY_PS_COVERAGE"):
+        os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(Path(work) / "tree/collections")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here that asks for a machine is marked winlab."""
     for item in items:

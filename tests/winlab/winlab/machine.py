@@ -11,16 +11,19 @@ import shutil
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from . import listener, programs, psrp, registry, winrs, wsman
+from . import direct3d, psrp, winrs, wsman
 from .defaults import COMPUTER_SYSTEM, FEATURES, OPERATING_SYSTEM
+from .listener import Listener
+from .programs import Program, ProgramServer, shutdown
+from .registry import Value, registry_file
 from .tree import PREFIXES, ROOT, display, template_in_use
 
-DIRECTML = Path(__file__).resolve().parents[1] / "directml"
 LOGON_UI = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\AutoLogonChecked"  # there once one can log on
 OWN = (
     "system.reg",
@@ -55,19 +58,19 @@ class Machine:
     address: str = "127.0.1.1"
     port: int = 5985
     users: dict[str, str] = field(default_factory=lambda: {"labadmin": "S3cret!"})
-    programs: dict[str, programs.Program] = field(default_factory=dict)
+    programs: dict[str, Program] = field(default_factory=dict)
     cim: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     features: dict[str, str] = field(default_factory=lambda: dict(FEATURES))
     appx: list[dict[str, Any]] = field(default_factory=list)
-    registry: Mapping[str, Mapping[str, registry.Value]] = field(default_factory=dict)
+    registry: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     adapter: str = ""
     boot_seconds: float = 2.0
     on_boot: Callable[[Machine], None] | None = None
     folder: str = ""
 
     boots: int = field(default=0, init=False)
-    _listener: listener.Listener | None = field(default=None, init=False, repr=False)
-    _server: programs.ProgramServer | None = field(default=None, init=False, repr=False)
+    _listener: Listener | None = field(default=None, init=False, repr=False)
+    _server: ProgramServer | None = field(default=None, init=False, repr=False)
     _timer: threading.Timer | None = field(default=None, init=False, repr=False)
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -101,12 +104,13 @@ class Machine:
                     target.unlink(missing_ok=True)
                     shutil.copy2(source, target)
         (self.lab / "cim").mkdir(parents=True, exist_ok=True)
-        self.programs = {"shutdown.exe": programs.shutdown, **self.programs}
+        (self.lab / "coverage").mkdir(exist_ok=True)
+        self.programs = {"shutdown.exe": shutdown, **self.programs}
         for program in self.programs:
             self.install_program(program)
         self.copy_in(PREFIXES / "windows/directml", r"C:\ProgramData\WinLab\directml")
         if self.adapter:
-            self._install_direct3d()
+            self.registry = {**self.registry, **direct3d.install(self.drive_c, self.adapter)}
         self.write_json("features.json", self.features)
         self.write_json("appx.json", self.appx)
         documents = {
@@ -121,9 +125,10 @@ class Machine:
         """Take the machine's files away, ending what still runs from them."""
         if self.prefix.exists():
             self._wine_tool("wineserver", "-k")  # left over from a run that was cut off
+            self._keep_coverage()
         shutil.rmtree(self.prefix, ignore_errors=True)
 
-    def install_program(self, program: str, handler: programs.Program | None = None) -> None:
+    def install_program(self, program: str, handler: Program | None = None) -> None:
         r"""Put a program on the PATH, or at a path given as C:\...; its behaviour is the handler."""
         if handler:
             self.programs[program] = handler
@@ -131,23 +136,6 @@ class Machine:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         shutil.copyfile(PREFIXES / "program.exe", target)
-
-    def _install_direct3d(self) -> None:
-        """Put our d3d12.dll before Wine's, which becomes d3d12wine.dll, and our dxcore.dll in the place of its stub."""
-        system32 = self.drive_c / "windows/system32"
-        wine = bytearray((system32 / "d3d12.dll").read_bytes())
-        wine[0x40:0x60] = bytes(0x20)  # "Wine builtin DLL": without it the loader takes the file as it is
-        (system32 / "d3d12wine.dll").write_bytes(wine)
-        for dll in ("d3d12.dll", "dxcore.dll"):
-            (system32 / dll).unlink()
-            shutil.copyfile(DIRECTML / dll, system32 / dll)
-        _, vendor, device, memory = self.adapter.split("|")
-        identity: dict[str, registry.Value] = {
-            "VideoPciVendorID": int(vendor, 16),
-            "VideoPciDeviceID": int(device, 16),
-            "VideoMemorySize": str(int(memory) >> 20),
-        }
-        self.registry = {**self.registry, r"HKCU\Software\Wine\Direct3D": identity}
 
     def copy_in(self, source: Path, windows: str) -> None:
         r"""Put a file or a tree at C:\..., by hard links: for what the machine only reads."""
@@ -198,13 +186,13 @@ class Machine:
 
     def start(self) -> None:
         """Boot: about two seconds until WinRM answers."""
-        self._server = programs.ProgramServer(self)
+        self._server = ProgramServer(self)
         (self.lab / "port").write_text(str(self._server.port))
         self._wine_tool("wineserver", "-p")
         self._wine_tool("wine", "cmd", "/c", "exit")  # the services start here, on nobody's pipes
         self._wine_tool("wine", "reg", "add", LOGON_UI, "/f")
         if self.registry:  # at every boot: Wine rewrites its display adapter's keys
-            (self.lab / "machine.reg").write_bytes(registry.registry_file(self.registry))
+            (self.lab / "machine.reg").write_bytes(registry_file(self.registry))
             self._wine_tool("wine", "regedit", "/S", "C:\\ProgramData\\WinLab\\machine.reg")
         boot = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         systems = self.get_cim("Win32_OperatingSystem")
@@ -215,7 +203,7 @@ class Machine:
         remoting = self.command(["wine", winrs.POWERSHELL, "-ServerMode", "-NoProfile"])
         endpoint = f"http://{self.address}:{self.port}/wsman"
         service = psrp.Service(self._winrs, self.users, endpoint, powershell=remoting)
-        self._listener = listener.Listener((self.address, self.port), service)
+        self._listener = Listener((self.address, self.port), service)
         serve = self._listener.serve_forever
         threading.Thread(target=serve, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -229,6 +217,13 @@ class Machine:
         if self._server:
             self._server.close()
             self._server = None
+        self._keep_coverage()
+
+    def _keep_coverage(self) -> None:
+        """Hand over which lines of instrumented scripts have run (../ps_coverage), where somebody wants to know."""
+        wanted = os.environ.get("GPUREADY_PS_COVERAGE")
+        for f in (self.lab / "coverage").glob("*.txt") if wanted else ():
+            shutil.move(f, Path(str(wanted)) / "hits" / f"{uuid.uuid4()}.txt")
 
     def restart(self) -> None:
         """Cut every connection, end every process, settle the pending features, boot."""

@@ -19,6 +19,15 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 TOO_LONG = 600
 
 
+def source(name: str) -> Path:
+    """A file of the checkout; of its instrumented copy, where coverage is measured and the copy has it."""
+    if work := os.environ.get("GPUREADY_PS_COVERAGE"):
+        copy = Path(work) / "tree" / name
+        if copy.exists():
+            return copy
+    return CHECKOUT / name
+
+
 def connection_variables(machine: Machine, connection: str = "winrm", transport: str = "basic") -> dict[str, Any]:
     """The inventory variables that reach `machine` by `winrm` or `psrp`, with `basic` or `ntlm`."""
     user, password = next(iter(machine.users.items()))
