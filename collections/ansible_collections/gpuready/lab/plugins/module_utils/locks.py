@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A lock: a requirements file in which every requirement is pinned and hashed, as `uv pip compile --generate-hashes` writes it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._,\s-]*\])?")
+_VERSION = re.compile(r"==\s*([A-Za-z0-9][A-Za-z0-9._+!-]*)")
+_HASH = re.compile(r"--hash=(\S+)")
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class LockError(ValueError):
+    """What is wrong with a lock, in one line."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One pinned package; `hashes` are `sha256:<64 hex digits>`, `line` counts from 1."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A checked lock. `sha256` is over the text with \\n newlines, so that a checkout on Windows has the same."""
+
+    text: str
+    sha256: str
+    requirements: tuple[Requirement, ...]
+
+
+def parse(text: str, name: str = "lock") -> Lock:
+    """Check the text of a lock; `name` is the file's, for the error. Raises LockError."""
+    if "\0" in text or "\ufffd" in text:
+        raise LockError(f"{name}: this is not a text file")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    found = tuple(_requirement(line, content, name) for line, content in _logical_lines(text))
+    if not found:
+        raise LockError(f"{name}: there is no requirement in it")
+    seen: dict[str, int] = {}
+    for requirement in found:
+        key = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        if key in seen:
+            raise LockError(f"{name}: line {requirement.line}: {requirement.name} is in line {seen[key]} already")
+        seen[key] = requirement.line
+    return Lock(text, hashlib.sha256(text.encode()).hexdigest(), found)
+
+
+def _logical_lines(text: str) -> list[tuple[int, str]]:
+    """Lines joined at their backslashes and without comments, with the number of the first."""
+    found: list[tuple[int, str]] = []
+    start, parts = 0, []  # type: int, list[str]
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
+        start = start or number
+        parts.append(line.removesuffix("\\").strip())
+        if line.endswith("\\"):
+            continue
+        content = " ".join(part for part in parts if part)
+        if content:
+            found.append((start, content))
+        start, parts = 0, []
+    content = " ".join(part for part in parts if part)
+    return [*found, (start, content)] if content else found
+
+
+def _requirement(line: int, content: str, file: str) -> Requirement:
+    where = f"{file}: line {line}"
+    if content.startswith("-"):
+        raise LockError(
+            f"{where}: '{content.split()[0]}' has no place in a lock: indexes and folders are variables of the lab"
+        )
+    name = _NAME.match(content)
+    if name is None or "@" in content.split("--hash")[0]:
+        raise LockError(f"{where}: '{content[:60]}' is not a pinned requirement of an index (NAME==VERSION)")
+    rest = content[name.end() :].lstrip()
+    version = _VERSION.match(rest)
+    if version is None or version.group(1).endswith("*"):
+        raise LockError(f"{where}: {name.group()} is not pinned (NAME==VERSION)")
+    remainder = rest[version.end() :]
+    if remainder.lstrip()[:1] in ("*", ".", ",", "|", "<", ">", "="):
+        raise LockError(f"{where}: {name.group()} is not pinned to one version")
+    hashes = tuple(_HASH.findall(remainder))
+    if not hashes:
+        raise LockError(f"{where}: {name.group()} has no hash (uv pip compile --generate-hashes)")
+    for value in hashes:
+        if not _SHA256.fullmatch(value):
+            raise LockError(f"{where}: {name.group()} has the hash '{value[:20]}...', which is not sha256:<64 hex digits>")
+    return Requirement(name.group().split("[")[0], version.group(1), hashes, line)

@@ -1,0 +1,97 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a lab wishes for a PC: inventory variables, checked. The table of them stands in docs/records.md."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+EXPERIENCES = ("professional", "student", "beginner")
+LIBRARIES = ("any", "cuda", "pytorch", "tensorflow", "tensorflow2")
+ENVIRONMENTS = ("any", "windows", "wsl", "linux")
+AUTO = "auto"
+PREFIX = "gpuready_"
+NAMES = ("experience", "library", "environment", "stack", "adapter", "knows_linux")
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+class WishError(ValueError):
+    """What is wrong with the wishes, in one line that lists the allowed values."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The wishes as understood; `adapter` is auto, an index as text, a vendor, or part of a name."""
+
+    experience: str = "beginner"
+    library: str = "any"
+    environment: str = "any"
+    stack: str = AUTO
+    adapter: str = AUTO
+    knows_linux: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The section `wishes` of a plan."""
+        return asdict(self)
+
+
+def parse(variables: Mapping[str, Any], stacks: Collection[str], known: Collection[str] = ()) -> Wishes:
+    """Wishes from inventory variables (`gpuready_experience: ...`); other variables are left alone.
+
+    `stacks` are the names that exist, `known` further `gpuready_` variables with a meaning elsewhere. Null and empty mean the
+    default. Raises WishError, also for a variable that is almost the name of a wish.
+    """
+    problems: list[str] = []
+    given: dict[str, Any] = {}
+    for name in NAMES:
+        value = variables.get(PREFIX + name)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            continue
+        given[name] = value
+    allowed = {
+        "experience": EXPERIENCES,
+        "library": LIBRARIES,
+        "environment": ENVIRONMENTS,
+        "stack": (AUTO, *sorted(stacks)),
+    }
+    for name, values in allowed.items():
+        if name in given:
+            given[name] = _choice(name, given[name], values, problems)
+    if "knows_linux" in given:
+        given["knows_linux"] = _boolean("knows_linux", given["knows_linux"], problems)
+    if "adapter" in given:
+        given["adapter"] = _adapter(given["adapter"], problems)
+    wishes = [PREFIX + name for name in NAMES]
+    for variable in sorted(str(key) for key in variables):
+        if variable.startswith(PREFIX) and variable not in wishes and variable not in known:
+            near = difflib.get_close_matches(variable, wishes, 1, 0.9)
+            if near:
+                problems.append(f"{variable} is not a wish: {near[0]} is")
+    if problems:
+        raise WishError("; ".join(problems))
+    return Wishes(**given)
+
+
+def _choice(name: str, value: Any, values: Collection[str], problems: list[str]) -> str:
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text not in values:
+        shown = repr(value) if isinstance(value, str) else str(value)
+        problems.append(f"{PREFIX}{name}: {shown[:60]} is not one of {', '.join(values)}")
+    return text
+
+
+def _boolean(name: str, value: Any, problems: list[str]) -> bool:
+    text = str(value).strip().lower()
+    if text not in (*_TRUE, *_FALSE):
+        problems.append(f"{PREFIX}{name}: {str(value)[:60]!r} is not one of true, false")
+    return text in _TRUE
+
+
+def _adapter(value: Any, problems: list[str]) -> str:
+    usable = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+    if not usable:
+        problems.append(f"{PREFIX}adapter: {str(value)[:60]!r} is not one of auto, an index, a vendor, part of a name")
+    text = str(value).strip()
+    return AUTO if text.lower() == AUTO else text
