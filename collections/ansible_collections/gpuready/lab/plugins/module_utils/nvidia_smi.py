@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What `nvidia-smi -q -x` says, of every generation of its schema (nvsmi_device_v8 to v13), whole or damaged.
 
-Nothing here raises: what cannot be read is null and stands in `problems`. `N/A` is an answer (this GPU does not say), so
-it is null without a problem; `ERR!`, `[Unknown Error]`, `GPU is lost` are null with one. The text of plain `nvidia-smi
+Nothing here raises: what cannot be read is null and stands in `problems`. `N/A` is an answer (this GPU does not say),
+so it is null without a problem; `ERR!`, `[Unknown Error]`, `GPU is lost` are null with one. The text of plain `nvidia-smi
 -q` is read too, because that is what people keep and send.
 
 Driver 610 names the versions anew: "Driver Version" becomes "KMD Version" and "CUDA Version" "CUDA UMD Version"; for a
@@ -261,3 +261,9 @@ def _message(text: str) -> Problem | None:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return repr(line if len(line) <= 120 else line[:117] + "...")
+
+
+def complaints(text: str | None) -> list[Problem]:
+    """What nvidia-smi says on its error output beside an answer, as far as it is known."""
+    found = _message(text or "")
+    return [found] if found else []
