@@ -1,0 +1,217 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What wsl.exe writes, in any language and encoding.
+
+wsl.exe writes UTF-16LE unless WSL_UTF8=1 is set, the one that comes with Windows ignores that and ends lines with
+\\r\\r\\n, and everything for people is translated into 22 languages.  So nothing here reads a word: order, columns,
+numbers, and the codes that no language changes (`Wsl/Service/0x80070422`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Windows' code for each of WSL's own errors (MicrosoftDocs and the source of WSL).
+ERROR_CODES = {
+    "WSL_E_DEFAULT_DISTRO_NOT_FOUND": "0x80040301",
+    "WSL_E_DISTRO_NOT_FOUND": "0x80040302",
+    "WSL_E_WSL1_NOT_SUPPORTED": "0x80040303",
+    "WSL_E_VM_MODE_NOT_SUPPORTED": "0x80040304",
+    "WSL_E_TOO_MANY_DISKS_ATTACHED": "0x80040305",
+    "WSL_E_CONSOLE": "0x80040306",
+    "WSL_E_CUSTOM_KERNEL_NOT_FOUND": "0x80040307",
+    "WSL_E_USER_NOT_FOUND": "0x80040308",
+    "WSL_E_INVALID_USAGE": "0x80040309",
+    "WSL_E_EXPORT_FAILED": "0x8004030a",
+    "WSL_E_IMPORT_FAILED": "0x8004030b",
+    "WSL_E_DISTRO_NOT_STOPPED": "0x8004030c",
+    "WSL_E_TTY_LIMIT": "0x8004030d",
+    "WSL_E_CUSTOM_SYSTEM_DISTRO_ERROR": "0x8004030e",
+    "WSL_E_LOWER_INTEGRITY": "0x8004030f",
+    "WSL_E_HIGHER_INTEGRITY": "0x80040310",
+    "WSL_E_FS_UPGRADE_NEEDED": "0x80040311",
+    "WSL_E_USER_VHD_ALREADY_ATTACHED": "0x80040312",
+    "WSL_E_VM_MODE_INVALID_STATE": "0x80040313",
+    "WSL_E_VM_MODE_MOUNT_NAME_ALREADY_EXISTS": "0x80040314",
+    "WSL_E_ELEVATION_NEEDED_TO_MOUNT_DISK": "0x80040315",
+    "WSL_E_DISK_ALREADY_ATTACHED": "0x80040318",
+    "WSL_E_DISK_ALREADY_MOUNTED": "0x80040319",
+    "WSL_E_DISK_MOUNT_FAILED": "0x8004031a",
+    "WSL_E_DISK_UNMOUNT_FAILED": "0x8004031b",
+    "WSL_E_WSL2_NEEDED": "0x8004031c",
+    "WSL_E_VM_MODE_INVALID_MOUNT_NAME": "0x8004031d",
+    "WSL_E_GUI_APPLICATIONS_DISABLED": "0x8004031e",
+    "WSL_E_DISTRO_ONLY_AVAILABLE_FROM_STORE": "0x8004031f",
+    "WSL_E_WSL_MOUNT_NOT_SUPPORTED": "0x80040320",
+    "WSL_E_WSL_OPTIONAL_COMPONENT_REQUIRED": "0x80040321",
+    "WSL_E_VMSWITCH_NOT_FOUND": "0x80040324",
+    "WSL_E_VMSWITCH_NOT_SET": "0x80040325",
+    "WSL_E_NOT_A_LINUX_DISTRO": "0x80040326",
+    "WSL_E_OS_NOT_SUPPORTED": "0x80040327",
+    "WSL_E_INSTALL_PROCESS_FAILED": "0x80040328",
+    "WSL_E_INSTALL_COMPONENT_FAILED": "0x80040329",
+    "WSL_E_DISK_MOUNT_DISABLED": "0x8004032b",
+    "WSL_E_WSL1_DISABLED": "0x8004032c",
+    "WSL_E_VIRTUAL_MACHINE_PLATFORM_REQUIRED": "0x8004032d",
+    "WSL_E_LOCAL_SYSTEM_NOT_SUPPORTED": "0x8004032e",
+    "WSL_E_DISK_CORRUPTED": "0x8004032f",
+    "WSL_E_DISTRIBUTION_NAME_NEEDED": "0x80040330",
+    "WSL_E_INVALID_JSON": "0x80040331",
+    "WSL_E_VM_CRASHED": "0x80040332",
+}
+
+_MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\0]")
+_VERSION = re.compile(r"(?<![\w.])(\d+(?:\.\d+)+[\w.+~-]*)$", re.ASCII)
+_PACKAGE = re.compile(r"^\d+\.\d+\.\d+(?:\.\d+)?$")
+_ROW = re.compile(r"^\s*(\*?)\s*(\S(?:.*?\S)?)\s{2,}(\S(?:.*?\S)?)\s{2,}([12])$")
+_NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*([(（].*[)）])?$")
+_LABELLED = re.compile(r"^[^:：]+[:：]\s*(\S.*)$")
+_TAIL = re.compile(r"\bWsl(?:/[\w()?]+)+", re.ASCII)
+_HRESULT = re.compile(r"\b0x[0-9A-Fa-f]{8}\b")
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The answer to `wsl --version`; None for what this release does not print."""
+
+    wsl: str
+    kernel: str
+    wslg: str | None = None
+    msrdc: str | None = None
+    direct3d: str | None = None
+    dxcore: str | None = None
+    windows: str | None = None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A line of `wsl --list`.  `state` is in the language of Windows: to be shown, not to be read."""
+
+    name: str
+    state: str | None
+    version: int | None
+    default: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """The answer to `wsl --status`."""
+
+    default_distribution: str | None
+    default_version: int | None
+    kernel: str | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What wsl.exe says went wrong.
+
+    `tail` is its whole path (`Wsl/InstallDistro/WSL_E_INSTALL_PROCESS_FAILED`), `code` the end of it or the last number
+    (`0x80370114`), `hresult` the number of `code`, `codes` everything in order of appearance.
+    """
+
+    tail: str | None
+    code: str
+    hresult: str | None
+    codes: tuple[str, ...]
+
+
+def decode(data: bytes | str) -> str:
+    """The text of bytes in UTF-8 or UTF-16, with or without a byte order mark, cut off or not; lines end with \\n.
+
+    A text is taken too: one that came from UTF-16 read as something else still has its NUL after every letter.
+    """
+    text = data if isinstance(data, str) else _text(data)
+    text = _MARKS.sub("", text)
+    return re.sub(r"\r*\n|\r", "\n", text)
+
+
+def _text(data: bytes) -> str:
+    if data.startswith(b"\xef\xbb\xbf"):
+        return data[3:].decode("utf-8", "replace")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data[: len(data) & ~1].decode("utf-16", "replace")
+    try:
+        as_utf8 = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        as_utf8 = None
+        if error.end >= len(data) - 1 and error.reason == "unexpected end of data":
+            as_utf8 = data[: error.start].decode("utf-8")  # cut off within a letter
+    nuls = data.count(0)
+    if as_utf8 is not None and nuls * 8 < len(data):
+        return as_utf8
+    if nuls or (as_utf8 is None and len(data) % 2 == 0 and _is_utf16(data)):
+        big = data[0::2].count(0) > data[1::2].count(0)
+        return data[: len(data) & ~1].decode("utf-16-be" if big else "utf-16-le", "replace")
+    return data.decode("utf-8", "replace")
+
+
+def _is_utf16(data: bytes) -> bool:
+    try:
+        return all(letter.isprintable() or letter in "\r\n\t" for letter in data.decode("utf-16-le"))
+    except UnicodeDecodeError:
+        return False
+
+
+def versions(text: str) -> Versions | None:
+    """Read `wsl --version`: lines that each end with a version, in the order of WSL's source; None for anything else.
+
+    Seven lines; six in 0.5x, which had no line for DXCore yet.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("wsl: ")]  # a warning
+    found = [match[1] if (match := _VERSION.search(line)) else None for line in lines]
+    known = [version for version in found if version]
+    if len(known) != len(found) or len(known) < 2 or not _PACKAGE.match(known[0]):
+        return None
+    if len(known) == 6:
+        known.insert(5, "")
+    return Versions(*[version or None for version in known[:7]])  # type: ignore[arg-type]
+
+
+def distributions(text: str) -> list[Distribution]:
+    """Read `wsl --list`, with or without --verbose or --quiet.  A message instead of a list gives none."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    rows = [match for line in lines if (match := _ROW.match(line))]
+    if rows:
+        return [
+            Distribution(name, state, int(version), star == "*")
+            for star, name, state, version in (r.groups() for r in rows)
+        ]
+    headed = bool(lines) and lines[0].endswith((":", "："))
+    names = [_NAME.match(line.strip()) for line in (lines[1:] if headed else lines)]
+    if not all(names):
+        return []
+    return [Distribution(match[1], None, None, bool(match[2])) for match in names if match]
+
+
+def status(text: str) -> Status:
+    """Read `wsl --status`: the line that ends with 1 or 2 is the default version, the one before it the name."""
+    default, version, kernel, before = None, None, None, None
+    for line in text.splitlines():
+        match = _LABELLED.match(line.strip())
+        value = match[1].strip() if match else None
+        if value in ("1", "2") and version is None:
+            default, version = before, int(value)
+        elif value and version is not None and _PACKAGE.match(value):
+            kernel = value
+        before = value
+    return Status(default, version, kernel)
+
+
+def failure(text: str) -> Failure | None:
+    """The codes in an error of wsl.exe, or None when it names none."""
+    codes: list[str] = []
+    for match in re.finditer(f"{_TAIL.pattern}|{_HRESULT.pattern}", text, re.ASCII):
+        end = match[0].rsplit("/", 1)[-1]
+        if end not in codes:
+            codes.append(end)
+    if not codes:
+        return None
+    tails = _TAIL.findall(text)
+    code = tails[-1].rsplit("/", 1)[-1] if tails else codes[-1]
+    return Failure(tails[-1] if tails else None, code, _hresult(code), tuple(codes))
+
+
+def _hresult(code: str) -> str | None:
+    return code.lower() if _HRESULT.fullmatch(code) else ERROR_CODES.get(code)
