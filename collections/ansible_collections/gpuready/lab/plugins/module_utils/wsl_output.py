@@ -61,7 +61,7 @@ ERROR_CODES = {
 }
 
 _MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\0]")
-_VERSION = re.compile(r"(?<![\w.])(\d+(?:\.\d+)+[\w.+~-]*)$", re.ASCII)
+_VERSION = re.compile(r"(?<=\S)\s*(?<![\w.])(\d+(?:\.\d+)+[\w.+~-]*)$", re.ASCII)
 _PACKAGE = re.compile(r"^\d+\.\d+\.\d+(?:\.\d+)?$")
 _ROW = re.compile(r"^\s*(\*?)\s*(\S(?:.*?\S)?)\s{2,}(\S(?:.*?\S)?)\s{2,}([12])$")
 _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*([(（].*[)）])?$")
