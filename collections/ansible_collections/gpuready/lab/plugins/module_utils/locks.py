@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A lock: a requirements file in which every requirement is pinned and hashed, as `uv pip compile --generate-hashes` writes it."""
+"""A lock: a requirements file, every requirement pinned and hashed, as `uv pip compile --generate-hashes` writes it."""
 
 from __future__ import annotations
 
@@ -92,5 +92,7 @@ def _requirement(line: int, content: str, file: str) -> Requirement:
         raise LockError(f"{where}: {name.group()} has no hash (uv pip compile --generate-hashes)")
     for value in hashes:
         if not _SHA256.fullmatch(value):
-            raise LockError(f"{where}: {name.group()} has the hash '{value[:20]}...', which is not sha256:<64 hex digits>")
+            raise LockError(
+                f"{where}: {name.group()} has the hash '{value[:20]}...', which is not sha256:<64 hex digits>"
+            )
     return Requirement(name.group().split("[")[0], version.group(1), hashes, line)

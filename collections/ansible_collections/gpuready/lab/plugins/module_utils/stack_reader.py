@@ -126,7 +126,9 @@ class Reader:
         for name, value in inner.items():
             if not isinstance(name, str) or (allowed is not None and name not in allowed):
                 raise self._error(key, f"{name} is not one of {', '.join(allowed or ['a text'])}")
-            found.append((name, Reader(self.file, f"{self.where}.{key}.{name}" if self.where else f"{key}.{name}", value)))
+            found.append(
+                (name, Reader(self.file, f"{self.where}.{key}.{name}" if self.where else f"{key}.{name}", value))
+            )
         return found
 
     def items(self, key: str) -> list[Reader]:

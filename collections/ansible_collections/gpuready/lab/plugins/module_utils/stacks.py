@@ -40,7 +40,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a stack runs. Drivers: vendor -> least version, in the numbers of that side (NVIDIA's and AMD's own, Intel's of Windows)."""
+    """Where a stack runs.
+
+    `min_drivers` maps a vendor to its least version in the numbers of that side: NVIDIA's and AMD's own, Intel's of
+    Windows.
+    """
 
     name: str
     python: str
@@ -57,7 +61,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Rule:
-    """For whom a stack is meant: every list that is not empty must hold the PC's value. The lowest rank wins; `why` is the reason shown."""
+    """For whom a stack is meant: every list that is not empty must hold the PC's value.
+
+    The lowest rank wins; `why` is the reason that is shown.
+    """
 
     rank: int
     why: str
@@ -146,7 +153,9 @@ def _target(section: _Reader) -> Target:
     )
     for url in found.extra_index_urls:
         if not re.match(r"(https?|file)://\S+$", url):
-            raise StackError(f"{section.file}: {section.where}.extra_index_urls: {url!r} is not an http, https or file URL")
+            raise StackError(
+                f"{section.file}: {section.where}.extra_index_urls: {url!r} is not an http, https or file URL"
+            )
     section.finish()
     return found
 

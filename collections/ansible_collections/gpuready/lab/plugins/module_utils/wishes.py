@@ -40,8 +40,8 @@ class Wishes:
 def parse(variables: Mapping[str, Any], stacks: Collection[str], known: Collection[str] = ()) -> Wishes:
     """Wishes from inventory variables (`gpuready_experience: ...`); other variables are left alone.
 
-    `stacks` are the names that exist, `known` further `gpuready_` variables with a meaning elsewhere. Null and empty mean the
-    default. Raises WishError, also for a variable that is almost the name of a wish.
+    `stacks` are the names that exist, `known` further `gpuready_` variables with a meaning elsewhere. Null and empty
+    mean the default. Raises WishError, also for a variable that is almost the name of a wish.
     """
     problems: list[str] = []
     given: dict[str, Any] = {}
