@@ -2,8 +2,8 @@
 """What `nvidia-smi -q -x` says, of every generation of its schema (nvsmi_device_v8 to v13), whole or damaged.
 
 Nothing here raises: what cannot be read is null and stands in `problems`. `N/A` is an answer (this GPU does not say),
-so it is null without a problem; `ERR!`, `[Unknown Error]`, `GPU is lost` are null with one. The text of plain `nvidia-smi
--q` is read too, because that is what people keep and send.
+so it is null without a problem; `ERR!`, `[Unknown Error]`, `GPU is lost` are null with one. The text of plain
+`nvidia-smi -q` is read too, because that is what people keep and send.
 
 Driver 610 names the versions anew: "Driver Version" becomes "KMD Version" and "CUDA Version" "CUDA UMD Version"; for a
 while the old names stay, with a note behind the number or in its place.
