@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +27,31 @@ def plain_integer(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and -LARGEST < value < LARGEST else None
+
+
+def plain_json(text: str) -> Any:
+    """The data of a JSON text, fit to be written again; ValueError for what is not JSON, not finite or too deep."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    def clean(value: Any, depth: int) -> Any:
+        if depth > 20:
+            raise ValueError("nested too deeply")
+        if isinstance(value, str):
+            return value.encode("utf-8", "replace").decode("utf-8")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("not finite")
+        if isinstance(value, list):
+            return [clean(item, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return {clean(name, depth): clean(item, depth + 1) for name, item in value.items()}
+        return value
+
+    try:
+        return clean(json.loads(text, parse_constant=refuse), 0)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 class Row:

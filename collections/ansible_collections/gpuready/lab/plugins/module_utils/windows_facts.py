@@ -68,7 +68,7 @@ def interpret(evidence: object) -> dict[str, Any]:
         "last_pass": windows_software.last_pass(pieces),
         "problems": pieces.problems,
     }
-    pieces.value("marker")  # read by the caller; here for its error alone
+    pieces.row("marker")  # read by the caller; here for its error alone
     return facts
 
 

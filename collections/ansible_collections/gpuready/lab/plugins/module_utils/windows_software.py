@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from typing import Any
 
 from ansible_collections.gpuready.lab.plugins.module_utils import wsl_output
-from ansible_collections.gpuready.lab.plugins.module_utils.shapes import Pieces, Row, plain_text
+from ansible_collections.gpuready.lab.plugins.module_utils.shapes import Pieces, Row, plain_json, plain_text
 
 FEATURES = ("VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux", "Microsoft-Hyper-V")
 _INSTALL_STATES = {1: "Enabled", 2: "Disabled", 3: "Absent"}
@@ -253,8 +252,8 @@ def _json(pieces: Pieces, piece: str, row: Row) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        value = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+        value = plain_json(text) if isinstance(text, str) else None
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         pieces.problem(piece, "FILE_UNREADABLE", f"{row.text('name')}: not an object in JSON")
