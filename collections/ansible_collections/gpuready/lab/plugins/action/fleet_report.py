@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.gpuready.lab.plugins.module_utils import report, verdict
 from ansible_collections.gpuready.lab.plugins.plugin_utils import report_html, report_text
 from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_whole
@@ -40,7 +39,12 @@ class ActionModule(ActionBase):
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
                 "directory": {"type": "path", "required": True},
-                "formats": {"type": "list", "elements": "str", "choices": sorted(RENDERINGS), "default": sorted(RENDERINGS)},
+                "formats": {
+                    "type": "list",
+                    "elements": "str",
+                    "choices": sorted(RENDERINGS),
+                    "default": sorted(RENDERINGS),
+                },
             }
         )
         document = self._document(arguments["hosts"], task_vars)
@@ -53,7 +57,9 @@ class ActionModule(ActionBase):
             text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
             write_whole(directory / "report.json", text + "\n")
         except OSError as error:
-            raise AnsibleActionFail(f"{directory}: the report cannot be written: {error.strerror}. Free space or name another folder.") from None
+            raise AnsibleActionFail(
+                f"{directory}: the report cannot be written: {error.strerror}. Free space or name another folder."
+            ) from None
         return {
             **result,
             "changed": False,

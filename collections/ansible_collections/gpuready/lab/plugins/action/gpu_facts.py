@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.gpuready.lab.plugins.module_utils import evidence
 from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_whole
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, new_record

@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.gpuready.lab.plugins.module_utils import troubles
 
 RECORD_VERSION = 1
@@ -33,7 +32,14 @@ class RemoteAction(ActionBase):
         except (AnsibleError, OSError) as error:  # requests' and ssl's exceptions are OSErrors
             return {"trouble": self._trouble(str(error), error)}
         except Exception as error:
-            if type(error).__module__.split(".")[0] not in ("winrm", "requests", "urllib3", "pypsrp", "psrpcore", "spnego"):
+            if type(error).__module__.split(".")[0] not in (
+                "winrm",
+                "requests",
+                "urllib3",
+                "pypsrp",
+                "psrpcore",
+                "spnego",
+            ):
                 raise
             return {"trouble": self._trouble(str(error), error)}
         if result.get("unreachable"):

@@ -34,7 +34,9 @@ def page(document: Mapping[str, Any]) -> str:
     if document["simulated"]:
         banners += '<p class="banner"><strong>Simulated.</strong> These PCs are simulated: no real GPU was looked at, and no real GPU trained.</p>'
     if run.get("check"):
-        banners += '<p class="banner"><strong>Check.</strong> Nothing was changed and nothing was trained in this run.</p>'
+        banners += (
+            '<p class="banner"><strong>Check.</strong> Nothing was changed and nothing was trained in this run.</p>'
+        )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -80,13 +82,20 @@ def page(document: Mapping[str, Any]) -> str:
 """
 
 
-_COLUMNS = (("host", "PC"), ("state", "Verdict"), ("stack", "Stack"), ("adapter", "Adapter"), ("next", "Cause and next step"))
+_COLUMNS = (
+    ("host", "PC"),
+    ("state", "Verdict"),
+    ("stack", "Stack"),
+    ("adapter", "Adapter"),
+    ("next", "Cause and next step"),
+)
 
 
 def _counts(summary: Mapping[str, int]) -> str:
     shown = [state for state in report.STATES if summary[state]]
     items = "".join(
-        f'<li class="{state.lower()}"><b>{summary[state]}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>' for state in shown
+        f'<li class="{state.lower()}"><b>{summary[state]}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
+        for state in shown
     )
     return f'<ul class="counts" aria-label="Summary">{items}</ul>'
 
@@ -131,12 +140,24 @@ def _details(number: int, record: Mapping[str, Any]) -> str:
         _list("Troubles", [f"{t.get('code')}: {t.get('message')}" for t in record.get("troubles") or []]),
         _checks(verdict.get("checks") or []),
         _training(record.get("training") or {}),
-        _list("Blocked by", [f"{b.get('code')}: {b.get('cause')} {b.get('next_step') or ''}" for b in plan.get("blockers") or []]),
+        _list(
+            "Blocked by",
+            [f"{b.get('code')}: {b.get('cause')} {b.get('next_step') or ''}" for b in plan.get("blockers") or []],
+        ),
         _list("Why this stack", plan.get("reasons") or []),
-        _list("Why not another", [f"{r.get('stack')} on {r.get('target')}: {'; '.join(r.get('reasons') or [])}" for r in plan.get("rejected") or []]),
+        _list(
+            "Why not another",
+            [
+                f"{r.get('stack')} on {r.get('target')}: {'; '.join(r.get('reasons') or [])}"
+                for r in plan.get("rejected") or []
+            ],
+        ),
         _list("Mind", plan.get("warnings") or []),
         _adapters(facts.get("adapters") or []),
-        _list("Evidence that could not be had", [f"{p.get('piece')}: {p.get('message')}" for p in facts.get("problems") or []]),
+        _list(
+            "Evidence that could not be had",
+            [f"{p.get('piece')}: {p.get('message')}" for p in facts.get("problems") or []],
+        ),
         _start(record),
     ]
     os_name = " ".join(str((facts.get("os") or {}).get(key) or "") for key in ("name", "version")).strip()
@@ -157,7 +178,11 @@ def _checks(checks: Iterable[Mapping[str, Any]]) -> str:
         for c in checks
     )
     head = '<tr><th scope="col">Check</th><th scope="col">Result</th><th scope="col">Number and bound</th></tr>'
-    return f'<div class="scroll"><table><caption>Checks</caption><thead>{head}</thead><tbody>{rows}</tbody></table></div>' if rows else ""
+    return (
+        f'<div class="scroll"><table><caption>Checks</caption><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+        if rows
+        else ""
+    )
 
 
 def _training(training: Mapping[str, Any]) -> str:
@@ -187,4 +212,6 @@ def _adapters(adapters: Iterable[Mapping[str, Any]]) -> str:
 
 def _start(record: Mapping[str, Any]) -> str:
     start = ((record.get("apply") or {}).get("environment") or {}).get("start")
-    return _list("How a student starts it", [start]) if start and record["verdict"]["state"] in report.READY_STATES else ""
+    return (
+        _list("How a student starts it", [start]) if start and record["verdict"]["state"] in report.READY_STATES else ""
+    )

@@ -48,7 +48,10 @@ def markdown(document: Mapping[str, Any]) -> str:
     open_rows = [r for r in rows if r["state"] not in report.READY_STATES]
     if open_rows:
         lines += ["", "## Next steps", ""]
-        lines += [f"- **{cell(r['host'])}** ({cell(r['code'])}): {cell(r['cause'])} {cell(r['next_step'])}".rstrip() for r in open_rows]
+        lines += [
+            f"- **{cell(r['host'])}** ({cell(r['code'])}): {cell(r['cause'])} {cell(r['next_step'])}".rstrip()
+            for r in open_rows
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -79,7 +82,13 @@ def junit(document: Mapping[str, Any]) -> str:
         skipped=str(summary["SKIPPED"]),
         time=str(document["run"].get("seconds") or 0),
     )
-    kinds = {"NOT_READY": "failure", "STALE": "failure", "UNKNOWN": "error", "UNREACHABLE": "error", "SKIPPED": "skipped"}
+    kinds = {
+        "NOT_READY": "failure",
+        "STALE": "failure",
+        "UNKNOWN": "error",
+        "UNREACHABLE": "error",
+        "SKIPPED": "skipped",
+    }
     for record in document["hosts"]:
         flat = {key: _xml_text(value) for key, value in row(record).items()}
         case = ElementTree.SubElement(suite, "testcase", classname="gpuready", name=flat["host"])
@@ -114,5 +123,9 @@ def prometheus(document: Mapping[str, Any]) -> str:
     lines += [f'gpuready_hosts{{state="{state}"}} {document["summary"][state]}' for state in report.STATES]
     took = document["run"].get("seconds")
     if isinstance(took, int | float):
-        lines += ["# HELP gpuready_run_seconds How long the run took.", "# TYPE gpuready_run_seconds gauge", f"gpuready_run_seconds {took}"]
+        lines += [
+            "# HELP gpuready_run_seconds How long the run took.",
+            "# TYPE gpuready_run_seconds gauge",
+            f"gpuready_run_seconds {took}",
+        ]
     return "\n".join(lines) + "\n"

@@ -51,7 +51,7 @@ def load(
 
 
 def lock_text(path: str | Path, sha256: str | None = None) -> str:
-    """The checked text of a lock, newlines \\n; with `sha256`, an error when the file has changed since it was planned."""
+    """The checked text of a lock, newlines \\n; with `sha256`, an error when the file is another one now."""
     lock = _lock(Path(path))
     if sha256 is not None and lock.sha256 != sha256:
         raise StackFilesError(f"{path}: this lock has changed since it was planned")
