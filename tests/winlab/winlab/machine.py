@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import threading
 import time
@@ -51,7 +52,7 @@ class Machine:
     cim: class -> instances.  features: name -> state.  registry: key -> {name: int | str | list of str}, set at every
     boot.  programs: name or C:\\... path -> what it does.  adapter: "name|PCI vendor|PCI device|bytes" (hexadecimal
     ids) of a GPU that Direct3D 12 and DirectML really run on, in software.  folder: the name of its prefix, where
-    `name` is not to be it.
+    `name` is not to be it.  tls: WinRM by HTTPS (set the port too).
     """
 
     name: str
@@ -67,6 +68,7 @@ class Machine:
     boot_seconds: float = 2.0
     on_boot: Callable[[Machine], None] | None = None
     folder: str = ""
+    tls: ssl.SSLContext | None = None
 
     boots: int = field(default=0, init=False)
     _listener: Listener | None = field(default=None, init=False, repr=False)
@@ -201,9 +203,9 @@ class Machine:
             self.on_boot(self)
         self.boots += 1
         remoting = self.command(["wine", winrs.POWERSHELL, "-ServerMode", "-NoProfile"])
-        endpoint = f"http://{self.address}:{self.port}/wsman"
+        endpoint = f"{'https' if self.tls else 'http'}://{self.address}:{self.port}/wsman"
         service = psrp.Service(self._winrs, self.users, endpoint, powershell=remoting)
-        self._listener = Listener((self.address, self.port), service)
+        self._listener = Listener((self.address, self.port), service, self.tls)
         serve = self._listener.serve_forever
         threading.Thread(target=serve, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
