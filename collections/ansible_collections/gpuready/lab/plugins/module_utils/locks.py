@@ -40,7 +40,7 @@ def parse(text: str, name: str = "lock") -> Lock:
     """Check the text of a lock; `name` is the file's, for the error. Raises LockError."""
     if "\0" in text or "\ufffd" in text:
         raise LockError(f"{name}: this is not a text file")
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     found = tuple(_requirement(line, content, name) for line, content in _logical_lines(text))
     if not found:
         raise LockError(f"{name}: there is no requirement in it")
@@ -50,7 +50,12 @@ def parse(text: str, name: str = "lock") -> Lock:
         if key in seen:
             raise LockError(f"{name}: line {requirement.line}: {requirement.name} is in line {seen[key]} already")
         seen[key] = requirement.line
-    return Lock(text, hashlib.sha256(text.encode()).hexdigest(), found)
+    return Lock(text, sha256(text.encode()), found)
+
+
+def sha256(content: bytes) -> str:
+    """What a lock is told apart by: over its bytes with \\n newlines, so that a checkout on Windows has the same."""
+    return hashlib.sha256(content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:

@@ -82,7 +82,7 @@ def plan(facts: object, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automat
         steps=plan_steps.steps(chosen, seen),
         environment=plan_steps.environment(chosen, seen),
         reasons=_reasons(chosen, ordered, at, native),
-        rejected=_rejected(ordered, chosen, asked),
+        rejected=_rejected(ordered, chosen, at),
         blockers=blockers,
         warnings=plan_steps.warnings(chosen, seen),
         wishes=wishes.as_dict(),
@@ -162,22 +162,28 @@ def _with_way_out(found: Problem, native: str | None) -> Problem:
     )
 
 
-def _rejected(ordered: list[Candidate], chosen: Candidate | None, asked: bool) -> list[dict[str, Any]]:
+def _rejected(ordered: list[Candidate], chosen: Candidate | None, at: Situation) -> list[dict[str, Any]]:
     """Every other stack and target with what stands against it; what merely comes later says so."""
+    here = host_targets(at.view)
     found = []
     for one in sorted(ordered, key=lambda item: (item.stack.name, TARGETS.index(item.target))):
         if one is chosen:
             continue
         reasons = [item.cause for item in _once(one.problems)]
-        if chosen is not None and one.possible:
-            if one.stack is chosen.stack:
-                reasons.append(f"{SIDES[chosen.target]} comes first for this PC and these wishes")
-            elif one.rule is None:
-                reasons.append("it is not meant for these wishes (gpuready_stack asks for it)")
-            else:
-                reasons.append(f"{chosen.stack.name} comes before it for these wishes: {one.rule.why}")
+        if one.possible and one.rule is None and at.wishes.stack == AUTO:
+            reasons.append(f"it has to be asked for (gpuready_stack: {one.stack.name})")
+        elif one.possible and chosen is not None and one.stack is chosen.stack:
+            reasons.append(f"{SIDES[chosen.target]} comes first for this PC and these wishes")
+        elif one.possible and chosen is not None:
+            why = f": {one.rule.behind}" if one.rule and one.rule.behind else ""
+            reasons.append(f"{chosen.stack.name} comes before it for these wishes{why}")
         found.append(
-            {"stack": one.stack.name, "target": one.target, "reasons": reasons or ["it is not meant for this PC"]}
+            {
+                "stack": one.stack.name,
+                "target": one.target,
+                "here": one.target in here,
+                "reasons": reasons or ["no GPU fits"],
+            }
         )
     return found
 
@@ -192,7 +198,7 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
         steps=[],
         environment=None,
         reasons=[],
-        rejected=_rejected(ordered, None, asked),
+        rejected=_rejected(ordered, None, at),
         blockers=[found.as_dict() for found in _why_nothing(ordered, at, asked, here)],
         warnings=plan_steps.pc_warnings(at.view) + plan_adapters.warnings(at.view.adapters or (), None),
         wishes=at.wishes.as_dict(),
@@ -219,9 +225,11 @@ def _why_nothing(ordered: list[Candidate], at: Situation, asked: bool, here: tup
         and at.wishes.environment in ("any", one.target)
         and (not asked or one.stack.name == at.wishes.stack)
         and (asked or one.rule is not None or at.wishes.library in one.stack.libraries)
+        and one.problems
     ]
     if not relevant:
         return [problem("NO_STACK", "no stack is meant for these wishes on this PC")]
+    relevant = [one for one in relevant if one.target in one.stack.targets] or relevant
     best = min(relevant, key=lambda one: (sum(found.fatal for found in one.problems), ordered.index(one)))
     return _once([found for found in best.problems if found.fatal] or best.problems)
 

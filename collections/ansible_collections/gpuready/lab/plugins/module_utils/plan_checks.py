@@ -241,7 +241,7 @@ def _wsl(target: Target, at: Situation) -> list[Problem]:
         cause = f"the WSL kernel {view.wsl_kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
         found.append(problem("WSL_KERNEL_TOO_OLD", cause))
     if not at.wsl_automated:
-        cause = "this version of gpuready does not set up WSL 2 or reach into it from the Windows side"
+        cause = "WSL 2 has to be set up by hand: this version of gpuready does not do it"
         found.append(problem("WSL_SETUP_MANUAL", cause))
     return found
 

@@ -158,7 +158,8 @@ def summary(planned: Mapping[str, Any]) -> list[str]:
     for blocker in planned["blockers"]:
         lines += [f"blocked  {blocker['code']}: {blocker['cause']}", f"next     {blocker['next_step']}"]
     lines += [f"warning  {warning}" for warning in planned["warnings"]]
-    lines += [
-        f"not      {one['stack']} on {SIDES[one['target']]}: {'; '.join(one['reasons'])}" for one in planned["rejected"]
-    ]
+    # What the PC has no side for stands in the record; a person at a terminal wants the real alternatives.
+    for one in planned["rejected"]:
+        if one["here"]:
+            lines.append(f"not      {one['stack']} on {SIDES[one['target']]}: {'; '.join(one['reasons'])}")
     return lines

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,9 @@ from typing import Any
 
 VENDORS = ("amd", "intel", "nvidia", "other")
 STATUSES = ("ok", "restart_needed", "disabled", "no_driver", "failing", "absent", "unknown")
+
+# No size, build or percentage reaches this.
+_BEYOND = 2**63
 
 
 @dataclass(frozen=True)
@@ -193,11 +195,12 @@ def _text(value: object) -> str | None:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    usable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _BEYOND
+    return value if usable and isinstance(value, int) else None
 
 
 def _number(value: object) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _BEYOND  # not NaN either
     return float(value) if usable and isinstance(value, int | float) else None
 
 

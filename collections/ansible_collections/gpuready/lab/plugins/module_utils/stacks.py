@@ -63,7 +63,7 @@ class Target:
 class Rule:
     """For whom a stack is meant: every list that is not empty must hold the PC's value.
 
-    The lowest rank wins; `why` is the reason that is shown.
+    The lowest rank wins; `why` is the reason shown when it does, `behind` when another stack comes before it.
     """
 
     rank: int
@@ -72,6 +72,7 @@ class Rule:
     library: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     vendors: tuple[str, ...] = ()
+    behind: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ def _rule(section: _Reader) -> Rule:
     found = Rule(
         rank=section.positive("rank"),
         why=section.text("why"),
+        behind=section.text("behind", ""),
         experience=section.choices("experience", EXPERIENCES, empty=True),
         library=section.choices("library", LIBRARIES, empty=True),
         targets=section.choices("targets", TARGETS, empty=True),

@@ -9,14 +9,14 @@ module: gpu_plan
 short_description: Choose the GPU training stack of a PC
 version_added: 1.0.0
 description:
-  - Takes the facts that M(gpuready.lab.gpu_facts) found and the lab's wishes, and says which stack the PC gets, where, why, why
-    every other one does not, and what stands in the way.
+  - Takes the facts that M(gpuready.lab.gpu_facts) found and the lab's wishes, and says which stack the PC gets, where and
+    why, what stands against every other one, and what is in the way.
   - Runs on the controller alone, reaches no PC and changes nothing.
-  - The wishes are the inventory variables C(gpuready_experience), C(gpuready_library), C(gpuready_environment), C(gpuready_stack),
-    C(gpuready_adapter) and C(gpuready_knows_linux).
-  - C(gpuready_stack_dirs) is a list of folders with more stacks, C(gpuready_stack_locks) maps a stack, or C(stack/target), to a lock
-    of the lab's own, as a path or as a mapping with C(lock), C(python) and C(extra_index_urls). Relative paths start at the
-    inventory's folder.
+  - The wishes are the inventory variables C(gpuready_experience), C(gpuready_library), C(gpuready_environment),
+    C(gpuready_stack), C(gpuready_adapter) and C(gpuready_knows_linux).
+  - C(gpuready_stack_dirs) is a list of folders with more stacks.
+  - C(gpuready_stack_locks) maps a stack, or C(stack/target), to a lock of the lab's own, as a path or as a mapping with
+    C(lock), C(python) and C(extra_index_urls). Relative paths start at the inventory's folder.
 options:
   wishes:
     description:

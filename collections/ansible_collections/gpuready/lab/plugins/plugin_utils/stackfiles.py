@@ -72,21 +72,33 @@ def _read(file: Path) -> stacks.Stack:
     if stack.name != file.stem:
         raise StackFilesError(f"{file}: name: {stack.name} is not the file's name")
     folder = file.parent / "locks"
+    ours = file.parent == STACKS
     targets = {
-        name: replace(target, variants=tuple(_hashed(variant, folder / variant.lock) for variant in target.variants))
+        name: replace(
+            target, variants=tuple(_hashed(variant, folder / variant.lock, ours) for variant in target.variants)
+        )
         for name, target in stack.targets.items()
     }
     return replace(stack, targets=targets)
 
 
-def _hashed(variant: stacks.Variant, path: Path) -> stacks.Variant:
-    return replace(variant, lock_path=str(path), lock_sha256=_lock(path).sha256)
+def _hashed(variant: stacks.Variant, path: Path, ours: bool = False) -> stacks.Variant:
+    """The collection's own locks are only hashed here, a PC at a time: its tests check each line, and lock_text again."""
+    sha256 = locks.sha256(_bytes(path)) if ours else _lock(path).sha256
+    return replace(variant, lock_path=str(path), lock_sha256=sha256)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StackFilesError(f"{path}: the lock cannot be read: {_cause(error)}") from None
 
 
 def _lock(path: Path) -> locks.Lock:
     try:
-        return locks.parse(path.read_bytes().decode("utf-8"), str(path))
-    except (OSError, UnicodeError) as error:
+        return locks.parse(_bytes(path).decode("utf-8"), str(path))
+    except UnicodeError as error:
         raise StackFilesError(f"{path}: the lock cannot be read: {_cause(error)}") from None
     except locks.LockError as error:
         raise StackFilesError(str(error)) from None
