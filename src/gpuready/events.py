@@ -1,0 +1,129 @@
+"""Progress of a run as typed events: what `on_event` gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Step = Literal["look", "plan", "apply", "verify", "judge", "report", "other"]
+Outcome = Literal["ok", "changed", "failed", "skipped", "unreachable"]
+
+_ACTIONS: dict[str, Step] = {
+    "gpu_facts": "look",
+    "gpu_plan": "plan",
+    "python_environment": "apply",
+    "training_facts": "verify",
+    "gpu_verdict": "judge",
+    "fleet_report": "report",
+}
+_ROLES: dict[str, Step] = {
+    "python_environment": "apply",
+    "directml": "apply",
+    "wsl": "apply",
+    "gpu_driver": "apply",
+    "cuda": "apply",
+    "gpu_verify": "verify",
+    "fleet_report": "report",
+}
+_OUTCOMES: dict[str, Outcome] = {
+    "runner_on_ok": "ok",
+    "runner_on_failed": "failed",
+    "runner_on_skipped": "skipped",
+    "runner_on_unreachable": "unreachable",
+}
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The inventory was read; Ansible starts."""
+
+    run_id: str
+    action: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A task began on a PC."""
+
+    host: str
+    step: Step
+    task: str
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """A task ended on a PC. `seconds` is None when Ansible does not say it, `message` is set when it failed."""
+
+    host: str
+    step: Step
+    task: str
+    outcome: Outcome
+    seconds: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class HostFinished:
+    """A PC has its verdict."""
+
+    host: str
+    state: str
+    code: str
+    cause: str
+    next_step: str
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """Ansible has ended, well or not."""
+
+    run_id: str
+    seconds: float
+
+
+Event = RunStarted | StepStarted | StepFinished | HostFinished | RunFinished
+
+
+def step_of(data: Mapping[str, Any]) -> Step:
+    """The step that a task belongs to: by its action, else by its role."""
+    action = str(data.get("task_action") or "").rpartition(".")[2]
+    role = str(data.get("role") or "").rpartition(".")[2]
+    return _ACTIONS.get(action) or _ROLES.get(role) or "other"
+
+
+def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostFinished]:
+    """What one event of ansible-runner means here; most mean nothing."""
+    data, kind = raw.get("event_data") or {}, str(raw.get("event") or "")
+    host = data.get("host")
+    if not host:
+        return []
+    step, task = step_of(data), str(data.get("task") or "")
+    if kind == "runner_on_start":
+        return [StepStarted(host, step, task)]
+    outcome = _OUTCOMES.get(kind)
+    if outcome is None:
+        return []
+    given = data.get("res")
+    result: dict[str, Any] = given if isinstance(given, dict) else {}
+    message = ""
+    if outcome == "ok" and result.get("changed"):
+        outcome = "changed"
+    if outcome in ("failed", "unreachable"):
+        message = " ".join(str(result.get("msg") or "").split())
+    seconds = data.get("duration")
+    found: list[StepStarted | StepFinished | HostFinished] = [
+        StepFinished(host, step, task, outcome, seconds if isinstance(seconds, int | float) else None, message)
+    ]
+    verdict = _verdict(result)
+    if step == "judge" and verdict:
+        texts = {key: str(verdict.get(key) or "") for key in ("state", "code", "cause", "next_step")}
+        found.append(HostFinished(host, **texts))
+    return found
+
+
+def _verdict(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    record = (result.get("ansible_facts") or {}).get("gpuready")
+    found = record.get("verdict") if isinstance(record, dict) else None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,261 @@
+"""A lab of PCs, and what can be done with it."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gpuready import events, inventory, playbooks, project, results
+from gpuready import wishes as wishing
+from gpuready.errors import GpureadyError, Interrupted
+
+OnEvent = Callable[[events.Event], None]
+# Variables of the playbooks that this module sets itself -> what sets them.
+_OURS = {
+    "gpuready_run_id": "every run gets its own",
+    "gpuready_started_at": "the clock sets it",
+    "gpuready_version": "the installed version is it",
+    "gpuready_playbook": "the action is it",
+    "gpuready_report_dir": "report_dir= or --report sets it",
+    "gpuready_evidence_dir": "save= or `gpuready facts --save` sets it",
+    "gpuready_evidence_file": "gpuready explain sets it",
+}
+
+
+class Lab:
+    """The PCs of an inventory.
+
+    `inventory` is a file, a folder, hosts with a comma (`"pc1,pc2,"`) or several of these; None is this machine alone.
+    `limit` and `forks` are Ansible's. `wishes` by short name (`{"stack": "cuda", "experience": "student"}`) and
+    `extra_vars` come before the inventory's variables. Passwords are given to Ansible and kept nowhere.
+
+    Every method runs a playbook to its end and gives the report, typed. It raises GpureadyError, in one line, when the
+    run could not be started or gave no report, and Interrupted when it was stopped. One run at a time.
+    """
+
+    def __init__(
+        self,
+        inventory: Path | str | Sequence[Path | str] | None = None,
+        *,
+        limit: str | None = None,
+        forks: int | None = None,
+        wishes: Mapping[str, Any] | None = None,
+        extra_vars: Mapping[str, Any] | None = None,
+        vault_password_file: Path | str | None = None,
+        connection_password: str | None = None,
+    ) -> None:
+        self._root = project.root()
+        sources = [inventory] if isinstance(inventory, Path | str) else list(inventory or [])
+        self._sources: list[Path | str] = sources or [self._root / "inventories/local"]
+        if forks is not None and forks < 1:
+            raise GpureadyError(f"forks: {forks} is not a number from 1")
+        self._limit, self._forks, self._password = limit, forks, connection_password
+        self._vault = Path(vault_password_file).expanduser().absolute() if vault_password_file else None
+        if self._vault and not self._vault.is_file():
+            raise GpureadyError(f"{vault_password_file}: there is no such vault password file")
+        self._extra = dict(extra_vars or {})
+        for name in self._extra:
+            if name in _OURS:
+                raise GpureadyError(f"{name} cannot be given as a variable: {_OURS[name]}")
+        self._wishes = dict(wishes or {})
+        self._stop = playbooks.Stop()
+
+    def facts(
+        self,
+        *,
+        save: Path | str | None = None,
+        on_event: OnEvent | None = None,
+        report_dir: Path | str | None = None,
+        check: bool = False,
+        verbosity: int = 0,
+    ) -> results.LabResult:
+        """Look at every PC. `save` is a folder that gets each PC's raw evidence, one file a PC."""
+        more = {"gpuready_evidence_dir": str(_writable(save, "the folder for the evidence"))} if save else {}
+        return self._run("facts", more, on_event, report_dir, check, verbosity)
+
+    def plan(
+        self,
+        *,
+        on_event: OnEvent | None = None,
+        report_dir: Path | str | None = None,
+        check: bool = False,
+        verbosity: int = 0,
+    ) -> results.LabResult:
+        """Look, and say what would become of every PC. Changes nothing."""
+        return self._run("plan", {}, on_event, report_dir, check, verbosity)
+
+    def provision(
+        self,
+        *,
+        on_event: OnEvent | None = None,
+        report_dir: Path | str | None = None,
+        check: bool = False,
+        verbosity: int = 0,
+    ) -> results.LabResult:
+        """Look, plan, build each PC's environment, train, judge. With `check` nothing is changed."""
+        return self._run("provision", {}, on_event, report_dir, check, verbosity)
+
+    def verify(
+        self,
+        *,
+        on_event: OnEvent | None = None,
+        report_dir: Path | str | None = None,
+        check: bool = False,
+        verbosity: int = 0,
+    ) -> results.LabResult:
+        """Look, plan, train on what is installed, judge. Installs nothing."""
+        return self._run("verify", {}, on_event, report_dir, check, verbosity)
+
+    def report(
+        self,
+        *,
+        on_event: OnEvent | None = None,
+        report_dir: Path | str | None = None,
+        check: bool = False,
+        verbosity: int = 0,
+    ) -> results.LabResult:
+        """Judge every PC by what it is now and by its last pass. Trains nothing."""
+        return self._run("report", {}, on_event, report_dir, check, verbosity)
+
+    def cancel(self) -> None:
+        """Stop the run that goes on in another thread; it raises Interrupted there."""
+        self._stop.request()
+
+    def _run(
+        self,
+        action: str,
+        more: Mapping[str, Any],
+        on_event: OnEvent | None,
+        report_dir: Path | str | None,
+        check: bool,
+        verbosity: int,
+    ) -> results.LabResult:
+        playbook = project.playbook(self._root, action)
+        stacks = self._stacks()
+        asked = wishing.variables(self._wishes, stacks)
+        problems = wishing.check(self._extra, stacks)
+        if problems:
+            raise GpureadyError(problems[0])
+        sources = tuple(inventory.resolve(source, self._root) for source in self._sources)
+        names = inventory.hosts(sources, self._root, limit=self._limit, vault_password_file=self._vault, stacks=stacks)
+        directory = _writable(report_dir or self._root / "reports/latest", "the folder for the report")
+        run_id = str(uuid.uuid4())
+        order = playbooks.Order(
+            playbook=playbook,
+            inventory=sources,
+            extra_vars={
+                **self._extra,
+                **asked,
+                **more,
+                "gpuready_run_id": run_id,
+                "gpuready_started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "gpuready_version": project.version(),
+                "gpuready_playbook": action,
+                "gpuready_report_dir": str(directory),
+            },
+            limit=self._limit,
+            forks=self._forks,
+            check=check,
+            verbosity=verbosity,
+            vault_password_file=self._vault,
+            connection_password=self._password,
+        )
+        outcome = self._execute(order, run_id, action, names, on_event or (lambda event: None))
+        try:
+            return results.load(directory / "report.json", run_id, action)
+        except GpureadyError as error:
+            raise GpureadyError(outcome.complaint or f"{error} (Ansible ended with code {outcome.rc})") from None
+
+    def _stacks(self) -> list[str]:
+        """Names of the stacks; empty when they cannot be told here, and the collection alone checks."""
+        folders = self._extra.get("gpuready_stack_dirs") or []
+        known = project.stack_names(self._root)
+        if not known or not isinstance(folders, list):
+            return []
+        return project.stack_names(self._root, (Path(str(folder)) for folder in folders))
+
+    def _execute(
+        self, order: playbooks.Order, run_id: str, action: str, names: Sequence[str], on_event: OnEvent
+    ) -> playbooks.Outcome:
+        finished: dict[str, str] = {}
+
+        def take(raw: dict[str, Any]) -> None:
+            for event in events.translate(raw):
+                if isinstance(event, events.HostFinished):
+                    finished[event.host] = event.state
+                on_event(event)
+
+        started = time.monotonic()
+        self._stop.clear()
+        on_event(events.RunStarted(run_id, action, tuple(names)))
+        with _signals(self._stop):
+            try:
+                outcome = playbooks.execute(order, self._root, take, self._stop)
+            finally:
+                on_event(events.RunFinished(run_id, round(time.monotonic() - started, 1)))
+        if self._stop.requested:
+            raise Interrupted(finished, [name for name in names if name not in finished])
+        return outcome
+
+
+def explain(
+    evidence: Path | str,
+    *,
+    wishes: Mapping[str, Any] | None = None,
+    extra_vars: Mapping[str, Any] | None = None,
+    report_dir: Path | str | None = None,
+    on_event: OnEvent | None = None,
+    verbosity: int = 0,
+) -> results.LabResult:
+    """Facts and plan from a saved evidence file, without reaching any PC. Without `report_dir` no report is kept."""
+    path = Path(evidence).expanduser().absolute()
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise GpureadyError(f"{evidence}: cannot be read: {error.strerror}") from None
+    lab = Lab("localhost,", wishes=wishes, extra_vars=extra_vars)
+    more = {"gpuready_evidence_file": str(path), "ansible_connection": "local"}
+    with tempfile.TemporaryDirectory(prefix="gpuready-") as temporary:
+        result = lab._run("explain", more, on_event, report_dir or temporary, False, verbosity)
+    if not report_dir:
+        result.path = None
+    return result
+
+
+def _writable(folder: Path | str, what: str) -> Path:
+    """An absolute folder, made if need be. That it can be written is found out now and not after an hour."""
+    path = Path(folder).expanduser().absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as probe:
+            probe.write(b"\0" * 65536)  # a full disk shows now
+            probe.flush()
+    except OSError as error:
+        raise GpureadyError(
+            f"{folder}: {what} cannot be written: {error.strerror}: free space or name another"
+        ) from None
+    return path
+
+
+@contextmanager
+def _signals(stop: playbooks.Stop) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the run in order. Only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: stop.request()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,70 @@
+"""Where the project lies: playbooks, inventories, collection. Nothing of the collection is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from gpuready.errors import GpureadyError
+
+ACTIONS = ("provision", "facts", "plan", "verify", "report")
+
+
+def version() -> str:
+    """The installed version, `0` when it is not installed."""
+    try:
+        return metadata.version("gpuready")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def root() -> Path:
+    """The folder with `playbooks/`: $GPUREADY_ROOT, else the checkout this module lies in. Raises GpureadyError."""
+    named = os.environ.get("GPUREADY_ROOT")
+    found = Path(named).expanduser().resolve() if named else Path(__file__).resolve().parents[2]
+    if not (found / "playbooks").is_dir():
+        what = "GPUREADY_ROOT names a folder" if named else "gpuready is installed"
+        raise GpureadyError(f"{found}: {what} without playbooks: set GPUREADY_ROOT to a checkout of gpuready")
+    return found
+
+
+def playbook(base: Path, name: str) -> Path:
+    """Path of a playbook. Raises GpureadyError when the project has none of that name."""
+    path = base / "playbooks" / f"{name}.yml"
+    if not path.is_file():
+        raise GpureadyError(f"{path}: there is no such playbook: set GPUREADY_ROOT to a whole checkout of gpuready")
+    return path
+
+
+def stack_names(base: Path, more: Iterable[Path] = ()) -> list[str]:
+    """Names of the stacks of the project and of further folders, sorted; a stack is a file NAME.yml."""
+    own = base / "collections/ansible_collections/gpuready/lab/stacks"
+    return sorted({file.stem for folder in (own, *more) for file in folder.glob("*.yml")})
+
+
+def program(name: str) -> str:
+    """A program of the environment that this Python runs in (ansible-inventory), else its plain name."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else name
+
+
+def environment(base: Path) -> dict[str, str]:
+    """Variables under which Ansible finds the project wherever it is started."""
+
+    def joined(name: str, first: Path | str) -> str:
+        before = os.environ.get(name)
+        return f"{first}{os.pathsep}{before}" if before else str(first)
+
+    found = {
+        "ANSIBLE_COLLECTIONS_PATH": joined("ANSIBLE_COLLECTIONS_PATH", base / "collections"),
+        "ANSIBLE_ROLES_PATH": joined("ANSIBLE_ROLES_PATH", base / "roles"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "PATH": joined("PATH", Path(sys.executable).parent),
+    }
+    if "ANSIBLE_CONFIG" not in os.environ and (base / "ansible.cfg").is_file():
+        found["ANSIBLE_CONFIG"] = str(base / "ansible.cfg")
+    return found

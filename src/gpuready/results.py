@@ -1,0 +1,231 @@
+"""The report of a run, typed: what `report.json` (docs/records.md) says, checked while it is read."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gpuready.errors import GpureadyError
+
+
+class State(StrEnum):
+    """The word of a verdict. Only READY and DEGRADED count as ready."""
+
+    READY = "READY"
+    DEGRADED = "DEGRADED"
+    NOT_READY = "NOT_READY"
+    UNKNOWN = "UNKNOWN"
+    UNREACHABLE = "UNREACHABLE"
+    STALE = "STALE"
+    SKIPPED = "SKIPPED"
+
+
+READY_STATES = (State.READY, State.DEGRADED)
+
+
+class _Model(BaseModel):
+    """Fields that this version does not know are kept: a newer report of the same schema version stays readable."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Check(_Model):
+    """One threshold, with the number and the bound in `detail`."""
+
+    name: str
+    state: Literal["pass", "fail", "unknown", "waived"]
+    detail: str = ""
+
+
+class Verdict(_Model):
+    """The last word on a PC."""
+
+    state: State
+    code: str
+    cause: str
+    next_step: str
+    checks: list[Check] = Field(default_factory=list)
+    reused: bool = False
+    at: str | None = None
+    fingerprint: dict[str, Any] | None = None
+
+
+class Trouble(_Model):
+    """Something that went wrong on the way."""
+
+    code: str
+    message: str
+    step: str | None = None
+    task: str | None = None
+
+
+class Blocker(_Model):
+    """Why a plan cannot be carried out."""
+
+    code: str
+    cause: str
+    next_step: str
+
+
+class PlanStep(_Model):
+    """One step of a plan and whether it has something to do."""
+
+    name: str
+    needed: bool | None
+    reason: str = ""
+
+
+class Rejected(_Model):
+    """A stack that was not chosen, and why."""
+
+    stack: str
+    target: str | None = None
+    reasons: list[str] = Field(default_factory=list)
+
+
+class Plan(_Model):
+    """What shall become of a PC, and why."""
+
+    target: str | None
+    stack: str | None
+    variant: str | None = None
+    adapter: dict[str, Any] | None = None
+    steps: list[PlanStep] = Field(default_factory=list)
+    environment: dict[str, Any] | None = None
+    reasons: list[str] = Field(default_factory=list)
+    rejected: list[Rejected] = Field(default_factory=list)
+    blockers: list[Blocker] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    wishes: dict[str, Any] = Field(default_factory=dict)
+
+
+class Adapter(_Model):
+    """A GPU. `memory_bytes` is None when it is not known."""
+
+    index: int
+    id: str | None
+    vendor: str
+    name: str | None
+    memory_bytes: int | None = None
+    status: str
+    driver: dict[str, Any] | None = None
+
+
+class Facts(_Model):
+    """What a PC is. Every part is as docs/records.md has it; the parts that are much used have types."""
+
+    collected_at: str | None = None
+    os: dict[str, Any] = Field(default_factory=dict)
+    machine: dict[str, Any] | None = None
+    adapters: list[Adapter] = Field(default_factory=list)
+    ignored_adapters: list[dict[str, Any]] = Field(default_factory=list)
+    problems: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class Apply(_Model):
+    """What was done to a PC."""
+
+    changed: bool
+    environment: dict[str, Any] | None = None
+    seconds: float | None = None
+
+
+class HostResult(_Model):
+    """The record of one PC. A section that is None was not reached."""
+
+    host: str
+    simulated: bool = False
+    facts: Facts | None = None
+    plan: Plan | None = None
+    apply: Apply | None = None
+    training: dict[str, Any] | None = None
+    troubles: list[Trouble] = Field(default_factory=list)
+    verdict: Verdict
+
+    @property
+    def ready(self) -> bool:
+        """Whether the PC trains on its GPU, by proof."""
+        return self.verdict.state in READY_STATES
+
+
+class Run(_Model):
+    """The run that made the report."""
+
+    id: str
+    started_at: str
+    finished_at: str
+    seconds: float | None = None
+    controller: str = ""
+    gpuready_version: str = ""
+    playbook: str = ""
+    check: bool = False
+
+
+class Report(_Model):
+    """The document."""
+
+    schema_version: Literal[1]
+    run: Run
+    simulated: bool
+    summary: dict[str, int]
+    hosts: list[HostResult]
+
+
+class LabResult:
+    """What a run gave: the report, typed (`hosts`, `run`, `summary`) and as it was written (`document`)."""
+
+    def __init__(self, action: str, report: Report, document: dict[str, Any], path: Path | None) -> None:
+        self.action, self.report, self.document, self.path = action, report, document, path
+        self.hosts, self.run, self.summary = report.hosts, report.run, report.summary
+
+    @property
+    def ready(self) -> list[HostResult]:
+        """The PCs that are ready."""
+        return [host for host in self.hosts if host.ready]
+
+    @property
+    def not_as_asked(self) -> list[HostResult]:
+        """The PCs on which the action did not come to its end.
+
+        facts: those that gave none. plan: those without a stack or with a blocker. provision and verify: those that are
+        neither ready nor SKIPPED (nothing was asked of them, as in a check). report: those that are not ready.
+        """
+        return [host for host in self.hosts if not self._as_asked(host)]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all as asked, 2 some PC is not."""
+        return 2 if self.not_as_asked else 0
+
+    def _as_asked(self, host: HostResult) -> bool:
+        if self.action == "facts":
+            return host.facts is not None
+        if self.action in ("plan", "explain"):
+            return host.plan is not None and host.plan.stack is not None and not host.plan.blockers
+        if self.action == "report":
+            return host.ready
+        return host.ready or host.verdict.state is State.SKIPPED
+
+
+def load(path: Path, run_id: str, action: str) -> LabResult:
+    """Read `report.json`, which must be that of this very run. Raises GpureadyError otherwise."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise GpureadyError(f"{path}: the run wrote no report") from None
+    except (OSError, ValueError) as error:
+        raise GpureadyError(f"{path}: the report cannot be read: {error}") from None
+    found = document.get("run", {}).get("id") if isinstance(document, dict) else None
+    if found != run_id:
+        raise GpureadyError(f"{path}: the run wrote no report (the one that lies there is of an earlier run)")
+    try:
+        report = Report.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise GpureadyError(f"{path}: the report is not as its schema says: {where}: {first['msg']}") from None
+    return LabResult(action, report, document, path)

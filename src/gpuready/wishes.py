@@ -1,0 +1,49 @@
+"""The lab's wishes as options: checked here before anything runs, so that a typing error costs no run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from gpuready.errors import GpureadyError
+
+PREFIX = "gpuready_"
+AUTO = "auto"
+# Name -> values, None: any text. docs/records.md has the table; the collection checks again, per PC.
+VALUES: dict[str, tuple[str, ...] | None] = {
+    "experience": ("professional", "student", "beginner"),
+    "library": ("any", "cuda", "pytorch", "tensorflow", "tensorflow2"),
+    "environment": ("any", "windows", "wsl", "linux"),
+    "stack": None,  # the project's stacks
+    "adapter": None,
+    "knows_linux": ("true", "false", "yes", "no", "on", "off", "1", "0"),
+}
+
+
+def variables(wishes: Mapping[str, Any], stacks: Collection[str]) -> dict[str, Any]:
+    """Extra variables of wishes by short name (`{"stack": "cuda"}`); those that are None are left out.
+
+    Raises GpureadyError for a wish or value that does not exist, with what exists.
+    """
+    for name in wishes:
+        if name not in VALUES:
+            raise GpureadyError(f"there is no wish {name!r}: the wishes are {', '.join(VALUES)}")
+    given = {PREFIX + name: value for name, value in wishes.items() if value is not None}
+    problems = check(given, stacks)
+    if problems:
+        raise GpureadyError(problems[0])
+    return given
+
+
+def check(found: Mapping[str, Any], stacks: Collection[str]) -> list[str]:
+    """What is wrong with the wishes among some variables, a sentence each. Values with templates are not judged."""
+    problems = []
+    for name, allowed in VALUES.items():
+        value = found.get(PREFIX + name)
+        if name == "stack" and stacks:
+            allowed = (AUTO, *stacks)
+        if value is None or allowed is None or (isinstance(value, str) and ("{{" in value or not value.strip())):
+            continue
+        if str(value).strip().lower() not in allowed:
+            problems.append(f"{PREFIX}{name}: {str(value)[:60]!r} is not one of {', '.join(allowed)}")
+    return problems
