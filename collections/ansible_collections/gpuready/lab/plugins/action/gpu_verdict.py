@@ -8,6 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpuready.lab.plugins.module_utils import troubles, verdict
+from ansible_collections.gpuready.lab.plugins.plugin_utils import trainer
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import record_of
 
 
@@ -34,6 +35,7 @@ class ActionModule(ActionBase):
             **self._numbers(arguments["policy"]),
             "simulated_lab": bool(task_vars.get("gpuready_simulated", False)),
             "check_mode": bool(self._task.check_mode),
+            "trainer_sha256": trainer.sha256(),
         }
         record["verdict"] = found = verdict.verdict(record, policy)
         line = f"{found['state']} {found['code']}: {found['cause']}"

@@ -22,9 +22,23 @@ POLICY: dict[str, Any] = {
     "max_age_days": 30,
     "simulated_lab": False,
     "check_mode": False,
+    "trainer_sha256": None,
 }
 _UNREACHABLE = frozenset(
-    ["AUTH_REJECTED", "AUTH_METHOD_REFUSED", "KERBEROS_FAILED", "HOST_OFF", "PORT_CLOSED", "NAME_UNKNOWN", "CONNECT_TIMEOUT", "TLS_UNTRUSTED", "TLS_MISMATCH", "CONNECTION_CUT", "WINRM_REFUSED", "UNREACHABLE"]
+    [
+        "AUTH_REJECTED",
+        "AUTH_METHOD_REFUSED",
+        "KERBEROS_FAILED",
+        "HOST_OFF",
+        "PORT_CLOSED",
+        "NAME_UNKNOWN",
+        "CONNECT_TIMEOUT",
+        "TLS_UNTRUSTED",
+        "TLS_MISMATCH",
+        "CONNECTION_CUT",
+        "WINRM_REFUSED",
+        "UNREACHABLE",
+    ]
 )
 _UNJUDGED = frozenset(["MODULE_HUNG", "OUTPUT_GARBAGE", "NO_EVIDENCE", "TASK_FAILED", "BUSY"])
 _GPU_MISSING = frozenset(("NO_ADAPTER", "NO_SUITABLE_GPU", "NO_NVIDIA_GPU"))
@@ -46,13 +60,16 @@ def verdict(record: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, A
     found = _judge(record, rules)
     if found["state"] in ("READY", "DEGRADED") and record.get("simulated") and not rules["simulated_lab"]:
         found = _word("UNKNOWN", "SIMULATED", checks=found["checks"])
-    found["fingerprint"] = fingerprint(record)
+    found["fingerprint"] = fingerprint(record, rules["trainer_sha256"])
     found["at"] = found.get("at") or datetime.now(UTC).isoformat(timespec="seconds")
     return found
 
 
-def fingerprint(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a pass is bound to. Each value is None when it is not known, and then equals nothing."""
+def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) -> dict[str, Any]:
+    """What a pass is bound to. Each value is None when it is not known, and then equals nothing.
+
+    `trainer_sha256` is that of the trainer at hand, for a record in which nothing was trained.
+    """
     facts, plan = section(record, "facts"), section(record, "plan")
     system, adapter = section(facts, "os"), section(plan, "adapter")
     known = facts.get("adapters")
@@ -68,9 +85,7 @@ def fingerprint(record: Mapping[str, Any]) -> dict[str, Any]:
         "wsl": section(facts, "wsl").get("version") if plan.get("target") == "wsl" else None,
         "stack": plan.get("stack"),
         "lock_sha256": section(plan, "environment").get("lock_sha256"),
-        "trainer_sha256": section(record, "training").get("trainer_sha256")
-        or section(plan, "environment").get("trainer_sha256"),
-        "adapter": adapter.get("id"),
+        "trainer_sha256": section(record, "training").get("trainer_sha256") or trainer_sha256,
     }
 
 
@@ -235,7 +250,7 @@ def _last_pass(record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mappin
     )
     if not bound or earlier.get("state") not in ("READY", "DEGRADED"):
         return _word("NOT_READY", "NOT_INSTALLED") if needed else _word("UNKNOWN", "NOT_VERIFIED")
-    now = fingerprint(record)
+    now = fingerprint(record, rules["trainer_sha256"])
     changed = [name for key, name in _FINGERPRINT.items() if _differs(key, bound.get(key), now.get(key))]
     if changed:
         return _word("STALE", "PASS_STALE", f"it passed, but {', '.join(changed)} changed since")

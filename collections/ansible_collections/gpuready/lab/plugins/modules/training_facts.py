@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the trainer on a Linux PC under a time limit and give its evidence."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: training_facts
+short_description: Train a small network on the PC's GPU and give the evidence
+version_added: 1.0.0
+description:
+  - Runs the collection's trainer under the interpreter of the environment that the plan names, with a time limit, and gives what it said
+  - and how it ended as facts. Judges nothing (gpuready.lab.gpu_verdict does) and changes nothing on the PC.
+  - The action plugin of the same name takes interpreter, backend and adapter from the record of the host
+    (C(ansible_facts.gpuready)). When the plan is blocked or no environment is there it asks nothing of the PC.
+  - In check mode nothing is trained.
+options:
+  time_limit:
+    description: Seconds after which the training and all of its processes are ended.
+    type: int
+    default: 600
+  environment:
+    description: Environment variables of the training alone.
+    type: dict
+    default: {}
+  python:
+    description: Interpreter of the environment; the action plugin takes it from the record.
+    type: path
+  backend:
+    description: What trains; the action plugin takes it from the stack.
+    type: str
+    choices: [tensorflow1-directml, tensorflow2-directml, torch-directml, torch-cuda, torch-cpu]
+  adapter:
+    description: The name of the GPU that shall train; the action plugin takes it from the plan.
+    type: str
+  visible_devices:
+    description: Value of DML_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES to begin with. Unset, the GPU is found by its name.
+    type: str
+  options:
+    description: Options of the trainer (C(steps), C(batch), C(samples), C(seed), C(speed_seconds)).
+    type: dict
+    default: {}
+  trainer:
+    description: Text of the trainer; the action plugin sends it.
+    type: str
+author: The gpuready authors
+"""
+
+EXAMPLES = r"""
+- name: Train on the planned GPU
+  gpuready.lab.training_facts:
+    time_limit: 300
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The record with its section C(training); docs/records.md has the shape.
+  returned: success
+  type: dict
+  contains:
+    gpuready:
+      description: The record.
+      type: dict
+"""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+MARK = "GPUREADY-TRAINING "
+GRACE = 20.0
+
+
+def run(python: str, trainer: str, options: dict, environment: dict) -> dict:
+    """Evidence of one training: what the trainer said, or how its process ended."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="gpuready-") as folder:
+        path = os.path.join(folder, "trainer.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(trainer)
+        try:
+            process = subprocess.Popen(
+                [python, "-B", path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=folder,
+                env={**os.environ, **{str(k): str(v) for k, v in environment.items()}},
+                start_new_session=True,
+            )
+        except OSError as error:
+            return failed("INTERPRETER_MISSING", f"{python}: {error.strerror}")
+        timed_out = False
+        try:
+            out, err = process.communicate(json.dumps(options).encode(), timeout=options["time_limit"] + GRACE)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+    tail = [line[:300] for line in err.decode("utf-8", "replace").splitlines() if line.strip()][-30:]
+    ended = {
+        "rc": process.returncode,
+        "timed_out": timed_out,
+        "seconds": round(time.monotonic() - started, 1),
+        "stderr_tail": tail,
+    }
+    return read(out.decode("utf-8", "replace"), ended)
+
+
+def read(out: str, ended: dict) -> dict:
+    """The trainer's line; without one, how its process ended."""
+    lines = [line for line in out.splitlines() if line.startswith(MARK)]
+    if lines:
+        try:
+            found = json.loads(lines[-1][len(MARK) :])
+            if isinstance(found, dict):
+                return found
+        except ValueError:
+            pass
+        return {**failed("OUTPUT_TRUNCATED", "the trainer's answer cannot be read"), "process": ended}
+    return {"schema_version": 1, "error": None, "finished": False, "process": ended}
+
+
+def failed(code: str, message: str) -> dict:
+    """Evidence of a training that did not begin or end."""
+    return {
+        "schema_version": 1,
+        "error": {"type": "Module", "code": code, "message": message, "where": "training_facts"},
+        "finished": False,
+        "process": None,
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "time_limit": {"type": "int", "default": 600},
+            "environment": {"type": "dict", "default": {}},
+            "python": {"type": "path"},
+            "backend": {
+                "type": "str",
+                "choices": [
+                    "tensorflow1-directml",
+                    "tensorflow2-directml",
+                    "torch-directml",
+                    "torch-cuda",
+                    "torch-cpu",
+                ],
+            },
+            "adapter": {"type": "str"},
+            "visible_devices": {"type": "str"},
+            "options": {"type": "dict", "default": {}},
+            "trainer": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    for needed in ("python", "backend", "trainer"):
+        if not given[needed]:
+            module.fail_json(msg=f"{needed} is missing: the action plugin gives it")
+    if module.check_mode:
+        module.exit_json(changed=False, ansible_facts={"gpuready_training": {"skipped": "check mode"}})
+    options = {
+        **given["options"],
+        "backend": given["backend"],
+        "adapter": given["adapter"],
+        "visible": given["visible_devices"],
+        "time_limit": given["time_limit"],
+    }
+    found = run(given["python"], given["trainer"], options, given["environment"])
+    module.exit_json(changed=False, ansible_facts={"gpuready_training": found})
+
+
+if __name__ == "__main__":
+    main()
