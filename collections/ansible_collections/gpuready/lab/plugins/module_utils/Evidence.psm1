@@ -18,6 +18,7 @@ function Add-Piece($Pieces, [string]$Name, [scriptblock]$Collect) {
     $piece = @{ value = $null; error = $null }
     try {
         $piece.value = & $Collect
+        if ($null -eq $piece.value) { $piece.value = $null }   # no output at all is not quite $null
         if ($piece.value -is [hashtable] -and $piece.value.ContainsKey('__error')) {
             $piece.error = $piece.value['__error']
             $piece.value = $piece.value['__value']

@@ -32,14 +32,14 @@ function Find-First([string[]]$Candidates) {
 function Start-Program([string]$Path, [string]$Arguments, [hashtable]$Variables = @{}) {
     if (-not $Path) { return $null }
     $run = @{ path = $Path; process = $null; out = $null; err = $null; watch = [System.Diagnostics.Stopwatch]::StartNew(); problem = $null }
-    $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList $Path, $Arguments
-    $start.UseShellExecute = $false
-    $start.CreateNoWindow = $true
-    $start.RedirectStandardInput = $true
-    $start.RedirectStandardOutput = $true
-    $start.RedirectStandardError = $true
-    foreach ($name in $Variables.Keys) { $start.EnvironmentVariables[$name] = $Variables[$name] }
     try {
+        $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList $Path, $Arguments
+        $start.UseShellExecute = $false
+        $start.CreateNoWindow = $true
+        $start.RedirectStandardInput = $true
+        $start.RedirectStandardOutput = $true
+        $start.RedirectStandardError = $true
+        foreach ($name in $Variables.Keys) { $start.EnvironmentVariables[$name] = $Variables[$name] }
         $run.process = [System.Diagnostics.Process]::Start($start)
         $run.process.StandardInput.Close()
         $run.out = New-Object -TypeName System.IO.MemoryStream
@@ -69,7 +69,7 @@ function Receive-Program($Run, [int]$Limit, [switch]$AsBytes) {
     if (-not $ended) { Stop-Tree $Run.process }
     try { $null = [System.Threading.Tasks.Task]::WaitAll($Run.reading, 2000) } catch { $null = $_ }   # a child may hold the pipes
     $value = @{
-        path = $Run.path; rc = $(if ($ended) { $Run.process.ExitCode }); timed_out = -not $ended
+        path = $Run.path; rc = $(if ($ended) { $Run.process.ExitCode } else { $null }); timed_out = -not $ended
         seconds = [Math]::Round($Run.watch.Elapsed.TotalSeconds, 2)
     }
     foreach ($stream in @{ stdout = $Run.out; stderr = $Run.err }.GetEnumerator()) {
@@ -81,4 +81,4 @@ function Receive-Program($Run, [int]$Limit, [switch]$AsBytes) {
     @{ __value = $value; __error = @{ code = 'TIME_LIMIT'; message = "$($Run.path) did not end within $Limit seconds and was stopped" } }
 }
 
-Export-ModuleMember -Function New-CodedException, Get-SystemDirectory, Find-OnPath, Find-First, Start-Program, Stop-Tree, Receive-Program
+Export-ModuleMember -Function Get-SystemDirectory, Find-OnPath, Find-First, Start-Program, Stop-Tree, Receive-Program

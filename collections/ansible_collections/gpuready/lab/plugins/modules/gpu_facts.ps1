@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Cim
 #AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Evidence
 #AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Programs
 
@@ -53,10 +54,9 @@ try {
 } catch { $wslProblem = $_.Exception }
 
 # --- CIM, in a runspace of its own ------------------------------------------------------------------------------------------------
-$restart = @{ cbs = $false; wsl = $false }
+$restartPending = $false
 try {
-    $restart.cbs = Test-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending'
-    $restart.wsl = Test-Key 'CurrentUser' "$lxss\InstallStatus"
+    $restartPending = (Test-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending') -or (Test-Key 'CurrentUser' "$lxss\InstallStatus")
 } catch { $null = $_ }   # the piece pending_reboot says it
 
 $queries = @(
@@ -68,59 +68,7 @@ $queries = @(
     @{ class = 'Win32_OptionalFeature'; filter = ($featureNames | ForEach-Object { "Name='$_'" }) -join ' OR '; properties = 'Name', 'InstallState' }
     @{ class = 'Win32_Process'; filter = "Name='explorer.exe'"; properties = 'ProcessId', 'SessionId' }
 )
-$answers = [hashtable]::Synchronized(@{})
-$ask = {
-    param($Queries, $Answers, $Limit, $FeatureNames, $Restart)
-    Set-StrictMode -Version Latest
-    $ErrorActionPreference = 'Stop'
-    function Get-Property($Object, [string]$Name) {
-        $property = $Object.PSObject.Properties[$Name]
-        if ($null -eq $property) { return $null }
-        $value = $property.Value
-        if ($value -is [DateTime]) { return $value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
-        if ($value -is [System.Array]) { return , @($value) }
-        $value
-    }
-    foreach ($query in $Queries) {
-        $watch = [System.Diagnostics.Stopwatch]::StartNew()
-        try {
-            $arguments = @{ ClassName = $query.class; OperationTimeoutSec = $Limit }
-            if ($query.ContainsKey('filter')) { $arguments.Filter = $query.filter }
-            # A process needs its keys for GetOwner; for the others naming the properties saves the slow ones.
-            if ($query.class -ne 'Win32_Process') { $arguments.Property = $query.properties }
-            $rows = @(foreach ($instance in @(Get-CimInstance @arguments)) {
-                $row = @{}
-                foreach ($name in $query.properties) { $row[$name] = Get-Property $instance $name }
-                if ($query.class -eq 'Win32_Process') {
-                    $owner = Invoke-CimMethod -InputObject $instance -MethodName GetOwner
-                    $row.Domain = Get-Property $owner 'Domain'
-                    $row.User = Get-Property $owner 'User'
-                }
-                $row
-            })
-            $Answers[$query.class] = @{ rows = $rows; code = $null; message = $null }
-        } catch {
-            $code = 'CIM_FAILED'
-            if ($_.FullyQualifiedErrorId -like '*0x80041010*') { $code = 'CIM_CLASS_MISSING' }
-            elseif ($watch.Elapsed.TotalSeconds -ge $Limit * 0.9) { $code = 'CIM_TIME_LIMIT' }
-            $Answers[$query.class] = @{ rows = $null; code = $code; message = $_.Exception.Message.Trim() }
-            if ($code -eq 'CIM_TIME_LIMIT') { break }
-        }
-    }
-    # DISM takes seconds: it is asked where CIM has no answer, or cannot tell a state from a pending one.
-    $known = $Answers['Win32_OptionalFeature']
-    if ($Restart.cbs -or $Restart.wsl -or $null -eq $known -or $null -eq $known.rows) {
-        $states = @{}
-        try {
-            foreach ($name in $FeatureNames) {
-                foreach ($feature in @(Get-WindowsOptionalFeature -Online -FeatureName $name)) { $states[$name] = "$($feature.State)" }
-            }
-            $Answers['DISM'] = @{ rows = $states; code = $null; message = $null }
-        } catch { $Answers['DISM'] = @{ rows = $states; code = 'COLLECTION_FAILED'; message = $_.Exception.Message.Trim() } }
-    }
-}
-$asking = [powershell]::Create().AddScript($ask.ToString()).AddArgument($queries).AddArgument($answers).AddArgument($limit).AddArgument($featureNames).AddArgument($restart)
-$asked = $asking.BeginInvoke()
+$asked = Start-CimQuery $queries $limit $featureNames $restartPending
 
 # --- the registry, the files and the programs -------------------------------------------------------------------------------------
 $currentVersion = Read-OrNull { Read-Values 'LocalMachine' 'SOFTWARE\Microsoft\Windows NT\CurrentVersion' 'ProductName', 'EditionID', 'DisplayVersion', 'InstallationType', 'CurrentBuildNumber', 'UBR' }
@@ -142,7 +90,7 @@ Add-Piece $pieces 'display_class' {
 Add-Piece $pieces 'architecture' {
     $machine = Read-Values 'LocalMachine' "$control\Session Manager\Environment" 'PROCESSOR_ARCHITECTURE'
     @{
-        machine = $(if ($machine) { $machine.PROCESSOR_ARCHITECTURE }); process = $env:PROCESSOR_ARCHITECTURE; wow64 = $env:PROCESSOR_ARCHITEW6432
+        machine = $(if ($machine) { $machine.PROCESSOR_ARCHITECTURE } else { $null }); process = $env:PROCESSOR_ARCHITECTURE; wow64 = $env:PROCESSOR_ARCHITEW6432
         os_64bit = [System.Environment]::Is64BitOperatingSystem; process_64bit = [System.Environment]::Is64BitProcess
     }
 }
@@ -158,7 +106,7 @@ Add-Piece $pieces 'pending_reboot' {
         windows_update = Test-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired'
         # Pairs of an old name and a new one, which is empty for a removal.
         file_renames = [int][Math]::Ceiling($(if ($session) { @($session.PendingFileRenameOperations | Where-Object { $null -ne $_ }).Count } else { 0 }) / 2)
-        computer_name = @{ active = $(if ($active) { $active.ComputerName }); pending = $(if ($pending) { $pending.ComputerName }) }
+        computer_name = @{ active = $(if ($active) { $active.ComputerName } else { $null }); pending = $(if ($pending) { $pending.ComputerName } else { $null }) }
         wsl_install_status = Test-Key 'CurrentUser' "$lxss\InstallStatus"
     }
 }
@@ -166,7 +114,7 @@ Add-Piece $pieces 'pending_reboot' {
 Add-Piece $pieces 'wsl_registry' {
     if ($wslProblem) { throw $wslProblem }
     $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
-    $user = @{ name = $identity.Name; sid = $(if ($identity.User) { $identity.User.Value }); DefaultDistribution = $null; DefaultVersion = $null; distributions = @() }
+    $user = @{ name = $identity.Name; sid = $(if ($identity.User) { $identity.User.Value } else { $null }); DefaultDistribution = $null; DefaultVersion = $null; distributions = @() }
     $own = Open-Key 'CurrentUser' $lxss
     if ($own) {
         $user.DefaultDistribution = Read-Value $own 'DefaultDistribution'
@@ -189,12 +137,12 @@ Add-Piece $pieces 'wsl_registry' {
 Add-Piece $pieces 'interpreters' {
     $found = [ordered]@{}
     function Add-Interpreter([string]$Path, [string]$Source, [string]$Version) {
-        $file = New-Object -TypeName System.IO.FileInfo -ArgumentList $Path
         # A file of no length is the Store's placeholder.
-        if ($found.Contains($Path.ToLowerInvariant()) -or -not $file.Exists -or $file.Length -eq 0) { return }
+        if ($found.Contains($Path.ToLowerInvariant()) -or -not [System.IO.File]::Exists($Path)) { return }
+        if ((New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length -eq 0) { return }
         $own = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($Path).ProductVersion
         if ($own) { $Version = $own }
-        $found[$Path.ToLowerInvariant()] = @{ path = $Path; version = $(if ($Version) { $Version }); machine = Get-Machine $Path; source = $Source }
+        $found[$Path.ToLowerInvariant()] = @{ path = $Path; version = $(if ($Version) { $Version } else { $null }); machine = Get-Machine $Path; source = $Source }
     }
     foreach ($place in @('CurrentUser', 'Registry64'), @('LocalMachine', 'Registry64'), @('LocalMachine', 'Registry32')) {
         $root = Open-Key $place[0] 'SOFTWARE\Python' $place[1]
@@ -250,7 +198,7 @@ Add-Piece $pieces 'last_pass' { , (Read-JsonFiles "$homePath\passes") }
 Add-Piece $pieces 'marker' {
     $own = Read-Values 'LocalMachine' 'SOFTWARE\gpuready' 'Simulated'
     if (-not $own -or -not $own.Simulated) { return $null }
-    @{ simulated = $true; by = $(if ($own.Simulated -is [string]) { $own.Simulated }) }
+    @{ simulated = $true; by = $(if ($own.Simulated -is [string]) { $own.Simulated } else { $null }) }
 }
 
 Add-Piece $pieces 'nvidia_smi' { Receive-Program $smi $limit }
@@ -262,19 +210,7 @@ Add-Piece $pieces 'wsl_version' {
 
 # --- CIM's answers ----------------------------------------------------------------------------------------------------------------
 # Each query has its own limit inside; the provider that does not keep to it is left behind with the process.
-$allowed = [Math]::Max(0, $limit * 1000 + 10000 - $watch.ElapsedMilliseconds)
-$null = $asked.AsyncWaitHandle.WaitOne([int]$allowed)
-$silent = $asked.IsCompleted -eq $false
-
-function Get-Answer([string]$Class) {
-    $answer = $answers[$Class]
-    if ($answer) {
-        if ($null -eq $answer.rows) { throw (New-CodedException $answer.code $answer.message) }
-        return , $answer.rows
-    }
-    if ($silent) { throw (New-CodedException 'CIM_TIME_LIMIT' "$Class has not answered in time") }
-    throw (New-CodedException 'CIM_SKIPPED' "$Class was not asked, because CIM did not answer an earlier question")
-}
+Wait-CimQuery $asked ($limit * 1000 + 10000 - $watch.ElapsedMilliseconds)
 
 function Add-DeviceKey($Rows, [string]$IdName) {
     # The driver's key in the display class and the place on the bus stand with the device in the registry.
@@ -291,16 +227,16 @@ function Add-DeviceKey($Rows, [string]$IdName) {
 Add-Piece $pieces 'operating_system' {
     $empty = @{ registry = $currentVersion }
     foreach ($name in $queries[0].properties) { $empty[$name] = $null }
-    try { $rows = Get-Answer 'Win32_OperatingSystem' } catch { return @{ __value = $empty; __error = ConvertTo-ErrorEntry $_.Exception } }
+    try { $rows = Get-CimAnswer $asked 'Win32_OperatingSystem' } catch { return @{ __value = $empty; __error = ConvertTo-ErrorEntry $_.Exception } }
     if ($rows.Count -eq 0) { return $empty }
     $rows[0].registry = $currentVersion
     $rows[0]
 }
-Add-Piece $pieces 'computer_system' { (Get-Answer 'Win32_ComputerSystem') | Select-Object -First 1 }
-Add-Piece $pieces 'processors' { , (Get-Answer 'Win32_Processor') }
-Add-Piece $pieces 'video_controllers' { Add-DeviceKey (Get-Answer 'Win32_VideoController') 'PNPDeviceID' }
+Add-Piece $pieces 'computer_system' { (Get-CimAnswer $asked 'Win32_ComputerSystem') | Select-Object -First 1 }
+Add-Piece $pieces 'processors' { , (Get-CimAnswer $asked 'Win32_Processor') }
+Add-Piece $pieces 'video_controllers' { Add-DeviceKey (Get-CimAnswer $asked 'Win32_VideoController') 'PNPDeviceID' }
 Add-Piece $pieces 'pnp_display' {
-    $rows = @((Get-Answer 'Win32_PnPEntity') | Where-Object { "$($_.ClassGuid)" -eq $displayClass -or (-not $_.ClassGuid -and @($_.CompatibleID) -like 'PCI\CC_03*') })
+    $rows = @((Get-CimAnswer $asked 'Win32_PnPEntity') | Where-Object { "$($_.ClassGuid)" -eq $displayClass -or (-not $_.ClassGuid -and @($_.CompatibleID) -like 'PCI\CC_03*') })
     Add-DeviceKey $rows 'DeviceID'
 }
 Add-Piece $pieces 'features' {
@@ -308,19 +244,19 @@ Add-Piece $pieces 'features' {
     foreach ($name in $featureNames) { $features[$name] = @{ install_state = $null; dism_state = $null } }
     $problem = $null
     try {
-        foreach ($row in (Get-Answer 'Win32_OptionalFeature')) { if ($features.ContainsKey("$($row.Name)")) { $features["$($row.Name)"].install_state = $row.InstallState } }
+        foreach ($row in (Get-CimAnswer $asked 'Win32_OptionalFeature')) { if ($features.ContainsKey("$($row.Name)")) { $features["$($row.Name)"].install_state = $row.InstallState } }
     } catch { $problem = ConvertTo-ErrorEntry $_.Exception }
-    $dism = $answers['DISM']
+    $dism = $asked.answers['DISM']
     if ($dism) {
         foreach ($name in @($dism.rows.Keys)) { if ($features.ContainsKey($name)) { $features[$name].dism_state = $dism.rows[$name] } }
-        $problem = $(if ($dism.code) { @{ code = $dism.code; message = $dism.message } })
+        $problem = $(if ($dism.code) { @{ code = $dism.code; message = $dism.message } } else { $null })
     }
     if ($problem) { return @{ __value = $features; __error = $problem } }
     $features
 }
 Add-Piece $pieces 'users' {
     $found = [ordered]@{}
-    foreach ($row in (Get-Answer 'Win32_Process')) {
+    foreach ($row in (Get-CimAnswer $asked 'Win32_Process')) {
         if (-not $row.User) { continue }
         $name = $(if ($row.Domain) { "$($row.Domain)\$($row.User)" } else { $row.User })
         $found["$($row.SessionId) $name"] = @{ name = $name; session = $row.SessionId }
