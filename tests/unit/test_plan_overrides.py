@@ -142,6 +142,7 @@ def test_the_gpu_that_works_best_is_chosen(adapters, index, word):
     assert word in " ".join(found.reasons)
 
 
+OLD_INTEL = ("uhd630", {"driver": {"version": "27.20.100.8681"}})
 BLOCKED = [
     # PC, wishes, stack, code
     (pc("windows", ("rx6800", {"status": "disabled", "problem_code": 22})), {}, PLUGIN, "GPU_DISABLED"),
@@ -169,9 +170,9 @@ BLOCKED = [
     (pc("guest", os={"kernel": "5.4.72-microsoft-standard-WSL2"}), {}, PLUGIN, "WSL_KERNEL_TOO_OLD"),
     ({**pc("windows"), "adapters": None}, {}, PLUGIN, "FACTS_INCOMPLETE"),
     ({**pc("linux"), "adapters": None}, {}, "cuda", "FACTS_INCOMPLETE"),
-    (pc("windows", ("uhd630", {"driver": {"version": "27.20.100.8681"}})), {"environment": "wsl"}, PLUGIN, "DRIVER_TOO_OLD"),
+    (pc("windows", OLD_INTEL), {"environment": "wsl"}, PLUGIN, "DRIVER_TOO_OLD"),
     (pc("windows", ("rx6800", {"driver": {"vendor_version": None}})), {"environment": "wsl"}, PLUGIN, "DRIVER_UNKNOWN"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("facts", "wished", "stack", "code"), BLOCKED)

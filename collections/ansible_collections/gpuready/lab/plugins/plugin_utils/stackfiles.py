@@ -83,7 +83,7 @@ def _read(file: Path) -> stacks.Stack:
 
 
 def _hashed(variant: stacks.Variant, path: Path, ours: bool = False) -> stacks.Variant:
-    """The collection's own locks are only hashed here, a PC at a time: its tests check each line, and lock_text again."""
+    """A variant with its lock's hash. Ours are only hashed: tests check each line of them, and lock_text does again."""
     sha256 = locks.sha256(_bytes(path)) if ours else _lock(path).sha256
     return replace(variant, lock_path=str(path), lock_sha256=sha256)
 
