@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -408,13 +410,49 @@ def test_what_somebody_else_changed_since_is_left(pc):
     pc.reset()
     pc.run("-Controller 10.1.0.5")
     pc.powershell("Set-NetFirewallRule -Name gpuready-winrm -RemoteAddress 10.1.0.6; Stop-Service WinRM")
-    ((rc, lines, _),) = pc.run("-Undo")
+    preview, (rc, lines, _) = pc.run("-Undo -WhatIf", "-Undo")
+    assert next(line for line in preview[1] if line.startswith("left: ")).startswith("left: rule|gpuready-winrm")
     assert rc == 0
     (left,) = [line for line in lines if line.startswith("left: ")]
     assert left.startswith("left: rule|gpuready-winrm is 'port=5985;enabled=True;from=10.1.0.6', which is not what")
     assert pc.rules()["gpuready-winrm"]["RemoteAddress"] == ["10.1.0.6"]
     assert pc.state["listeners"] == []
     assert pc.state["service"] == {"start": "Manual", "status": "Stopped"}
+
+
+def test_a_certificate_that_is_gone_needs_no_removing(pc):
+    before = pc.reset()
+    (thumbprint,) = give_certificates(pc, 400)
+    pc.run("-Controller 10.1.0.5 -Https")
+    assert thumbprint in pc.machine.path(STATE).read_text()
+    pc.powershell(f"[Microsoft.Win32.Registry]::LocalMachine.DeleteSubKeyTree('{CERTIFICATES}')")
+    ((rc, lines, text),) = pc.run("-Undo")
+    assert rc == 0, text
+    assert not [line for line in lines if thumbprint in line and "certificate|" in line]
+    assert pc.bytes() == before
+
+
+def test_a_memory_of_somebody_else_is_refused(pc):
+    """Everybody may write in ProgramData: a student must not make -Undo set what he wants."""
+    pc.reset()
+    pc.run("-Controller 10.1.0.5")
+    before = pc.bytes()
+    os.chown(pc.machine.path(STATE), 12345, 12345)
+    on, undo = pc.run("-Controller 10.1.0.6", "-Undo")
+    assert (on[0], on[1], undo[0], undo[1]) == (4, [], 4, [])
+    assert "STATE_NOT_OURS" in undo[2]
+    assert pc.bytes() == before
+
+
+def test_a_memory_with_something_unknown_stops(pc):
+    before = pc.reset()
+    pc.machine.path(STATE).parent.mkdir(exist_ok=True)
+    memory = {"version": 1, "items": [{"id": "magic|wand", "before": "1", "after": "2"}]}
+    pc.machine.path(STATE).write_text(json.dumps(memory))
+    ((rc, _, text),) = pc.run("-Undo")
+    assert rc == 1
+    assert "unknown item magic|wand" in text
+    assert pc.bytes() == before
 
 
 def test_a_damaged_memory_is_refused(pc):
