@@ -78,8 +78,8 @@ class ActionModule(ActionBase):
             if "verdict" not in record:  # the PC was lost on the way: what is not known is not ready
                 record = {**new_record(variables), **record, "verdict": verdict.verdict(record, policy)}
             records.append(record)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        looked = [r["facts"]["collected_at"] for r in records if (r.get("facts") or {}).get("collected_at")]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        looked = [str(record["looked_at"]) for record in records if record.get("looked_at")]
         run = {
             "id": str(task_vars.get("gpuready_run_id") or uuid.uuid4()),
             "started_at": str(task_vars.get("gpuready_started_at") or min(looked, default=now)),

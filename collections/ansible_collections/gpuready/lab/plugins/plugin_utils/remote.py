@@ -1,12 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Running a module on a PC that may be off, hang or answer nonsense.
 
-A PC in trouble is a finding, not the end of the run: what goes wrong on the way to it comes back as a trouble, so that the
-record of that PC says it and the other PCs go on.
+A PC in trouble is a finding, not the end of the run: what goes wrong on the way to it comes back as a trouble, so that
+the record of that PC says it and the other PCs go on.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -23,6 +24,9 @@ class RemoteAction(ActionBase):
 
     def run_remote(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run a module and give its result, or `{"trouble": {code, message}}` when the PC could not be had."""
+        if not getattr(self._connection._shell, "_IS_WINDOWS", False):
+            # A .ps1 of the same name stands beside the .py and comes first in the alphabet.
+            self._connection.module_implementation_preferences = (".py", "")
         try:
             result: dict[str, Any] = self._execute_module(
                 module_name=module_name, module_args=module_args, task_vars=task_vars
@@ -66,9 +70,10 @@ def record_of(task_vars: dict[str, Any]) -> dict[str, Any]:
 
 def new_record(task_vars: dict[str, Any]) -> dict[str, Any]:
     """An empty record of the host of these variables."""
-    return {
+    return {  # the controller's clock: those of the PCs may be wrong
         "schema_version": RECORD_VERSION,
         "host": task_vars["inventory_hostname"],
         "simulated": bool(task_vars.get("gpuready_simulated", False)),
+        "looked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "troubles": [],
     }
