@@ -151,6 +151,7 @@ BLOCKED = [
     (pc("windows", ("rx6800", {"status": "restart_needed"})), {}, PLUGIN, "GPU_RESTART_NEEDED"),
     (pc("windows", ("rx6800", {"status": "unknown"})), {}, PLUGIN, "GPU_STATUS_UNKNOWN"),
     (pc("windows", ("rx6800", {"driver": {"basic": True}})), {}, PLUGIN, "BASIC_DRIVER"),
+    (pc("windows", ("rx6800", {"status": "no_driver", "driver": {"basic": True}})), {}, PLUGIN, "BASIC_DRIVER"),
     (pc("windows", "rx6800", os={"build": 15063}), {}, PLUGIN, "OS_BUILD_TOO_OLD"),
     (pc("windows", "rx6800", os={"build": None}), {}, PLUGIN, "FACTS_INCOMPLETE"),
     (pc("windows", "rx6800", os={"architecture": None}), {}, PLUGIN, "FACTS_INCOMPLETE"),
@@ -217,6 +218,13 @@ def test_the_cuda_build_goes_by_capability_and_driver(base, adapter, capability,
 def test_hypervisor_running_means_that_virtualization_is_on():
     facts = pc("windows", "rtx4090", machine={"virtualization": False, "hypervisor": True})
     assert "VIRTUALIZATION_OFF" not in codes(planned(facts, stack="cuda"))
+
+
+def test_the_nameless_gpu_of_a_guest_is_planned_and_said():
+    found = planned(pc("guest", "dxg"))
+    assert (found.adapter["vendor"], found.blockers) == ("other", [])
+    assert any("cannot be seen from inside" in warning for warning in found.warnings)
+    assert planned(pc("linux", "dxg")).stack == "cpu"
 
 
 def test_several_nvidia_gpus_are_told_apart_by_uuid():

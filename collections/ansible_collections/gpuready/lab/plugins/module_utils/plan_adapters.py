@@ -88,7 +88,7 @@ def _reason(best: Adapter, others: list[Adapter], vendors: tuple[str, ...], aske
 
 
 def _state(adapter: Adapter) -> str:
-    if adapter.status != "ok":
+    if adapter.status != "ok" and not (adapter.status == "no_driver" and adapter.basic and adapter.problem_code == 0):
         code = f", code {adapter.problem_code}" if adapter.problem_code else ""
         return adapter.status.replace("_", " ") + code
     return "a basic display driver" if adapter.basic else "TCC mode"
@@ -100,6 +100,8 @@ def _problems(adapter: Adapter) -> list[Problem]:
     found = []
     if adapter.status == "disabled":
         found.append(problem("GPU_DISABLED", f"{name} is disabled{shown}"))
+    elif adapter.status == "no_driver" and adapter.basic and code == 0:
+        found.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
     elif adapter.status == "no_driver":
         found.append(problem("GPU_NO_DRIVER", f"{name} has no driver{shown}"))
     elif adapter.status == "failing":

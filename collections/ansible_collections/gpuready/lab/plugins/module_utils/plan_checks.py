@@ -56,7 +56,7 @@ def host_targets(view: View) -> tuple[str, ...]:
 
 def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
     """Weigh one stack on one target."""
-    choice = choose(at.adapters, stack.vendors, at.wishes.adapter != AUTO) if stack.vendors else Choice(None, "")
+    choice = _choice(stack, at)
     rule = _rule(stack, name, at.wishes, choice.adapter)
     problems = list(_wished(stack, name, at))
     target = stack.targets.get(name)
@@ -78,6 +78,15 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
     if name == "wsl" and not at.view.guest:
         problems += _wsl(target, at)
     return Candidate(stack, name, rule, choice, variant, reason, tuple(problems))
+
+
+def _choice(stack: Stack, at: Situation) -> Choice:
+    if not stack.vendors:
+        return Choice(None, "")
+    found = choose(at.adapters, stack.vendors, at.wishes.adapter != AUTO)
+    if at.view.passed_on and not at.view.adapters and len(stack.vendors) > 1 and at.wishes.adapter == AUTO:
+        return Choice(at.view.passed_on, "the GPU is the one that Windows passes on through /dev/dxg")
+    return found
 
 
 def _rule(stack: Stack, target: str, wishes: Wishes, adapter: Adapter | None) -> Rule | None:

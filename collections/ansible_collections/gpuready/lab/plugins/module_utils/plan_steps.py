@@ -129,7 +129,7 @@ def warnings(chosen: Candidate, view: View) -> list[str]:
         found.append("how much disk space is free is not known")
     if view.family == "linux" and view.glibc is None:
         found.append("the C library is not known to be glibc: the packages need it")
-    if view.guest and stack.vendors and chosen.choice.adapter is None:
+    if view.guest and stack.vendors and chosen.choice.adapter in (None, view.passed_on):
         found.append("which GPU the guest has cannot be seen from inside it: training tells")
     if (
         chosen.target == "wsl"

@@ -11,6 +11,8 @@ from typing import Any
 VENDORS = ("amd", "intel", "nvidia", "other")
 STATUSES = ("ok", "restart_needed", "disabled", "no_driver", "failing", "absent", "unknown")
 
+# The GPU of Windows in a WSL guest, where nothing names its vendor.
+DXG = "/dev/dxg"
 # No size, build or percentage reaches this.
 _BEYOND = 2**63
 
@@ -63,7 +65,10 @@ class Environment:
 
 @dataclass(frozen=True)
 class View:
-    """What the plan knows of a PC. None is "not known" throughout; `adapters` is None when nobody could look."""
+    """What the plan knows of a PC. None is "not known" throughout; `adapters` is None when nobody could look.
+
+    `passed_on` is the nameless GPU that Windows passes on to a WSL guest.
+    """
 
     family: str | None
     architecture: str | None
@@ -79,6 +84,7 @@ class View:
     free_bytes: int | None
     disk_path: str
     adapters: tuple[Adapter, ...] | None
+    passed_on: Adapter | None
     dxg: bool | None
     wsl_allowed: bool | None
     wsl_kernel: str | None
@@ -110,6 +116,8 @@ def view(facts: object) -> View:
     system, machine, disk = (_mapping(top.get(key)) for key in ("os", "machine", "disk"))
     wsl, pending = _mapping(top.get("wsl")), _mapping(top.get("pending_reboot"))
     adapters = top.get("adapters")
+    found = _adapters(adapters) if isinstance(adapters, list) else None
+    passed_on = next((one for one in found or () if one.id == DXG and system.get("wsl") is True), None)
     return View(
         family=_text(system.get("family")),
         architecture=_text(system.get("architecture")),
@@ -124,7 +132,8 @@ def view(facts: object) -> View:
         memory_bytes=_whole(machine.get("memory_bytes")),
         free_bytes=_whole(disk.get("free_bytes")),
         disk_path=_text(disk.get("path")) or "the disk",
-        adapters=_adapters(adapters) if isinstance(adapters, list) else None,
+        adapters=None if found is None else tuple(one for one in found if one is not passed_on),
+        passed_on=passed_on,
         dxg=_boolean(top.get("dxg")),
         wsl_allowed=_boolean(wsl.get("policy_allows")),
         wsl_kernel=_text(wsl.get("kernel")),
