@@ -13,7 +13,7 @@ FILES = sorted((stackfiles.STACKS / "locks").glob("*.txt"))
 HASH = "sha256:" + "0123456789abcdef" * 4
 # Packages that carry CUDA or are of use with it only.
 CUDA = re.compile(r"nvidia-|cuda|triton$|cudnn|nccl")
-# What the framework of a stack must be pinned to; written down from the brief of each package's last release.
+# What the framework of a stack must be pinned to; written by hand from the last release of each package.
 PINS = {
     "cpu-linux_x86_64": {"torch": "2.13.0+cpu"},
     "cpu-win_amd64": {"torch": "2.13.0"},
