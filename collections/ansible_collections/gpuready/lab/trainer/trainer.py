@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Prove that a GPU trains: one file, nothing but the framework, Python 3.6 to 3.14.
 
-`python trainer.py OPTIONS` with OPTIONS a JSON object; prints one line that begins with MARK and holds the section `training` of a
+`python trainer.py OPTIONS` with OPTIONS a JSON object, or `@FILE` that holds one, or standard input; prints one line that begins with MARK and holds the section `training` of a
 record (docs/records.md), whatever happens: the training runs in a child process, and this one says how the child ended.
 
 The same small network with BatchNorm learns the same synthetic images from the same weights on the GPU and on the CPU. A second,
@@ -399,8 +399,16 @@ def same(one, other):
     return words(one) == words(other)
 
 
+def given_options():
+    argument = sys.argv[1] if sys.argv[1:] else ""
+    if argument.startswith("@"):
+        with open(argument[1:], encoding="utf-8") as file:
+            return file.read()
+    return argument or sys.stdin.read()
+
+
 def main():
-    options = dict(OPTIONS, **json.loads(sys.argv[1] if sys.argv[1:] else sys.stdin.read()))
+    options = dict(OPTIONS, **json.loads(given_options()))
     deadline, visible = time.time() + options["time_limit"], options["visible"]
     found = run_child(options, visible, deadline)
     device = found["device"] or {}

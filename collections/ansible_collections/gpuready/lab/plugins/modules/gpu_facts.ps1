@@ -180,6 +180,7 @@ Add-Piece $pieces 'vc_runtime' {
 
 Add-Piece $pieces 'disk' {
     $drive = New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path]::GetPathRoot($homePath))
+    if (-not $drive.IsReady) { throw "$($drive.Name) is no drive that is ready" }
     @{ path = $drive.Name; free_bytes = $drive.TotalFreeSpace; total_bytes = $drive.TotalSize }
 }
 

@@ -5,8 +5,6 @@
 Runs on the target under Python 3.9 or newer with the standard library alone. docs/evidence.md has every piece's shape.
 """
 
-# ruff: noqa: E402  the documentation stands before the imports, as in every module of Ansible
-
 from __future__ import annotations
 
 DOCUMENTATION = r"""

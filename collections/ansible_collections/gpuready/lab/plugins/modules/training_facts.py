@@ -11,7 +11,7 @@ short_description: Train a small network on the PC's GPU and give the evidence
 version_added: 1.0.0
 description:
   - Runs the collection's trainer under the interpreter of the environment that the plan names, with a time limit, and gives what it said
-  - and how it ended as facts. Judges nothing (gpuready.lab.gpu_verdict does) and changes nothing on the PC.
+    and how it ended as facts. Judges nothing (gpuready.lab.gpu_verdict does) and changes nothing on the PC.
   - The action plugin of the same name takes interpreter, backend and adapter from the record of the host
     (C(ansible_facts.gpuready)). When the plan is blocked or no environment is there it asks nothing of the PC.
   - In check mode nothing is trained.

@@ -1,0 +1,81 @@
+#!powershell
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+#AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Programs
+
+# Runs the trainer under a time limit and gives what it said.  Judges nothing; what it writes it takes away again.
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+
+$spec = @{
+    options = @{
+        time_limit = @{ type = 'int'; default = 600 }
+        environment = @{ type = 'dict'; default = @{} }
+        python = @{ type = 'str' }
+        backend = @{ type = 'str'; choices = 'tensorflow1-directml', 'tensorflow2-directml', 'torch-directml', 'torch-cuda', 'torch-cpu' }
+        adapter = @{ type = 'str' }
+        visible_devices = @{ type = 'str' }
+        options = @{ type = 'dict'; default = @{} }
+        trainer = @{ type = 'str' }
+    }
+    supports_check_mode = $true
+}
+$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
+foreach ($needed in 'python', 'backend', 'trainer') {
+    if (-not $module.Params[$needed]) { $module.FailJson("$needed is missing: the action plugin gives it") }
+}
+$module.Result.ansible_facts = @{ gpuready_training = @{ skipped = 'check mode' } }
+if ($module.CheckMode) { $module.ExitJson() }
+
+function Get-Failure([string]$Code, [string]$Message, $Process) {
+    @{ schema_version = 1; finished = $false; process = $Process; error = @{ type = 'Module'; code = $Code; message = $Message; where = 'training_facts' } }
+}
+
+function Get-Ending($Ran) {
+    # Windows' exception codes are known by their hexadecimal form.
+    $rc = $Ran.rc
+    if ($null -ne $rc -and ($rc -lt 0 -or $rc -gt 0xFFFF)) { $rc = '0x{0:X8}' -f $rc }
+    $tail = @("$($Ran.stderr)" -split '\r?\n' | Where-Object { $_.Trim() } | ForEach-Object { $_.Substring(0, [Math]::Min(300, $_.Length)) } | Select-Object -Last 30)
+    @{ rc = $rc; timed_out = $Ran.timed_out; seconds = $Ran.seconds; stderr_tail = $tail }
+}
+
+function Read-Training($Ran) {
+    $mark = 'GPUREADY-TRAINING '
+    $line = @("$($Ran.stdout)" -split '\r?\n' | Where-Object { $_.StartsWith($mark) }) | Select-Object -Last 1
+    if (-not $line) { return @{ schema_version = 1; finished = $false; error = $null; process = (Get-Ending $Ran) } }
+    try { [Ansible.Basic.AnsibleModule]::FromJson($line.Substring($mark.Length)) }
+    catch { Get-Failure 'OUTPUT_TRUNCATED' "the trainer's answer cannot be read" (Get-Ending $Ran) }
+}
+
+$folder = Join-Path $module.Tmpdir ([Guid]::NewGuid().ToString('n'))
+$null = [System.IO.Directory]::CreateDirectory($folder)
+try {
+    $options = @{}
+    foreach ($name in $module.Params.options.Keys) { $options[$name] = $module.Params.options[$name] }
+    $options.backend = $module.Params.backend
+    $options.adapter = $module.Params.adapter
+    $options.visible = $module.Params.visible_devices
+    $options.time_limit = $module.Params.time_limit
+    $plain = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
+    [System.IO.File]::WriteAllText("$folder\trainer.py", $module.Params.trainer, $plain)
+    [System.IO.File]::WriteAllText("$folder\options.json", [Ansible.Basic.AnsibleModule]::ToJson($options), $plain)
+    $variables = @{ PYTHONUTF8 = '1' }
+    foreach ($name in $module.Params.environment.Keys) { $variables[$name] = "$($module.Params.environment[$name])" }
+    $training = $null
+    try {
+        $ran = Receive-Program (Start-Program $module.Params.python "-B `"$folder\trainer.py`" `"@$folder\options.json`"" $variables) ($module.Params.time_limit + 20)
+        if ($ran.ContainsKey('__value')) { $ran = $ran.__value }
+        $training = Read-Training $ran
+    } catch {
+        $training = Get-Failure 'INTERPRETER_MISSING' $_.Exception.Message $null
+    }
+    $module.Result.ansible_facts.gpuready_training = $training
+} catch {
+    $module.Result.ansible_facts.gpuready_training = Get-Failure 'TRAINING_FAILED' $_.Exception.Message $null
+} finally {
+    try { [System.IO.Directory]::Delete($folder, $true) } catch { $module.Warn("${folder}: cannot be removed: $($_.Exception.Message)") }
+}
+$module.ExitJson()
