@@ -12,15 +12,13 @@ STATES = ("READY", "DEGRADED", "NOT_READY", "UNKNOWN", "UNREACHABLE", "STALE", "
 READY_STATES = ("READY", "DEGRADED")
 
 
-def build(
-    records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulated: bool
-) -> dict[str, Any]:
+def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulated: bool) -> dict[str, Any]:
     """One document from the records of a run; hosts sorted by name, numbers in names as numbers.
 
     Every record must carry a verdict: the caller judges a host that left none.
     """
     hosts = sorted((dict(record) for record in records), key=lambda record: _natural(str(record["host"])))
-    summary = {"total": len(hosts), **{state: 0 for state in STATES}}
+    summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
     for record in hosts:
         summary[record["verdict"]["state"]] += 1
     return {

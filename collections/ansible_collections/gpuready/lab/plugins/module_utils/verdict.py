@@ -86,6 +86,7 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
         "stack": plan.get("stack"),
         "lock_sha256": section(plan, "environment").get("lock_sha256"),
         "trainer_sha256": section(record, "training").get("trainer_sha256") or trainer_sha256,
+        "adapter": adapter.get("id"),
     }
 
 

@@ -1,0 +1,75 @@
+"""A record of a PC that passed, for tests to break."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+LOSSES = [1.77, 1.03, 0.71, 0.46, 0.33, 0.25, 0.12, 0.09]
+GOOD: dict[str, Any] = {
+    "schema_version": 1,
+    "host": "pc07",
+    "simulated": False,
+    "troubles": [],
+    "facts": {
+        "collected_at": "2026-11-23T08:00:00Z",
+        "os": {"family": "windows", "name": "Windows 11", "version": "10.0.22631", "build": 22631, "architecture": "x86_64"},
+        "machine": {},
+        "disk": {},
+        "adapters": [
+            {
+                "index": 0,
+                "id": "PCI\\VEN_1002&DEV_73BF",
+                "vendor": "amd",
+                "name": "AMD Radeon RX 6800",
+                "memory_bytes": 17163091968,
+                "driver": {"version": "31.0.24027.1012", "vendor_version": "24.6.1"},
+                "status": "ok",
+            }
+        ],
+        "ignored_adapters": [],
+        "problems": [],
+        "last_pass": None,
+    },
+    "plan": {
+        "target": "windows",
+        "stack": "tensorflow-directml-plugin",
+        "variant": "default",
+        "adapter": {"index": 0, "id": "PCI\\VEN_1002&DEV_73BF", "name": "AMD Radeon RX 6800", "vendor": "amd"},
+        "steps": [{"name": "python_environment", "needed": False, "reason": "it is there"}],
+        "environment": {"lock_sha256": "aa", "backend": "tensorflow2-directml"},
+        "reasons": ["TensorFlow 2 was asked for"],
+        "rejected": [],
+        "blockers": [],
+        "warnings": [],
+    },
+    "training": {
+        "schema_version": 1,
+        "trainer_sha256": "bb",
+        "process": {"rc": 0, "timed_out": False, "seconds": 12.1, "stderr_tail": ["DirectML device enumeration: found 1 compatible adapters."]},
+        "framework": {"name": "tensorflow", "version": "2.10.0"},
+        "device": {"requested": "directml", "name": "/GPU:0", "kind": "DML", "adapter_name": "AMD Radeon RX 6800", "adapters_found": 1, "placed": True, "fallbacks": []},
+        "task": {"seed": 1, "classes": 4, "samples": 256, "steps": 8, "batch": 64, "labels": True},
+        "reference": {"losses": LOSSES, "accuracy": 1.0, "seconds": 1.0, "samples_per_second": 100.0},
+        "result": {"losses": [loss + 1e-6 for loss in LOSSES], "accuracy": 1.0, "seconds": 1.0, "samples_per_second": 900.0},
+        "agreement": {"loss_max_difference": 1e-6, "batchnorm_mean_difference": 1e-7, "batchnorm_variance_difference": 2e-7},
+        "error": None,
+        "finished": True,
+    },
+}  # fmt: skip
+
+
+def good() -> dict[str, Any]:
+    """A copy to break."""
+    return copy.deepcopy(GOOD)
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The good record with one place changed; "training.device.placed" is a place."""
+    record = good()
+    at: Any = record
+    *parents, last = path.split(".")
+    for name in parents:
+        at = at[name]
+    at[last] = value
+    return record
