@@ -66,6 +66,11 @@ class ActionModule(ActionBase):
             "report": str(directory / "report.json"),
             "summary": [*report.summary_lines(document), f"Report: {directory / 'report.html'}"],
             "counts": document["summary"],
+            "bad_input": [
+                f"{record['host']}: {record['verdict']['cause']}"
+                for record in document["hosts"]
+                if record["verdict"]["code"] == "BAD_INPUT"
+            ],
         }
 
     def _document(self, hosts: list[str], task_vars: dict[str, Any]) -> dict[str, Any]:

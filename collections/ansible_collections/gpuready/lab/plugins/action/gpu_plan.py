@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
             )
             wished = wishes.parse(given, stacks, known=_KNOWN)
         except (stackfiles.StackFilesError, wishes.WishError) as error:
-            raise AnsibleActionFail(str(error)) from None
+            return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
         result |= {"changed": False, "ansible_facts": {"gpuready": record}}
         if not isinstance(record.get("facts"), dict):
             return {**result, "summary": [], "msg": "the PC was not looked at, so there is nothing to plan"}

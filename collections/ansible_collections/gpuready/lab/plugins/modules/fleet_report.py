@@ -47,6 +47,11 @@ summary:
   returned: success
   type: list
   elements: str
+bad_input:
+  description: A line for each PC whose variables are wrong.
+  returned: success
+  type: list
+  elements: str
 counts:
   description: PCs by verdict, and their total.
   returned: success
