@@ -83,7 +83,14 @@ class RunFinished:
     seconds: float
 
 
-Event = RunStarted | StepStarted | StepFinished | HostFinished | RunFinished
+@dataclass(frozen=True)
+class Output:
+    """Text of Ansible itself, for a run that was asked to be verbose."""
+
+    text: str
+
+
+Event = Output | RunStarted | StepStarted | StepFinished | HostFinished | RunFinished
 
 
 def step_of(data: Mapping[str, Any]) -> Step:

@@ -114,7 +114,8 @@ def _reason(errors: str, sources: Sequence[str]) -> str:
     is_yaml = any(Path(source).suffix in (".yml", ".yaml", ".json") for source in sources)
     for plugin in ("yaml", "auto", "ini") if is_yaml else ("ini", "script", "auto", "yaml"):
         if plugin in said:
-            return f"the inventory is broken: {said[plugin].removeprefix('Failed to parse inventory: ')}"
+            reason = re.sub(r', found "<class.*', "", said[plugin].removeprefix("Failed to parse inventory: "))
+            return f"the inventory is broken: {reason}"
     lines = [line.removeprefix("[ERROR]: ") for line in errors.splitlines() if line.startswith("[ERROR]: ")]
     return lines[0] if lines else "the inventory is broken: ansible-inventory gives no list of it"
 

@@ -188,6 +188,10 @@ class Lab:
         finished: dict[str, str] = {}
 
         def take(raw: dict[str, Any]) -> None:
+            if order.verbosity and raw.get("stdout"):
+                on_event(events.Output(str(raw["stdout"])))
+            if self._stop.requested:  # what is torn down now would only look like failures
+                return
             for event in events.translate(raw):
                 if isinstance(event, events.HostFinished):
                     finished[event.host] = event.state

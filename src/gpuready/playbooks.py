@@ -87,7 +87,9 @@ class _Execution:
             self.pid = event["pid"]
         result = data.get("res")
         if kind in ("runner_on_failed", "runner_on_unreachable") and isinstance(result, dict):
-            self.failures.append(f"{data.get('task')}: {result.get('msg') or 'failed without a message'}")
+            # Our own actions name the file or the PC that they complain of.
+            where = "" if str(data.get("task_action")).startswith("gpuready.") else f"{data.get('task')}: "
+            self.failures.append(f"{where}{result.get('msg') or 'failed without a message'}")
         if kind in ("verbose", "error", "warning", "deprecated", "system_warning") and event.get("stdout"):
             self.text = [*self.text[-40:], _ANSI.sub("", str(event["stdout"])).replace("\r", "")]
         if self.error is None:

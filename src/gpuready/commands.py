@@ -1,0 +1,241 @@
+"""The commands of `gpuready`, for `gpuready.cli`, which turns what they raise into lines and exit codes."""
+
+import getpass
+import importlib
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+
+from gpuready import project, terminal
+from gpuready.errors import GpureadyError, Interrupted
+from gpuready.lab import Lab, explain
+from gpuready.progress import Progress
+from gpuready.results import LabResult
+
+# The base of all complaints about options, wherever this version of typer keeps it.
+UsageError: Any = next(one for one in reversed(typer.BadParameter.__mro__) if hasattr(one, "format_message"))
+
+
+class StoppedError(Exception):
+    """Ctrl-C; the message says what was finished."""
+
+
+app = typer.Typer(
+    help="Turns a lab of Windows PCs into PCs that train machine-learning models on their GPUs, and proves it.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Inventory = Annotated[
+    list[str] | None, typer.Option("--inventory", "-i", help="File, folder, or PCs with a comma; may be given twice.")
+]
+Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these PCs or groups.")]
+Forks = Annotated[int | None, typer.Option("--forks", "-f", help="PCs at a time.", min=1)]
+ReportDir = Annotated[Path | None, typer.Option("--report", help="Folder of the report.")]
+Check = Annotated[bool, typer.Option("--check", help="Change nothing.")]
+AskPass = Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the password of the PCs.")]
+Vault = Annotated[Path | None, typer.Option("--vault-password-file", help="As for ansible-playbook.")]
+Extra = Annotated[list[str] | None, typer.Option("--extra-vars", "-e", help="k=v, JSON or @FILE; as for Ansible.")]
+Stack = Annotated[str | None, typer.Option("--stack", help="auto, or the name of a stack.")]
+Experience = Annotated[str | None, typer.Option("--experience", help="professional, student or beginner.")]
+Library = Annotated[str | None, typer.Option("--library", help="any, cuda, pytorch, tensorflow or tensorflow2.")]
+Environment = Annotated[str | None, typer.Option("--environment", help="any, windows, wsl or linux.")]
+Adapter = Annotated[str | None, typer.Option("--adapter", help="auto, an index, a vendor, or part of the name.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more.")]
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False
+) -> None:
+    """Options of the program itself; without a command it says what there is."""
+    if version:
+        typer.echo(f"gpuready {project.version()}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def _command(action: str, about: str) -> None:
+    """Make the command of an action; they all take the same options, and facts one more."""
+    save_option = typer.Option("--save", help="Folder that gets each PC's evidence.", hidden=action != "facts")
+
+    @app.command(action, help=about)
+    def command(
+        inventory: Inventory = None,
+        limit: Limit = None,
+        report: ReportDir = None,
+        check: Check = False,
+        stack: Stack = None,
+        experience: Experience = None,
+        library: Library = None,
+        environment: Environment = None,
+        adapter: Adapter = None,
+        save: Annotated[Path | None, save_option] = None,
+        forks: Forks = None,
+        ask_pass: AskPass = False,
+        vault_password_file: Vault = None,
+        extra_vars: Extra = None,
+        as_json: Json = False,
+        verbose: Verbose = 0,
+    ) -> None:
+        if save and action != "facts":
+            raise GpureadyError("--save belongs to gpuready facts")
+
+        def work(progress: Progress) -> LabResult:
+            lab = Lab(
+                list(inventory or []),
+                limit=limit,
+                forks=forks,
+                wishes=_wishes(stack, experience, library, environment, adapter),
+                extra_vars=_extra_vars(extra_vars or []),
+                vault_password_file=vault_password_file,
+                connection_password=_password() if ask_pass else None,
+            )
+            more: dict[str, Any] = {"save": save} if save else {}
+            method: Callable[..., LabResult] = getattr(lab, action)
+            return method(on_event=progress, report_dir=report, check=check, verbosity=max(verbose - 1, 0), **more)
+
+        _finish(work, as_json, verbose)
+
+
+_command("provision", "Look, plan, build the stack, train, judge, report.")
+_command("facts", "Look at every PC.")
+_command("plan", "Look, and say what would become of every PC and why. Changes nothing.")
+_command("verify", "Train on what is installed, and judge. Installs nothing.")
+_command("report", "Judge every PC by what it is now and by its last pass. Trains nothing.")
+
+
+@app.command("explain", help="Facts, plan and reasons from a saved evidence file, without reaching any PC.")
+def explain_command(
+    evidence: Annotated[Path, typer.Argument(help="What `gpuready facts --save` wrote.")],
+    stack: Stack = None,
+    experience: Experience = None,
+    library: Library = None,
+    environment: Environment = None,
+    adapter: Adapter = None,
+    report: ReportDir = None,
+    extra_vars: Extra = None,
+    as_json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """`--json` prints the record of this one PC."""
+
+    def work(progress: Progress) -> LabResult:
+        return explain(
+            evidence,
+            wishes=_wishes(stack, experience, library, environment, adapter),
+            extra_vars=_extra_vars(extra_vars or []),
+            report_dir=report,
+            on_event=progress if verbose else None,
+            verbosity=max(verbose - 1, 0),
+        )
+
+    _finish(work, as_json, verbose, only_host=True)
+
+
+@app.command(
+    "demo",
+    help="Facts and plan over a simulated lab.",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def demo_command(context: typer.Context) -> None:
+    """Hand over to `gpuready.demo`, whose `main(arguments)` gives the exit code."""
+    try:
+        demo = importlib.import_module("gpuready.demo")
+    except ModuleNotFoundError as error:
+        if error.name != "gpuready.demo":
+            raise
+        raise GpureadyError("this installation has no simulated lab") from None
+    raise typer.Exit(demo.main(list(context.args)))
+
+
+def finish(result: LabResult, *, as_json: bool = False, only_host: bool = False) -> int:
+    """Print a result (JSON, or for a person) to standard output and give its exit code."""
+    if as_json:
+        document = result.document["hosts"][0] if only_host else result.document
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    else:
+        terminal.summary(Console(), result)
+    return result.exit_code
+
+
+def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, *, only_host: bool = False) -> None:
+    try:
+        with Progress(Console(stderr=True), verbose=verbose > 0) as progress:
+            result = work(progress)
+    except KeyboardInterrupt as stop:  # typer ends the program on this one without a word
+        raise StoppedError(
+            _stopped(stop) if isinstance(stop, Interrupted) else "stopped, no report was written"
+        ) from None
+    raise typer.Exit(finish(result, as_json=as_json, only_host=only_host))
+
+
+def _wishes(
+    stack: str | None, experience: str | None, library: str | None, environment: str | None, adapter: str | None
+) -> dict[str, Any]:
+    named = {"stack": stack, "experience": experience, "library": library, "environment": environment}
+    return {**named, "adapter": adapter}
+
+
+def _extra_vars(given: list[str]) -> dict[str, Any]:
+    """What Ansible takes after -e: `k=v k2=v2`, an object in JSON or YAML, or @FILE."""
+    found: dict[str, Any] = {}
+    for text in given:
+        if text.startswith("@") or text.lstrip().startswith("{"):
+            found.update(_mapping(text))
+            continue
+        try:
+            parts = shlex.split(text)
+        except ValueError as error:
+            raise GpureadyError(f"-e {text}: {error}") from None
+        for part in parts:
+            name, sign, value = part.partition("=")
+            if not sign or not name.isidentifier():
+                raise GpureadyError(f"-e {part}: give name=value, an object in JSON, or @FILE")
+            found[name] = value
+    return found
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    shown = text if text.startswith("@") else "-e"
+    try:
+        content = Path(text[1:]).expanduser().read_text("utf-8") if text.startswith("@") else text
+        value = yaml.safe_load(content)
+    except OSError as error:
+        raise GpureadyError(f"-e {text}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}:" if mark else ""
+        raise GpureadyError(f"{shown}:{where} this is not YAML or JSON") from None
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise GpureadyError(f"{shown}: this is not an object of variables")
+    return value
+
+
+def _password() -> str:
+    try:
+        return getpass.getpass("Password of the PCs: ", stream=sys.stderr)
+    except EOFError:
+        raise GpureadyError("--ask-pass: there is nobody to ask: no terminal") from None
+
+
+def _stopped(stop: KeyboardInterrupt) -> str:
+    if not isinstance(stop, Interrupted):
+        return "stopped, no report was written"
+    done = ", ".join(f"{host} {state}" for host, state in sorted(stop.finished.items()))
+    rest = ", ".join(stop.unfinished[:5]) + (", ..." if len(stop.unfinished) > 5 else "")
+    return (
+        f"stopped, no report was written; finished: {done or 'no PC'}; not finished: {rest or 'no PC'}; "
+        "run again to go on"
+    )

@@ -1,0 +1,104 @@
+"""Live progress on a terminal, plain lines where there is none. Everything goes to one console (standard error)."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from gpuready import events
+
+STYLES = {
+    "READY": "bold green",
+    "DEGRADED": "bold yellow",
+    "NOT_READY": "bold red",
+    "UNKNOWN": "bold magenta",
+    "UNREACHABLE": "bold red",
+    "STALE": "bold yellow",
+    "SKIPPED": "dim",
+}
+WORDS = {"look": "looking", "plan": "planning", "apply": "building", "verify": "training", "judge": "judging"}
+_MOST_ROWS = 12  # PCs shown at work; a big lab shows how many more there are
+
+
+class Progress:
+    """`on_event` of a run: `with Progress(console) as progress: lab.plan(on_event=progress)`."""
+
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
+        self._console, self._verbose = console, verbose
+        self._live: Live | None = None
+        self._total = 0
+        self._working: dict[str, tuple[str, float]] = {}  # PC -> step, since when
+        self._done: dict[str, str] = {}
+        self._reporting = False
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, transient=True, refresh_per_second=8, get_renderable=self._picture)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, event: events.Event) -> None:
+        """Take an event."""
+        match event:
+            case events.RunStarted():
+                self._total = len(event.hosts)
+                self._say(f"{event.action}: {self._total} PC{'s' * (self._total != 1)}")
+            case events.StepStarted():
+                if event.step == "report":
+                    self._reporting = True
+                elif event.host not in self._done:
+                    before = self._working.get(event.host)
+                    since = before[1] if before and before[0] == event.step else time.monotonic()
+                    self._working[event.host] = (event.step, since)
+            case events.StepFinished():
+                self._step(event)
+            case events.HostFinished():
+                self._working.pop(event.host, None)
+                first = event.host not in self._done
+                self._done[event.host] = event.state
+                if first:
+                    self._finish(event)
+            case events.Output():
+                self._say(event.text)
+            case _:
+                pass
+
+    def _step(self, event: events.StepFinished) -> None:
+        if event.outcome == "failed" or event.outcome == "unreachable":
+            self._say(f"{event.host}: {event.task}: {event.outcome}: {event.message}", "red")
+        elif event.step in ("look", "plan", "apply", "verify") and (self._verbose or not self._live):
+            took = f" {event.seconds:.1f} s" if event.seconds is not None else ""
+            if event.outcome != "skipped":
+                self._say(f"{event.host}: {event.step} {event.outcome}{took}")
+
+    def _finish(self, event: events.HostFinished) -> None:
+        text = f"{event.host}: {event.state} {event.code}"
+        self._say(text, STYLES.get(event.state, ""))
+
+    def _say(self, text: str, style: str = "") -> None:
+        self._console.print(escape(text), style=style or None, highlight=False, soft_wrap=True)
+
+    def _picture(self) -> Group:
+        now = time.monotonic()
+        rows = Table.grid(padding=(0, 2))
+        for host, (step, since) in list(self._working.items())[:_MOST_ROWS]:
+            rows.add_row(Spinner("dots"), escape(host), WORDS.get(step, step), f"{now - since:.0f} s")
+        more = len(self._working) - _MOST_ROWS
+        if more > 0:
+            rows.add_row("", f"and {more} more", "", "")
+        if self._reporting and not self._working:
+            rows.add_row(Spinner("dots"), "", "writing the report", "")
+        return Group(rows, Text(f"{len(self._done)} of {self._total} PCs done", style="dim"))

@@ -1,0 +1,151 @@
+"""Results for a person at a terminal, readable at 80 columns."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gpuready.progress import STYLES
+from gpuready.results import HostResult, LabResult, Plan, Rejected, State
+
+_TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
+
+
+def summary(console: Console, result: LabResult) -> None:
+    """A table of the PCs; then, for each that is not as asked, the cause and the next step."""
+    if result.action in ("plan", "explain"):
+        for host in result.hosts:
+            plan(console, host)
+    _notes(console, result)
+    if result.action != "explain":
+        console.print(_table(result))
+    for host in result.hosts:
+        if host.verdict.next_step and (host in result.not_as_asked or not host.ready) and _tell(result, host):
+            console.print(f"[bold]{escape(host.host)}[/]: {escape(host.verdict.cause)}", soft_wrap=False)
+            console.print(f"  next: {escape(host.verdict.next_step)}")
+    _end(console, result)
+
+
+def plan(console: Console, host: HostResult) -> None:
+    """What a PC has and what would become of it: target, stack, reasons, what was rejected, blockers."""
+    console.print(f"\n[bold underline]{escape(host.host)}[/]" + (" (simulated)" if host.simulated else ""))
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+    for name, text in _facts(host):
+        rows.add_row(name, escape(text))
+    if host.plan:
+        for name, text in _plan(host.plan):
+            rows.add_row(name, escape(text))
+    else:
+        rows.add_row("plan", "none: the PC could not be looked at")
+    for trouble in host.troubles:
+        rows.add_row("trouble", escape(f"{trouble.code}: {trouble.message}"))
+    console.print(rows)
+
+
+def _facts(host: HostResult) -> list[tuple[str, str]]:
+    facts = host.facts
+    if facts is None:
+        return []
+    found = [("system", " ".join(str(facts.os[key]) for key in ("name", "build", "architecture") if facts.os.get(key)))]
+    for adapter in facts.adapters:
+        memory = f", {adapter.memory_bytes / 1024**3:.0f} GB" if adapter.memory_bytes else ""
+        driver = adapter.driver or {}
+        version = driver.get("vendor_version") or driver.get("version")
+        about = f", driver {version}" if version else ""
+        found.append((f"GPU {adapter.index}", f"{adapter.name or adapter.id} ({adapter.status}){memory}{about}"))
+    if not facts.adapters:
+        found.append(("GPU", "none"))
+    found += [("ignored", f"{one.get('name')}: {one.get('reason')}") for one in facts.ignored_adapters]
+    found += [("not known", f"{one.get('piece')}: {one.get('code')}: {one.get('message')}") for one in facts.problems]
+    return found
+
+
+def _plan(planned: Plan) -> list[tuple[str, str]]:
+    found = []
+    if planned.stack:
+        where = _TARGETS.get(planned.target or "", planned.target or "?")
+        variant = f", {planned.variant}" if planned.variant not in (None, "default") else ""
+        found.append(("stack", f"{planned.stack} on {where}{variant}"))
+    else:
+        found.append(("stack", "none"))
+    if planned.adapter:
+        found.append(("trains on", str(planned.adapter.get("name") or planned.adapter.get("id"))))
+    found += [("why", reason) for reason in planned.reasons]
+    needed = [step.name for step in planned.steps if step.needed]
+    found.append(("to do", ", ".join(needed) or "nothing"))
+    for blocker in planned.blockers:
+        found += [("blocked", f"{blocker.code}: {blocker.cause}"), ("  next", blocker.next_step)]
+    found += [("warning", warning) for warning in planned.warnings]
+    found += _rejected(planned.rejected)
+    return found
+
+
+def _rejected(rejected: list[Rejected]) -> list[tuple[str, str]]:
+    """Those with the same reasons on one line: a Linux host has no WSL for any of them."""
+    grouped: dict[tuple[str, ...], list[str]] = {}
+    for one in rejected:
+        where = _TARGETS.get(one.target or "", one.target or "?")
+        grouped.setdefault(tuple(one.reasons), []).append(f"{one.stack} on {where}")
+    found = []
+    for reasons, names in grouped.items():
+        places = {name.partition(" on ")[2] for name in names}
+        if len(places) == 1 and len(names) > 1:
+            names = [f"{', '.join(name.partition(' on ')[0] for name in names)} on {places.pop()}"]
+        found.append(("not", f"{', '.join(names)}: {'; '.join(reasons)}"))
+    return found
+
+
+def _notes(console: Console, result: LabResult) -> None:
+    if result.report.simulated or any(host.simulated for host in result.hosts):
+        console.print("\n[yellow]Simulated PCs: no real GPU was looked at, and no real GPU trained.[/]")
+    if result.run.check:
+        console.print("\n[yellow]A check: nothing was changed, nothing was trained.[/]")
+
+
+def _table(result: LabResult) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
+    for name in ("PC", "verdict", "stack", "GPU", "code"):
+        table.add_column(name, overflow="fold")
+    for host in result.hosts:
+        planned = host.plan.stack if host.plan and host.plan.stack else ""
+        state = host.verdict.state.value
+        table.add_row(
+            escape(host.host), f"[{STYLES[state]}]{state}[/]", escape(planned), escape(_gpu(host)), host.verdict.code
+        )
+    return table
+
+
+def _gpu(host: HostResult) -> str:
+    if host.plan and host.plan.adapter:
+        return str(host.plan.adapter.get("name") or "")
+    adapters = host.facts.adapters if host.facts else []
+    return ", ".join(str(adapter.name or adapter.id) for adapter in adapters)
+
+
+def _tell(result: LabResult, host: HostResult) -> bool:
+    """Whether the next step says more than the run itself: not that a PC that was only looked at is not trained."""
+    if result.action == "facts":
+        return host.facts is None
+    if result.action in ("plan", "explain"):
+        return host.plan is None
+    return host.verdict.state is not State.SKIPPED
+
+
+def _end(console: Console, result: LabResult) -> None:
+    changed = [host.host for host in result.hosts if host.apply and host.apply.changed]
+    words = [f"{len(result.ready)} of {len(result.hosts)} ready." if result.action in _JUDGING else ""]
+    if result.action in ("provision", "verify"):
+        words.append(f"Changed: {', '.join(changed)}." if changed else "Changed: nothing.")
+    if result.run.seconds is not None and result.action != "explain":
+        words.append(f"Took {result.run.seconds:.1f} s.")
+    if any(words):
+        console.print(escape(" ".join(word for word in words if word)))
+    if result.path:
+        console.print(f"Report: {result.path.with_name('report.html')}", soft_wrap=True, highlight=False)
+
+
+_JUDGING = ("provision", "verify", "report")
