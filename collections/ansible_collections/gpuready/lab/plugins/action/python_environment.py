@@ -21,6 +21,19 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteA
 
 MODULE = "gpuready.lab.python_environment"
 READY = ("READY", "DEGRADED")
+# What the other states take; the rest says how to build and is passed over there.
+ELSEWHERE = (
+    "state",
+    "home",
+    "stack",
+    "lock_sha256",
+    "python",
+    "start",
+    "lock_wait",
+    "keep_old",
+    "pass_record",
+    "verified",
+)
 OPTIONS = (
     *("state", "home", "stack", "lock", "lock_sha256", "python", "start", "uv", "uv_archive", "interpreters"),
     *("interpreter_archive", "vc_archive", "needs_vc_runtime", "wheelhouse", "remote_wheelhouse", "index_url"),
@@ -63,6 +76,8 @@ class ActionModule(RemoteAction):
                 }
             if state == "current":
                 self._current(options, record)
+            if state != "present":
+                options = {key: value for key, value in options.items() if key in ELSEWHERE}
         except SourceError as error:
             return self._failed(result, error.code, str(error))
         except stackfiles.StackFilesError as error:

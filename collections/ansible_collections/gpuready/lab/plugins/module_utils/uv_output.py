@@ -16,7 +16,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "INDEX_UNREACHABLE",
         (
             r"dns error|tcp connect error|client error \(Connect\)|error sending request|operation timed out|timed out"
-            r"|Failed to fetch|connection (reset|closed|refused)|HTTP status server error|Network connectivity is disabled"
+            r"|Failed to fetch|connection (reset|closed|refused)|HTTP status server error"
+            r"|Network connectivity is disabled"
             r"|request or response body error|error decoding response body|Failed to download `http"
         ),
     ),
