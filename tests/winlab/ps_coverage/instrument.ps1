@@ -3,7 +3,7 @@
 # $Jobs: a file with a JSON array of {source, target, id}.  Each target is the source with markers, on the same lines.
 # Standard output: JSON array of {id, statements: [{line, column, function}]}.
 #
-# A marker writes "id:line:column" into a file of its process, once.  It has no output and needs no variable, so it
+# A marker writes "id:line:column" into a file of its thread, once a process.  It has no output and needs no variable, so it
 # works in strict mode, in other runspaces and where a block's output is a value.
 param([Parameter(Mandatory)][string]$Jobs)
 Set-StrictMode -Version Latest
@@ -44,7 +44,8 @@ $found = foreach ($file in (ConvertFrom-Json ([System.IO.File]::ReadAllText($Job
         $key = "$($file.id):$($s.Extent.StartLineNumber):$($s.Extent.StartColumnNumber)"
         $marker = "if (`$null -eq [System.AppDomain]::CurrentDomain.GetData('ps:$key')) { " +
             "[System.AppDomain]::CurrentDomain.SetData('ps:$key', 1); " +
-            "[System.IO.File]::AppendAllText(('C:\ProgramData\WinLab\coverage\' + [System.Diagnostics.Process]::GetCurrentProcess().Id + '.txt'), ""$key``n"") }; "
+            "try { [System.IO.File]::AppendAllText(('C:\ProgramData\WinLab\coverage\' + [System.Diagnostics.Process]::GetCurrentProcess().Id + " +
+            "'-' + [System.Environment]::CurrentManagedThreadId + '.txt'), ""$key``n"") } catch { } }; "
         [void]$out.Insert($s.Extent.StartOffset, $marker)
         [pscustomobject]@{ line = $s.Extent.StartLineNumber; column = $s.Extent.StartColumnNumber; function = (Get-FunctionName $s) }
     }
