@@ -27,7 +27,7 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
-def resolve(source: str | Path, base: Path) -> str:
+def resolve(source: str | Path) -> str:
     """An inventory source as Ansible shall get it: an absolute path, or a list of hosts (`pc1,pc2,`)."""
     text = str(source)
     if isinstance(source, str) and "," in text and not Path(text).exists():

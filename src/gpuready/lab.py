@@ -8,16 +8,31 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from gpuready import events, inventory, playbooks, project, results
 from gpuready import wishes as wishing
 from gpuready.errors import GpureadyError, Interrupted
 
 OnEvent = Callable[[events.Event], None]
+
+
+class Options(TypedDict, total=False):
+    """What every run takes.
+
+    `on_event` is called with each event of progress, in the caller's thread. `report_dir` is the folder of the report
+    (reports/latest of the project). `check` changes nothing. `verbosity` is Ansible's, 0 to 6.
+    """
+
+    on_event: OnEvent | None
+    report_dir: Path | str | None
+    check: bool
+    verbosity: int
+
+
 # Variables of the playbooks that this module sets itself -> what sets them.
 _OURS = {
     "gpuready_run_id": "every run gets its own",
@@ -68,111 +83,73 @@ class Lab:
         self._wishes = dict(wishes or {})
         self._stop = playbooks.Stop()
 
-    def facts(
-        self,
-        *,
-        save: Path | str | None = None,
-        on_event: OnEvent | None = None,
-        report_dir: Path | str | None = None,
-        check: bool = False,
-        verbosity: int = 0,
-    ) -> results.LabResult:
+    def facts(self, *, save: Path | str | None = None, **options: Unpack[Options]) -> results.LabResult:
         """Look at every PC. `save` is a folder that gets each PC's raw evidence, one file a PC."""
-        more = {"gpuready_evidence_dir": str(_writable(save, "the folder for the evidence"))} if save else {}
-        return self._run("facts", more, on_event, report_dir, check, verbosity)
+        if save is None:
+            return self._run("facts", {}, options)
+        with _folder(save, "the folder for the evidence") as folder:
+            return self._run("facts", {"gpuready_evidence_dir": str(folder)}, options)
 
-    def plan(
-        self,
-        *,
-        on_event: OnEvent | None = None,
-        report_dir: Path | str | None = None,
-        check: bool = False,
-        verbosity: int = 0,
-    ) -> results.LabResult:
+    def plan(self, **options: Unpack[Options]) -> results.LabResult:
         """Look, and say what would become of every PC. Changes nothing."""
-        return self._run("plan", {}, on_event, report_dir, check, verbosity)
+        return self._run("plan", {}, options)
 
-    def provision(
-        self,
-        *,
-        on_event: OnEvent | None = None,
-        report_dir: Path | str | None = None,
-        check: bool = False,
-        verbosity: int = 0,
-    ) -> results.LabResult:
+    def provision(self, **options: Unpack[Options]) -> results.LabResult:
         """Look, plan, build each PC's environment, train, judge. With `check` nothing is changed."""
-        return self._run("provision", {}, on_event, report_dir, check, verbosity)
+        return self._run("provision", {}, options)
 
-    def verify(
-        self,
-        *,
-        on_event: OnEvent | None = None,
-        report_dir: Path | str | None = None,
-        check: bool = False,
-        verbosity: int = 0,
-    ) -> results.LabResult:
+    def verify(self, **options: Unpack[Options]) -> results.LabResult:
         """Look, plan, train on what is installed, judge. Installs nothing."""
-        return self._run("verify", {}, on_event, report_dir, check, verbosity)
+        return self._run("verify", {}, options)
 
-    def report(
-        self,
-        *,
-        on_event: OnEvent | None = None,
-        report_dir: Path | str | None = None,
-        check: bool = False,
-        verbosity: int = 0,
-    ) -> results.LabResult:
+    def report(self, **options: Unpack[Options]) -> results.LabResult:
         """Judge every PC by what it is now and by its last pass. Trains nothing."""
-        return self._run("report", {}, on_event, report_dir, check, verbosity)
+        return self._run("report", {}, options)
 
     def cancel(self) -> None:
         """Stop the run that goes on in another thread; it raises Interrupted there."""
         self._stop.request()
 
-    def _run(
-        self,
-        action: str,
-        more: Mapping[str, Any],
-        on_event: OnEvent | None,
-        report_dir: Path | str | None,
-        check: bool,
-        verbosity: int,
-    ) -> results.LabResult:
+    def _run(self, action: str, more: Mapping[str, Any], options: Options) -> results.LabResult:
+        """Check what can be checked, run the playbook, read its report, which must be of this run."""
         playbook = project.playbook(self._root, action)
         stacks = self._stacks()
         asked = wishing.variables(self._wishes, stacks)
         problems = wishing.check(self._extra, stacks)
         if problems:
             raise GpureadyError(problems[0])
-        sources = tuple(inventory.resolve(source, self._root) for source in self._sources)
+        sources = tuple(inventory.resolve(source) for source in self._sources)
         names = inventory.hosts(sources, self._root, limit=self._limit, vault_password_file=self._vault, stacks=stacks)
-        directory = _writable(report_dir or self._root / "reports/latest", "the folder for the report")
-        run_id = str(uuid.uuid4())
-        order = playbooks.Order(
-            playbook=playbook,
-            inventory=sources,
-            extra_vars={
-                **self._extra,
-                **asked,
-                **more,
-                "gpuready_run_id": run_id,
-                "gpuready_started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "gpuready_version": project.version(),
-                "gpuready_playbook": action,
-                "gpuready_report_dir": str(directory),
-            },
-            limit=self._limit,
-            forks=self._forks,
-            check=check,
-            verbosity=verbosity,
-            vault_password_file=self._vault,
-            connection_password=self._password,
-        )
-        outcome = self._execute(order, run_id, action, names, on_event or (lambda event: None))
-        try:
-            return results.load(directory / "report.json", run_id, action)
-        except GpureadyError as error:
-            raise GpureadyError(outcome.complaint or f"{error} (Ansible ended with code {outcome.rc})") from None
+        wanted = options.get("report_dir") or self._root / "reports/latest"
+        with _folder(wanted, "the folder for the report") as directory:
+            run_id = str(uuid.uuid4())
+            order = playbooks.Order(
+                playbook=playbook,
+                inventory=sources,
+                extra_vars={
+                    **self._extra,
+                    **asked,
+                    **more,
+                    "gpuready_run_id": run_id,
+                    "gpuready_started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "gpuready_version": project.version(),
+                    "gpuready_playbook": action,
+                    "gpuready_report_dir": str(directory),
+                },
+                limit=self._limit,
+                forks=self._forks,
+                check=options.get("check", False),
+                verbosity=options.get("verbosity", 0),
+                vault_password_file=self._vault,
+                connection_password=self._password,
+            )
+            on_event = options.get("on_event") or (lambda event: None)
+            on_event(events.RunStarted(run_id, action, tuple(names)))
+            outcome = self._execute(order, run_id, names, on_event)
+            try:
+                return results.load(directory / "report.json", run_id, action)
+            except GpureadyError as error:
+                raise GpureadyError(outcome.complaint or f"{error} (Ansible ended with code {outcome.rc})") from None
 
     def _stacks(self) -> list[str]:
         """Names of the stacks; empty when they cannot be told here, and the collection alone checks."""
@@ -183,7 +160,7 @@ class Lab:
         return project.stack_names(self._root, (Path(str(folder)) for folder in folders))
 
     def _execute(
-        self, order: playbooks.Order, run_id: str, action: str, names: Sequence[str], on_event: OnEvent
+        self, order: playbooks.Order, run_id: str, names: Sequence[str], on_event: OnEvent
     ) -> playbooks.Outcome:
         finished: dict[str, str] = {}
 
@@ -199,13 +176,12 @@ class Lab:
 
         started = time.monotonic()
         self._stop.clear()
-        on_event(events.RunStarted(run_id, action, tuple(names)))
         with _signals(self._stop):
             try:
                 outcome = playbooks.execute(order, self._root, take, self._stop)
             finally:
                 on_event(events.RunFinished(run_id, round(time.monotonic() - started, 1)))
-        if self._stop.requested:
+        if self._stop.requested and outcome.rc != 0:
             raise Interrupted(finished, [name for name in names if name not in finished])
         return outcome
 
@@ -215,9 +191,7 @@ def explain(
     *,
     wishes: Mapping[str, Any] | None = None,
     extra_vars: Mapping[str, Any] | None = None,
-    report_dir: Path | str | None = None,
-    on_event: OnEvent | None = None,
-    verbosity: int = 0,
+    **options: Unpack[Options],
 ) -> results.LabResult:
     """Facts and plan from a saved evidence file, without reaching any PC. Without `report_dir` no report is kept."""
     path = Path(evidence).expanduser().absolute()
@@ -228,26 +202,38 @@ def explain(
         raise GpureadyError(f"{evidence}: cannot be read: {error.strerror}") from None
     lab = Lab("localhost,", wishes=wishes, extra_vars=extra_vars)
     more = {"gpuready_evidence_file": str(path), "ansible_connection": "local"}
+    if options.get("report_dir"):
+        return lab._run("explain", more, options)
     with tempfile.TemporaryDirectory(prefix="gpuready-") as temporary:
-        result = lab._run("explain", more, on_event, report_dir or temporary, False, verbosity)
-    if not report_dir:
-        result.path = None
+        options["report_dir"] = temporary
+        result = lab._run("explain", more, options)
+    result.path = None
     return result
 
 
-def _writable(folder: Path | str, what: str) -> Path:
-    """An absolute folder, made if need be. That it can be written is found out now and not after an hour."""
+@contextmanager
+def _folder(folder: Path | str, what: str) -> Iterator[Path]:
+    """An absolute folder, made if need be. That it can be written is found out now and not after an hour.
+
+    What was made here and is still empty after a failure is taken away again.
+    """
     path = Path(folder).expanduser().absolute()
+    made = [one for one in (path, *path.parents) if not one.exists()]
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path) as probe:
-            probe.write(b"\0" * 65536)  # a full disk shows now
-            probe.flush()
-    except OSError as error:
-        raise GpureadyError(
-            f"{folder}: {what} cannot be written: {error.strerror}: free space or name another"
-        ) from None
-    return path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path) as probe:
+                probe.write(b"\0" * 65536)  # a full disk shows now
+                probe.flush()
+        except OSError as error:
+            reason = f"{what} cannot be written: {error.strerror}"
+            raise GpureadyError(f"{folder}: {reason}: free space or name another folder") from None
+        yield path
+    except BaseException:
+        with suppress(OSError):
+            for one in made:
+                one.rmdir()
+        raise
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Progress:
     def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console, self._verbose = console, verbose
         self._live: Live | None = None
-        self._total = 0
+        self._total, self._judges = 0, True
         self._working: dict[str, tuple[str, float]] = {}  # PC -> step, since when
         self._done: dict[str, str] = {}
         self._reporting = False
@@ -55,6 +55,7 @@ class Progress:
         match event:
             case events.RunStarted():
                 self._total = len(event.hosts)
+                self._judges = event.action not in ("facts", "plan", "explain")
                 self._say(f"{event.action}: {self._total} PC{'s' * (self._total != 1)}")
             case events.StepStarted():
                 if event.step == "report":
@@ -85,8 +86,10 @@ class Progress:
                 self._say(f"{event.host}: {event.step} {event.outcome}{took}")
 
     def _finish(self, event: events.HostFinished) -> None:
-        text = f"{event.host}: {event.state} {event.code}"
-        self._say(text, STYLES.get(event.state, ""))
+        if self._judges or event.state == "UNREACHABLE":
+            self._say(f"{event.host}: {event.state} {event.code}", STYLES.get(event.state, ""))
+        elif self._live:
+            self._say(f"{event.host}: done")
 
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(escape(text), style=style or None, highlight=False, soft_wrap=True)

@@ -219,8 +219,8 @@ def load(path: Path, run_id: str, action: str) -> LabResult:
         raise GpureadyError(f"{path}: the run wrote no report") from None
     except (OSError, ValueError) as error:
         raise GpureadyError(f"{path}: the report cannot be read: {error}") from None
-    found = document.get("run", {}).get("id") if isinstance(document, dict) else None
-    if found != run_id:
+    run = document.get("run") if isinstance(document, dict) else None
+    if not isinstance(run, dict) or run.get("id") != run_id:
         raise GpureadyError(f"{path}: the run wrote no report (the one that lies there is of an earlier run)")
     try:
         report = Report.model_validate(document)

@@ -107,16 +107,52 @@ def _notes(console: Console, result: LabResult) -> None:
 
 
 def _table(result: LabResult) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-    for name in ("PC", "verdict", "stack", "GPU", "code"):
+    make = {"facts": _facts_row, "plan": _plan_row}.get(result.action, _verdict_row)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in _COLUMNS.get(result.action, _COLUMNS["provision"]):
         table.add_column(name, overflow="fold")
     for host in result.hosts:
-        planned = host.plan.stack if host.plan and host.plan.stack else ""
-        state = host.verdict.state.value
-        table.add_row(
-            escape(host.host), f"[{STYLES[state]}]{state}[/]", escape(planned), escape(_gpu(host)), host.verdict.code
-        )
+        table.add_row(escape(host.host), *make(host))
     return table
+
+
+_COLUMNS = {
+    "facts": ("PC", "system", "GPU", "driver", "state"),
+    "plan": ("PC", "stack", "on", "GPU", "to do"),
+    "provision": ("PC", "verdict", "stack", "GPU", "code"),
+}
+
+
+def _facts_row(host: HostResult) -> list[str]:
+    if host.facts is None:
+        return [_styled(host), "", "", host.verdict.code]
+    adapters = host.facts.adapters
+    drivers = [(one.driver or {}).get("vendor_version") or (one.driver or {}).get("version") for one in adapters]
+    cells = [
+        str(host.facts.os.get("name") or host.facts.os.get("family") or ""),
+        "\n".join(str(one.name or one.id) for one in adapters) or "none",
+        "\n".join(str(driver or "") for driver in drivers),
+        "\n".join(one.status for one in adapters),
+    ]
+    return [escape(cell) for cell in cells]
+
+
+def _plan_row(host: HostResult) -> list[str]:
+    if host.plan is None:
+        return [_styled(host), "", "", host.verdict.code]
+    needed = [step.name for step in host.plan.steps if step.needed]
+    to_do = "\n".join(one.code for one in host.plan.blockers) or ", ".join(needed) or "nothing"
+    return [escape(host.plan.stack or "none"), host.plan.target or "", escape(_gpu(host)), to_do]
+
+
+def _verdict_row(host: HostResult) -> list[str]:
+    stack = host.plan.stack if host.plan and host.plan.stack else ""
+    return [_styled(host), escape(stack), escape(_gpu(host)), host.verdict.code]
+
+
+def _styled(host: HostResult) -> str:
+    state = host.verdict.state.value
+    return f"[{STYLES[state]}]{state}[/]"
 
 
 def _gpu(host: HostResult) -> str:
