@@ -8,6 +8,8 @@ $ask = {
     param($Queries, $Answers, $Limit, $FeatureNames, $RestartPending)
     Set-StrictMode -Version Latest
     $ErrorActionPreference = 'Stop'
+    # The process may end while this thread still waits for a provider.
+    [System.Threading.Thread]::CurrentThread.IsBackground = $true
     function Get-Property($Object, [string]$Name) {
         $property = $Object.PSObject.Properties[$Name]
         if ($null -eq $property) { return $null }
@@ -72,8 +74,8 @@ function Start-CimQuery([object[]]$Queries, [int]$Limit, [string[]]$FeatureNames
 
 function Wait-CimQuery($Asked, [long]$Milliseconds) {
     $Asked.silent = -not $Asked.handle.AsyncWaitHandle.WaitOne([int][Math]::Max(0, $Milliseconds))
-    # Stopping cancels what CIM waits for; nobody waits for the stop.
-    if ($Asked.silent) { $null = $Asked.shell.BeginStop($null, $null) } else { $Asked.shell.Dispose() }
+    # One that hangs is not stopped: stopping waits for it, and the end of this process for the stopping.
+    if (-not $Asked.silent) { $Asked.shell.Dispose() }
 }
 
 function Get-CimAnswer($Asked, [string]$Class) {
