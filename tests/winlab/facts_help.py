@@ -29,7 +29,6 @@ PIECES = {
     "last_pass",
     "marker",
 }
-)
 WSL = r"C:\Program Files\WSL\wsl.exe"
 HOME = r"C:\ProgramData\gpuready"
 

@@ -130,8 +130,8 @@ def test_a_full_pc(full, ansible, tmp_path):
     gpu, second = facts["adapters"]
     assert gpu | {"driver": None} == {
         "index": 0, "id": GPU, "vendor": "nvidia", "vendor_id": "10de", "device_id": "2684",
-        "name": "NVIDIA GeForce RTX 4090", "memory_bytes": 25757220864, "driver": None, "status": "ok", "problem_code": 0,
-        "integrated": False,
+        "name": "NVIDIA GeForce RTX 4090", "memory_bytes": 25757220864, "driver": None, "status": "ok",
+        "problem_code": 0, "integrated": False,
         "compute_capability": "8.9", "driver_model": "WDDM", "cuda_version": "12.9", "uuid": "GPU-7a",
         "busy": {"utilization_percent": 3, "memory_used_bytes": 943718400},
     }  # fmt: skip
@@ -157,7 +157,9 @@ def test_a_full_pc(full, ansible, tmp_path):
     assert facts["wsl"] == {
         "installed": True, "version": "2.6.1.0", "kernel": "6.6.87.2-1", "default_version": 2,
         "policy_allows": False, "error": None,
-        "distributions": [{"name": "Ubuntu-24.04", "state": "installed", "wsl_version": 2, "default": True, "uid": 1000}],
+        "distributions": [
+            {"name": "Ubuntu-24.04", "state": "installed", "wsl_version": 2, "default": True, "uid": 1000},
+        ],
     }  # fmt: skip
     assert pieces["wsl_version"]["value"]["path"] == WSL
     assert facts["uv"] == {"path": rf"{HOME}\uv.exe", "version": "0.9.2"}
