@@ -27,6 +27,7 @@ def pytest_configure() -> None:
     """Under coverage (ps_coverage) everything that this session starts uses the instrumented collection."""
     if work := os.environ.get("GPUREADY_PS_COVERAGE"):
         os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(Path(work) / "tree/collections")
+        os.environ["GPUREADY_ROOT"] = str(Path(work) / "tree")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,7 +42,7 @@ $map = @{ a = if ($value) { 5 }; b = { param($z) $z + 1 } }
 
 
 def statement(line: int, text: str = "x", function: str = "", column: int = 1, file: str = "a/b.ps1"):
-    return measure.Statement(file, line, column, function, text)
+    return measure.Statement(file, line, column, function, text, text)
 
 
 def test_judge():
@@ -52,7 +52,7 @@ def test_judge():
     assert result.missed == [three]
     assert result.excused == [two]
     assert result.failed
-    assert "missed: a/b.ps1:3: three" in measure.table(result)
+    assert "missed: a/b.ps1:3:1: three" in measure.table(result)
     result = measure.judge([one, two, three], {one}, [*entries, {"file": "b.ps1", "function": "Do-It", "reason": "r"}])
     assert not result.failed
 
@@ -74,6 +74,15 @@ def test_entries_that_no_longer_fit(entry, wrong, stale):
     assert (bool(result.wrong), bool(result.stale)) == (wrong, stale)
 
 
+def test_an_entry_may_name_a_part_of_a_line():
+    outer = measure.Statement("a/b.ps1", 1, 1, "", "if ($x) { return }", "if ($x) { return }")
+    inner = measure.Statement("a/b.ps1", 1, 11, "", "return", "if ($x) { return }")
+    part, whole = ({"file": "b.ps1", "line": line, "reason": "r"} for line in ("return", "if ($x) { return }"))
+    assert measure.judge([outer, inner], set(), [part]).missed == [outer]
+    assert measure.judge([outer, inner], {outer}, [part]).missed == []
+    assert measure.judge([outer, inner], {outer}, [whole]).missed == []
+
+
 def test_a_line_counts_when_all_of_it_ran():
     inner = statement(1, "if ($x) { return }", column=11)
     result = measure.judge([statement(1, "if ($x) { return }"), inner], {statement(1, "if ($x) { return }")}, [])
@@ -88,14 +97,17 @@ def engine():
 
 def test_a_marker_changes_nothing_but_says_what_ran(tmp_path, engine):
     (tmp_path / "scripts").mkdir()
+    (tmp_path / "README.md").write_text("")
     (tmp_path / "scripts/it.ps1").write_text(SCRIPT, encoding="utf-8")
-    assert measure.prepare(tmp_path / "work", engine, tmp_path) == 1
-    copy = tmp_path / "work/tree/scripts/it.ps1"
+    work = tmp_path.parent / (tmp_path.name + "-work")
+    assert measure.prepare(work, engine, tmp_path) == 1
+    assert (work / "tree/README.md").is_symlink()
+    copy = work / "tree/scripts/it.ps1"
     instrumented = copy.read_text()
     assert instrumented.splitlines()[:5] == [*SCRIPT.splitlines()[:4], instrumented.splitlines()[4]]
     assert len(instrumented.splitlines()) == len(SCRIPT.splitlines())
     # on Linux the markers write where the test says
-    copy.write_text(instrumented.replace(r"C:\ProgramData\WinLab\coverage" + "\\", f"{tmp_path}/work/hits/"))
+    copy.write_text(instrumented.replace(r"C:\ProgramData\WinLab\coverage" + "\\", f"{work}/hits/"))
     outputs = [
         subprocess.run([engine, "-NoProfile", "-File", f], capture_output=True, text=True, timeout=60, check=False)
         for f in (tmp_path / "scripts/it.ps1", copy)
@@ -103,9 +115,10 @@ def test_a_marker_changes_nothing_but_says_what_ran(tmp_path, engine):
     assert outputs[0].stdout == "x 1 a1 bc 8 no 1 one failed 3 5 2 6\n"
     assert outputs[1].stdout == outputs[0].stdout
     assert [o.returncode for o in outputs] == [0, 0]
-    statements, run = measure.gather(tmp_path / "work")
+    statements, run = measure.gather(work)
     not_run = sorted((s.line, s.column, s.function) for s in statements if s not in run)
     lines = SCRIPT.splitlines()
+    assert {s.text for s in statements if s not in run} == {"'y'", "return 0", "2", "$word = 'other'"}
     assert not_run == [
         (5, lines[4].index("'y'") + 1, ""),
         (8, lines[7].index("return 0") + 1, "Box.Twice"),

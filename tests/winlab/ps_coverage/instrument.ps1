@@ -1,7 +1,7 @@
 # Put a marker before every statement of PowerShell files, by the syntax tree; run by measure.py on the Linux engine.
 #
 # $Jobs: a file with a JSON array of {source, target, id}.  Each target is the source with markers, on the same lines.
-# Standard output: JSON array of {id, statements: [{line, column, function}]}.
+# Standard output: JSON array of {id, statements: [{line, column, function, text}]}; text: the statement's first line.
 #
 # A marker writes "id:line:column" into a file of its thread, once a process.  It has no output and needs no variable, so it
 # works in strict mode, in other runspaces and where a block's output is a value.
@@ -47,7 +47,8 @@ $found = foreach ($file in (ConvertFrom-Json ([System.IO.File]::ReadAllText($Job
             "try { [System.IO.File]::AppendAllText(('C:\ProgramData\WinLab\coverage\' + [System.Diagnostics.Process]::GetCurrentProcess().Id + " +
             "'-' + [System.Environment]::CurrentManagedThreadId + '.txt'), ""$key``n"") } catch { } }; "
         [void]$out.Insert($s.Extent.StartOffset, $marker)
-        [pscustomobject]@{ line = $s.Extent.StartLineNumber; column = $s.Extent.StartColumnNumber; function = (Get-FunctionName $s) }
+        [pscustomobject]@{ line = $s.Extent.StartLineNumber; column = $s.Extent.StartColumnNumber; function = (Get-FunctionName $s)
+            text = ($s.Extent.Text -split '\r?\n')[0].Trim() }
     }
     [System.IO.File]::WriteAllText($file.target, $out.ToString(), [System.Text.UTF8Encoding]::new($text.StartsWith([char]0xFEFF)))
     [pscustomobject]@{ id = $file.id; statements = @($places) }

@@ -22,13 +22,14 @@ ENDINGS = (".ps1", ".psm1")
 
 @dataclass(frozen=True)
 class Statement:
-    """Where a statement begins; `text` is its first line, `function` the function it stands in or ''."""
+    """A statement: where it begins, its function or '', its own first line, and the line it begins on."""
 
     file: str
     line: int
     column: int
     function: str
     text: str
+    source: str
 
 
 @dataclass
@@ -54,7 +55,16 @@ def prepare(work: Path, powershell: Path, checkout: Path = CHECKOUT) -> int:
     for tree in TREES:
         if (checkout / tree).is_dir():
             shutil.copytree(checkout / tree, work / "tree" / tree, ignore=shutil.ignore_patterns("__pycache__"))
-    files = sorted(str(f.relative_to(work / "tree")) for f in (work / "tree").rglob("*") if f.suffix in ENDINGS)
+    top = {tree.split("/")[0] for tree in TREES} | {".git"}
+    for other in checkout.iterdir():  # the rest of the project, for what is started from its copy (GPUREADY_ROOT)
+        if other.name not in top:
+            (work / "tree" / other.name).symlink_to(other)
+    files = sorted(
+        str(f.relative_to(work / "tree"))
+        for tree in TREES
+        for f in (work / "tree" / tree).rglob("*")
+        if f.suffix in ENDINGS
+    )
     jobs = [
         {"id": i, "source": str(checkout / name), "target": str(work / "tree" / name)} for i, name in enumerate(files)
     ]
@@ -78,7 +88,7 @@ def prepare(work: Path, powershell: Path, checkout: Path = CHECKOUT) -> int:
         name = files[entry["id"]]
         lines = (checkout / name).read_text(encoding="utf-8-sig").splitlines()
         statements = [
-            {**s, "text": lines[s["line"] - 1].strip()}
+            {**s, "source": lines[s["line"] - 1].strip()}
             for s in sorted(entry["statements"], key=lambda s: (s["line"], s["column"]))
         ]
         index.append({"file": name, "id": entry["id"], "statements": statements})
@@ -92,7 +102,7 @@ def gather(work: Path) -> tuple[list[Statement], set[Statement]]:
     by_key: dict[str, Statement] = {}
     for entry in json.loads((work / "index.json").read_text()):
         for s in entry["statements"]:
-            statement = Statement(entry["file"], s["line"], s["column"], s["function"], s["text"])
+            statement = Statement(entry["file"], s["line"], s["column"], s["function"], s["text"], s["source"])
             statements.append(statement)
             by_key[f"{entry['id']}:{s['line']}:{s['column']}"] = statement
     hits = {line for f in (work / "hits").glob("*.txt") for line in f.read_text(errors="replace").split()}
@@ -102,15 +112,17 @@ def gather(work: Path) -> tuple[list[Statement], set[Statement]]:
 def excuses(entry: dict[str, Any], statement: Statement) -> bool:
     """Whether an entry of unreachable.yml names this statement.
 
-    `file` is the end of its path; `line` the text of its first line, or `lines` several; `function` the function it
-    stands in; an entry with `function` alone names all of the function.
+    `file` is the end of its path; `line` the text of the line it begins on, or from where it begins to the end of that
+    line where it is a part; `lines`: several; `function`: the function it stands in; alone: all of that function.
     """
     if not ("/" + statement.file).endswith("/" + entry["file"]):
         return False
     if "function" in entry and entry["function"] != statement.function:
         return False
     lines = [entry["line"]] if "line" in entry else entry.get("lines")
-    return statement.text in lines if lines is not None else "function" in entry
+    if lines is None:
+        return "function" in entry
+    return statement.text in lines or statement.source in lines
 
 
 def judge(statements: Iterable[Statement], run: set[Statement], entries: list[dict[str, Any]]) -> Result:
@@ -150,13 +162,9 @@ def table(result: Result) -> str:
         "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths, strict=True)))
         for r in rows
     ]
-    first_on_line: dict[tuple[str, int], int] = {}
-    for s in result.statements:
-        first_on_line.setdefault((s.file, s.line), s.column)
     for (file, line), several in itertools.groupby(result.missed, lambda s: (s.file, s.line)):
-        s = next(several)
-        part = "" if s.column == first_on_line[file, line] else f" (from column {s.column})"
-        out.append(f"missed: {file}:{line}{part}: {s.text}")
+        s = next(several)  # the others on the line begin later, so they are parts of it or come after it
+        out.append(f"missed: {file}:{line}:{s.column}: {s.text}")
     out += [f"stale, it runs: {_name(e)}" for e in result.stale]
     out += [f"wrong, names no statement or has no reason: {_name(e)}" for e in result.wrong]
     return "\n".join(out)
