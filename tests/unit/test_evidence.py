@@ -68,6 +68,8 @@ def changed(**changes: Any) -> str:
         ('"text"', "holds a text, not an object"),
         ("{}", "another program's JSON (it has nothing)"),
         ('{"name": "x", "version": 1}', "another program's JSON (it has name, version)"),
+        ('{"run": {}, "hosts": [], "summary": {}}', "a report or record of gpuready"),
+        ('{"host": "pc07", "facts": {}, "troubles": []}', "a report or record of gpuready"),
         ('{"host": 5, "gpuready_evidence": {}}', '"host" is not a name'),
         ('{"gpuready_evidence": []}', "is a list, not an object"),
         ('{"gpuready_evidence": null}', "is nothing, not an object"),
@@ -95,6 +97,14 @@ def test_what_is_no_evidence_gets_one_clear_line(data: str | bytes, words: str) 
     assert "\n" not in message
     assert message.isprintable()
     assert len(message) < 200
+
+
+def test_a_file_that_was_cut_off_anywhere_is_said_to_be() -> None:
+    compact = json.dumps(SAMPLE)
+    for text in (TEXT, compact):
+        for length in range(1, len(text.rstrip()) - 1, 5):
+            with pytest.raises(evidence.EvidenceError, match="the file ends too early"):
+                evidence.load(text[:length])
 
 
 def test_interpretation_goes_by_the_platform() -> None:
@@ -156,7 +166,8 @@ def valid(facts: dict[str, Any]) -> None:
 
 
 SMI = """<?xml version="1.0"?><nvidia_smi_log><driver_version>576.52</driver_version><cuda_version>12.9</cuda_version>
-<attached_gpus>1</attached_gpus><gpu id="00000000:01:00.0"><product_name>NVIDIA GeForce RTX 4090</product_name><uuid>GPU-1</uuid>
+<attached_gpus>1</attached_gpus><gpu id="00000000:01:00.0"><product_name>NVIDIA GeForce RTX 4090</product_name>
+<uuid>GPU-1</uuid>
 <pci><pci_bus_id>00000000:01:00.0</pci_bus_id><pci_device_id>0x268410DE</pci_device_id></pci></gpu></nvidia_smi_log>"""
 PIECES = copy.deepcopy(EVIDENCE)
 PIECES["pieces"]["nvidia_smi"]["value"] = {

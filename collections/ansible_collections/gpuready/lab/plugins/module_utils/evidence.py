@@ -15,6 +15,7 @@ from ansible_collections.gpuready.lab.plugins.module_utils import linux_facts, w
 
 SCHEMA_VERSION = 1
 PLATFORMS = ("windows", "linux")
+_WORD = re.compile(r"\s*[-+.\w\\]*\s*")
 _ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)")
 
 
@@ -70,7 +71,10 @@ def _parse(content: str) -> Any:
     try:
         return json.loads(content)
     except json.JSONDecodeError as error:
-        if (content[0] in "{[" and error.pos >= len(content) - 1) or error.msg.startswith("Unterminated string"):
+        cut = content[0] in "{[" and (
+            _WORD.fullmatch(content, error.pos) or error.msg.startswith("Unterminated string")
+        )
+        if cut:
             raise EvidenceError(
                 "the file ends too early: it was cut off while it was saved or sent; send it again"
             ) from None
@@ -83,6 +87,8 @@ def _parse(content: str) -> Any:
 
 def _check(found: dict[str, Any]) -> None:
     version, platform, pieces = found.get("schema_version"), found.get("platform"), found.get("pieces")
+    if {"run", "hosts"} <= set(found) or {"facts", "troubles"} & set(found):
+        raise EvidenceError("a report or record of gpuready, not evidence: give a file that was saved with --save")
     if "pieces" not in found and "platform" not in found:
         keys = ", ".join(sorted(str(key) for key in found)[:4]) or "nothing"
         raise EvidenceError(f"not evidence of gpuready, but another program's JSON (it has {_short(keys)})")
