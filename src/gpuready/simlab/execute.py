@@ -1,0 +1,151 @@
+"""A command of a PC's shell carried out: read, struck by its faults, run by its model."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import logging
+import random
+from typing import Any, Protocol
+
+from gpuready.simlab import manifest, models, scripts, wsman
+from gpuready.simlab.disk import DiskFullError, normal
+from gpuready.simlab.pc import USER_PROFILE, SimulatedPc
+from gpuready.simlab.scenario import Fault
+
+log = logging.getLogger("gpuready.simlab")
+NO_SPACE = "There is not enough space on the disk."
+
+
+class Power(Protocol):
+    """Who restarts PCs."""
+
+    def restart(self, pc: SimulatedPc, after: float) -> bool:
+        """Take the PC down and up again; False when that is already on its way."""
+
+
+def run(pc: SimulatedPc, power: Power, command: wsman.Command) -> int:
+    """Carry a command out; its exit code."""
+    try:
+        request = manifest.read(command.line, command.read)
+    except manifest.Unknown as unknown:
+        return _refuse(pc, command, str(unknown))
+    what = request.name.rsplit(".", 1)[-1] if isinstance(request, manifest.Module) else _helper(request)
+    log.info("%s: %s", pc.scenario.name, what)
+    pc.note(what, isinstance(request, manifest.Module) and request.check)
+    strikes = pc.faults.strike(what)
+    for fault in strikes:
+        rc = _strike(pc, power, command, fault)
+        if rc is not None:
+            return rc
+    try:
+        if isinstance(request, manifest.Script):
+            return scripts.run(pc, power, request.text, command)
+        if isinstance(request, manifest.Helper):
+            return _help(pc, request, command)
+        return _module(pc, request, command, any(fault.kind == "disk_full" for fault in strikes))
+    except manifest.Unknown as unknown:
+        return _refuse(pc, command, str(unknown))
+
+
+def _helper(request: manifest.Helper | manifest.Script) -> str:
+    if isinstance(request, manifest.Script):
+        return "script"
+    return request.name.removesuffix(".ps1").removeprefix("winrm_").removeprefix("powershell_")
+
+
+def _refuse(pc: SimulatedPc, command: wsman.Command, what: str) -> int:
+    """Say loudly what is not modelled: to Ansible, and in simlab's own log."""
+    log.error("%s: not modelled: %s", pc.scenario.name, what)
+    text = f"simlab: {what}"
+    command.write("stdout", json.dumps({"failed": True, "msg": text}).encode() + b"\r\n")
+    command.write("stderr", text.encode() + b"\r\n")
+    return 1
+
+
+def _strike(pc: SimulatedPc, power: Power, command: wsman.Command, fault: Fault) -> int | None:
+    """Let one fault happen; an exit code ends the command."""
+    log.info("%s: fault %s", pc.scenario.name, fault.kind)
+    if fault.kind == "slow":
+        command.hang(fault.seconds)
+    elif fault.kind == "hang":
+        command.hang(fault.seconds or None)
+    elif fault.kind == "cut":
+        command.hang(fault.seconds)
+        command.kill(cut=True)
+        raise wsman.Cut
+    elif fault.kind == "restart":
+        power.restart(pc, 0)
+        command.hang()
+    elif fault.kind == "garbage":
+        generator = random.Random(fault.text or pc.scenario.name)  # noqa: S311 - the same garbage each time
+        command.write("stdout", fault.text.encode() or bytes(generator.randrange(32, 127) for _ in range(2000)))
+        return 0
+    elif fault.kind == "fail":
+        result: dict[str, Any] = {"failed": True, "changed": False, "msg": fault.text or "simlab: it was told to fail"}
+        command.write("stdout", json.dumps(result | ({"code": fault.code} if fault.code else {})).encode())
+        return 1
+    elif fault.kind == "disk_full":
+        pc.disk.free = 0
+    return None
+
+
+def _module(pc: SimulatedPc, request: manifest.Module, command: wsman.Command, disk_full: bool) -> int:
+    model = models.find(request.name)
+    if model is None:
+        known = ", ".join(sorted(models.MODELS))
+        raise manifest.Unknown(f"there is no model of the module {request.name} (modelled are {known})")
+    arguments = {key: value for key, value in request.arguments.items() if not key.startswith("_ansible_")}
+    with pc.lock:
+        try:
+            result = model(models.Task(pc, arguments, request.check, command, {**request.arguments}))
+        except models.ModuleFailed as failed:
+            result = {"failed": True, **failed.result}
+        except DiskFullError:
+            result = {"failed": True, "msg": NO_SPACE, "code": "DISK_FULL"}
+    result.setdefault("changed", False)
+    result["invocation"] = {"module_args": arguments}
+    command.write("stdout", json.dumps(result).encode() + b"\r\n")
+    return 1 if result.get("failed") else 0
+
+
+def _help(pc: SimulatedPc, request: manifest.Helper, command: wsman.Command) -> int:
+    """ansible-core's own small scripts."""
+    parameters = request.parameters
+    if request.name == "powershell_expand_user.ps1":
+        path = str(parameters["Path"])
+        command.write("stdout", (USER_PROFILE + path[1:] if path[:1] == "~" else path).encode() + b"\r\n")
+        return 0
+    if request.name == "powershell_mkdtemp.ps1":
+        path = normal(pc.expand(str(parameters["Directory"])) + "\\" + str(parameters["Name"]))
+        pc.disk.make_folder(path)
+        command.write("stdout", path.encode() + b"\r\n")
+        return 0
+    if request.name == "winrm_put_file.ps1":
+        return _put(pc, str(parameters["Path"]), request.lines, command)
+    node = pc.disk.get(str(parameters["Path"]))
+    if pc.disk.is_folder(str(parameters["Path"])):
+        command.write("stdout", b"[DIR]\r\n")
+        return 0
+    if node is None or node.data is None:
+        command.write("stderr", f"{parameters['Path']} does not exist\r\n".encode())
+        return 1
+    start = int(parameters["Offset"])
+    piece = node.data[start : start + int(parameters["BufferSize"])]
+    command.write("stdout", base64.b64encode(piece) + b"\r\n" if piece else b"")
+    return 0
+
+
+def _put(pc: SimulatedPc, path: str, lines: list[str], command: wsman.Command) -> int:
+    try:
+        data = b"".join(base64.b64decode(line) for line in lines)
+        pc.disk.write(path, data)
+    except DiskFullError:
+        command.write("stderr", f"simlab: {path}: {NO_SPACE}\r\n".encode())
+        return 1
+    except binascii.Error:
+        raise manifest.Unknown("the lines of winrm_put_file.ps1 are not base64") from None
+    command.write("stdout", json.dumps({"sha1": hashlib.sha1(data).hexdigest()}).encode() + b"\r\n")  # noqa: S324
+    return 0

@@ -1,0 +1,31 @@
+"""What wsl.exe says, in the languages that it speaks: labels of microsoft/WSL (MIT licence), in data/wsl_texts.json."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    text = resources.files(__package__).joinpath("data/wsl_texts.json").read_text("utf-8")
+    return dict(json.loads(text))
+
+
+def _in(language: str) -> dict[str, Any]:
+    found = _texts()
+    return dict(found.get(language, found["en-US"]))
+
+
+def versions(language: str, wsl: str, kernel: str, windows: str) -> str:
+    """The answer to `wsl --version`, in the order that every language has."""
+    numbers = (wsl, kernel, "1.0.66", "1.2.6353", "1.611.1-81528511", "10.0.26100.1-240331-1435.ge-release", windows)
+    return "".join(f"{label}{number}\n" for label, number in zip(_in(language)["versions"], numbers, strict=True))
+
+
+def error(language: str, code: str) -> str:
+    """A failure: a sentence, and the code that no language changes."""
+    text = str(_in(language)["error"])
+    return text.replace("{}", "Catastrophic failure", 1).replace("{}", code, 1) + "\n"
