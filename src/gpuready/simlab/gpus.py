@@ -18,28 +18,55 @@ MAKERS = {"amd": "Advanced Micro Devices, Inc.", "intel": "Intel Corporation", "
 SERVICES = {"amd": "amdwddmg", "intel": "igfxn", "nvidia": "nvlddmkm", "other": "qcdx"}
 CAP = 4293918720  # where 32 bits of memory stop
 NAMELESS = {"de": "Videocontroller", "ja": "ビデオ コントローラー", "zh": "视频控制器", "fr": "Contrôleur vidéo"}
+_PLACE = r"@System32\drivers\pci.sys,#65536;PCI bus %1, device %2, function %3"
 _INTEGRATED_INTEL = "3&11583659&0&10"
 _VIRTUAL: dict[str, dict[str, Any]] = {
-    "remote": {"name": "Microsoft Remote Display Adapter",
-    "id": r"SWD\REMOTEDISPLAYENUM\RDPIDD_INDIRECTDISPLAY&SESSIONID_0001", "maker": "Microsoft",
-               "inf": "rdpidd.inf", "version": "10.0.19041.1865", "matching": "RdpIdd_IndirectDisplay", "ram": None},
-    "hyper_v": {"name": "Microsoft Hyper-V Video",
-    "id": r"VMBUS\{DA0A7802-E377-4AAC-8E77-0558EB1073F8}\{5620E0C7-8062-4DCE-AEB7-520C7EF76171}",
-                "maker": "Microsoft", "inf": "wvmbusvideo.inf", "version": "10.0.19041.1",
-                "matching": "VMBUS\\{da0a7802-e377-4aac-8e77-0558eb1073f8}",
-                "ram": 0},
-    "vmware": {"name": "VMware SVGA 3D", "id": r"PCI\VEN_15AD&DEV_0405&SUBSYS_040515AD&REV_00\3&2B8E0B4B&0&78",
-    "maker": "VMware, Inc.",
-               "inf": "oem3.inf", "version": "9.17.8.9", "matching": r"pci\ven_15ad&dev_0405&subsys_040515ad",
-               "ram": 268435456},
-    "displaylink": {"name": "DisplayLink USB Device", "id": r"USB\VID_17E9&PID_6006&MI_00\7&1A2B3C4D&0&0000",
-    "maker": "DisplayLink Corp.",
-                    "inf": "oem77.inf", "version": "11.2.3146.0", "matching": r"usb\vid_17e9&pid_6006&mi_00",
-                    "ram": None},
-    "mirror": {"name": "Mirage Driver", "id": r"ROOT\DISPLAY\0000", "maker": "DemoForge, LLC", "inf": "oem12.inf",
-    "version": "1.1.0.0",
-               "matching": "dfmirage", "ram": None},
-}  # fmt: skip
+    "remote": {
+        "name": "Microsoft Remote Display Adapter",
+        "id": r"SWD\REMOTEDISPLAYENUM\RDPIDD_INDIRECTDISPLAY&SESSIONID_0001",
+        "maker": "Microsoft",
+        "inf": "rdpidd.inf",
+        "version": "10.0.19041.1865",
+        "matching": "RdpIdd_IndirectDisplay",
+        "ram": None,
+    },
+    "hyper_v": {
+        "name": "Microsoft Hyper-V Video",
+        "id": r"VMBUS\{DA0A7802-E377-4AAC-8E77-0558EB1073F8}\{5620E0C7-8062-4DCE-AEB7-520C7EF76171}",
+        "maker": "Microsoft",
+        "inf": "wvmbusvideo.inf",
+        "version": "10.0.19041.1",
+        "matching": "VMBUS\\{da0a7802-e377-4aac-8e77-0558eb1073f8}",
+        "ram": 0,
+    },
+    "vmware": {
+        "name": "VMware SVGA 3D",
+        "id": r"PCI\VEN_15AD&DEV_0405&SUBSYS_040515AD&REV_00\3&2B8E0B4B&0&78",
+        "maker": "VMware, Inc.",
+        "inf": "oem3.inf",
+        "version": "9.17.8.9",
+        "matching": r"pci\ven_15ad&dev_0405&subsys_040515ad",
+        "ram": 268435456,
+    },
+    "displaylink": {
+        "name": "DisplayLink USB Device",
+        "id": r"USB\VID_17E9&PID_6006&MI_00\7&1A2B3C4D&0&0000",
+        "maker": "DisplayLink Corp.",
+        "inf": "oem77.inf",
+        "version": "11.2.3146.0",
+        "matching": r"usb\vid_17e9&pid_6006&mi_00",
+        "ram": None,
+    },
+    "mirror": {
+        "name": "Mirage Driver",
+        "id": r"ROOT\DISPLAY\0000",
+        "maker": "DemoForge, LLC",
+        "inf": "oem12.inf",
+        "version": "1.1.0.0",
+        "matching": "dfmirage",
+        "ram": None,
+    },
+}
 
 
 def device_id(pc: Pc, position: int) -> str:
@@ -203,10 +230,7 @@ def registry(pc: Pc) -> dict[str, dict[str, Value]]:
     for position, gpu in enumerate(pc.gpus):
         driver = driver_of(pc, gpu)
         bus, device, function = place(pc, position)
-        where: dict[str, Value] = {
-            "LocationInformation": f"@System32\\drivers\\pci.sys,#65536;PCI bus %1, device %2,
-            function %3;({bus},{device},{function})"
-        }
+        where: dict[str, Value] = {"LocationInformation": f"{_PLACE};({bus},{device},{function})"}
         if driver is not None:
             where["Driver"] = rf"{CLASS}\{number:04}"
             found[rf"{CLASS_KEY}\{number:04}"] = _key(gpu, driver)

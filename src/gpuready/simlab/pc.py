@@ -23,9 +23,9 @@ class SimulatedPc:
 
     def __init__(self, scenario: Pc, user: str, password: str) -> None:
         self.scenario, self.user = scenario, user
-        self.users = {user: f"not-{password}" if scenario.password_is_wrong else password}
         self.lock = threading.RLock()
         self.faults = Faults(scenario.faults)
+        self.users = {user: f"not-{password}" if self.faults.has("wrong_password") else password}
         self.programs = programs.for_pc(scenario)
         self.cim = documents.to_cim(scenario)
         self.registry = Registry(documents.to_registry(scenario))

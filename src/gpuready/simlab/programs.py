@@ -21,8 +21,8 @@ WSL = r"C:\Program Files\WSL\wsl.exe"
 INBOX_WSL = r"C:\Windows\System32\wsl.exe"
 NO_DRIVER = (
     "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest "
-    "NVIDIA driver is installed and running. This can also be happening if non-NVIDIA GPU is running as primary display, "
-    "and NVIDIA GPU is not in WDDM mode.\r\n\r\n"
+    "NVIDIA driver is installed and running. This can also be happening if non-NVIDIA GPU is running as primary "
+    "display, and NVIDIA GPU is not in WDDM mode.\r\n\r\n"
 )
 
 

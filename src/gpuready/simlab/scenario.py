@@ -227,11 +227,6 @@ class Pc(Strict):
             raise ValueError("a simulated PC listens on 127.x.y.z only")
         return value
 
-    @property
-    def password_is_wrong(self) -> bool:
-        """Whether the password that the inventory has is not the PC's."""
-        return any(fault.kind == "wrong_password" for fault in self.faults)
-
 
 class Scenario(Strict):
     """A lab."""
