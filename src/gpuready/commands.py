@@ -160,13 +160,13 @@ def demo_command(context: typer.Context) -> None:
     raise typer.Exit(demo.main(list(context.args)))
 
 
-def finish(result: LabResult, *, as_json: bool = False, only_host: bool = False) -> int:
+def finish(result: LabResult, *, as_json: bool = False, only_host: bool = False, verbose: bool = False) -> int:
     """Print a result (JSON, or for a person) to standard output and give its exit code."""
     if as_json:
         document = result.document["hosts"][0] if only_host else result.document
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     else:
-        terminal.summary(Console(), result)
+        terminal.summary(Console(), result, verbose=verbose)
     return result.exit_code
 
 
@@ -178,7 +178,7 @@ def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, 
         raise StoppedError(
             _stopped(stop) if isinstance(stop, Interrupted) else "stopped, no report was written"
         ) from None
-    raise typer.Exit(finish(result, as_json=as_json, only_host=only_host))
+    raise typer.Exit(finish(result, as_json=as_json, only_host=only_host, verbose=verbose > 0))
 
 
 def _wishes(

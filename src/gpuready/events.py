@@ -45,11 +45,12 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A task began on a PC."""
+    """A task began on a PC. `action` is the module or action plugin, `gpuready.lab.gpu_facts`."""
 
     host: str
     step: Step
     task: str
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class StepFinished:
     outcome: Outcome
     seconds: float | None = None
     message: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ Event = Output | RunStarted | StepStarted | StepFinished | HostFinished | RunFin
 def step_of(data: Mapping[str, Any]) -> Step:
     """The step that a task belongs to: by its action, else by its role."""
     action = str(data.get("task_action") or "").rpartition(".")[2]
+    if action == "validate_argument_spec":
+        return "other"
     role = str(data.get("role") or "").rpartition(".")[2]
     return _ACTIONS.get(action) or _ROLES.get(role) or "other"
 
@@ -106,9 +110,9 @@ def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostF
     host = data.get("host")
     if not host:
         return []
-    step, task = step_of(data), str(data.get("task") or "")
+    step, task, action = step_of(data), str(data.get("task") or ""), str(data.get("task_action") or "")
     if kind == "runner_on_start":
-        return [StepStarted(host, step, task)]
+        return [StepStarted(host, step, task, action)]
     outcome = _OUTCOMES.get(kind)
     if outcome is None:
         return []
@@ -119,9 +123,10 @@ def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostF
         outcome = "changed"
     if outcome in ("failed", "unreachable"):
         message = " ".join(str(result.get("msg") or "").split())
-    seconds = data.get("duration")
+    took = data.get("duration")
+    seconds = took if isinstance(took, int | float) else None
     found: list[StepStarted | StepFinished | HostFinished] = [
-        StepFinished(host, step, task, outcome, seconds if isinstance(seconds, int | float) else None, message)
+        StepFinished(host, step, task, outcome, seconds, message, action)
     ]
     verdict = _verdict(result)
     if step == "judge" and verdict:

@@ -78,12 +78,17 @@ class Progress:
                 pass
 
     def _step(self, event: events.StepFinished) -> None:
-        if event.outcome == "failed" or event.outcome == "unreachable":
+        took = f" {event.seconds:.1f} s" if event.seconds is not None else ""
+        if event.outcome in ("failed", "unreachable"):
             self._say(f"{event.host}: {event.task}: {event.outcome}: {event.message}", "red")
-        elif event.step in ("look", "plan", "apply", "verify") and (self._verbose or not self._live):
-            took = f" {event.seconds:.1f} s" if event.seconds is not None else ""
-            if event.outcome != "skipped":
-                self._say(f"{event.host}: {event.step} {event.outcome}{took}")
+        elif self._verbose and event.outcome != "skipped" and event.step != "report":
+            self._say(f"{event.host}: {event.task}: {event.outcome}{took}")
+        elif not self._live and event.step in WORDS and event.step != "judge" and self._is_main(event):
+            self._say(f"{event.host}: {event.step} {event.outcome}{took}")
+
+    def _is_main(self, event: events.StepFinished) -> bool:
+        """Whether this is the task that the step is about, not one beside it."""
+        return event.outcome != "skipped" and event.action.startswith("gpuready.")
 
     def _finish(self, event: events.HostFinished) -> None:
         if self._judges or event.state == "UNREACHABLE":

@@ -13,14 +13,19 @@ from gpuready.results import HostResult, LabResult, Plan, Rejected, State
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
 
 
-def summary(console: Console, result: LabResult) -> None:
-    """A table of the PCs; then, for each that is not as asked, the cause and the next step."""
+_MOST_PLANS = 25  # PCs whose whole plan is printed unasked
+
+
+def summary(console: Console, result: LabResult, *, verbose: bool = False) -> None:
+    """A table of the PCs; then, for each that is not as asked, the cause and the next step. Plans come in full."""
+    in_full = verbose or len(result.hosts) <= _MOST_PLANS
     if result.action in ("plan", "explain"):
-        for host in result.hosts:
+        for host in result.hosts if in_full else ():
             plan(console, host)
     _notes(console, result)
     if result.action != "explain":
         console.print(_table(result))
+        console.print()
     for host in result.hosts:
         if host.verdict.next_step and (host in result.not_as_asked or not host.ready) and _tell(result, host):
             console.print(f"[bold]{escape(host.host)}[/]: {escape(host.verdict.cause)}", soft_wrap=False)
@@ -107,59 +112,53 @@ def _notes(console: Console, result: LabResult) -> None:
 
 
 def _table(result: LabResult) -> Table:
-    make = {"facts": _facts_row, "plan": _plan_row}.get(result.action, _verdict_row)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    make = {"facts": _facts_rows, "plan": _plan_row}.get(result.action, _verdict_row)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, collapse_padding=True)
+    long_names = any(len(host.host) > 24 for host in result.hosts)
     for name in _COLUMNS.get(result.action, _COLUMNS["provision"]):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in _WHOLE and not (name == "PC" and long_names))
     for host in result.hosts:
-        table.add_row(escape(host.host), *make(host))
+        for number, cells in enumerate(make(host)):
+            table.add_row("" if number else escape(host.host), *cells)
     return table
 
 
 _COLUMNS = {
     "facts": ("PC", "system", "GPU", "driver", "state"),
-    "plan": ("PC", "stack", "on", "GPU", "to do"),
-    "provision": ("PC", "verdict", "stack", "GPU", "code"),
+    "plan": ("PC", "stack", "on", "to do"),
+    "provision": ("PC", "verdict", "stack", "code"),
 }
+_WHOLE = ("PC", "verdict", "stack", "on", "driver", "state")
 
 
-def _facts_row(host: HostResult) -> list[str]:
+def _facts_rows(host: HostResult) -> list[list[str]]:
+    """A row a GPU."""
     if host.facts is None:
-        return [_styled(host), "", "", host.verdict.code]
-    adapters = host.facts.adapters
-    drivers = [(one.driver or {}).get("vendor_version") or (one.driver or {}).get("version") for one in adapters]
-    cells = [
-        str(host.facts.os.get("name") or host.facts.os.get("family") or ""),
-        "\n".join(str(one.name or one.id) for one in adapters) or "none",
-        "\n".join(str(driver or "") for driver in drivers),
-        "\n".join(one.status for one in adapters),
-    ]
-    return [escape(cell) for cell in cells]
+        return [[_styled(host), "", "", host.verdict.code]]
+    system = escape(str(host.facts.os.get("name") or host.facts.os.get("family") or "").removeprefix("Microsoft "))
+    rows: list[list[str]] = []
+    for one in host.facts.adapters:
+        driver = (one.driver or {}).get("vendor_version") or (one.driver or {}).get("version") or ""
+        rows.append(["" if rows else system, escape(str(one.name or one.id)), escape(str(driver)), one.status])
+    return rows or [[system, "none", "", ""]]
 
 
-def _plan_row(host: HostResult) -> list[str]:
+def _plan_row(host: HostResult) -> list[list[str]]:
     if host.plan is None:
-        return [_styled(host), "", "", host.verdict.code]
+        return [[_styled(host), "", host.verdict.code]]
     needed = [step.name for step in host.plan.steps if step.needed]
     to_do = "\n".join(one.code for one in host.plan.blockers) or ", ".join(needed) or "nothing"
-    return [escape(host.plan.stack or "none"), host.plan.target or "", escape(_gpu(host)), to_do]
+    return [[escape(host.plan.stack or "none"), host.plan.target or "", to_do]]
 
 
-def _verdict_row(host: HostResult) -> list[str]:
+def _verdict_row(host: HostResult) -> list[list[str]]:
     stack = host.plan.stack if host.plan and host.plan.stack else ""
-    return [_styled(host), escape(stack), escape(_gpu(host)), host.verdict.code]
+    return [[_styled(host), escape(stack), host.verdict.code]]
 
 
 def _styled(host: HostResult) -> str:
     state = host.verdict.state.value
     return f"[{STYLES[state]}]{state}[/]"
-
-
-def _gpu(host: HostResult) -> str:
-    if host.plan and host.plan.adapter:
-        return str(host.plan.adapter.get("name") or "")
-    adapters = host.facts.adapters if host.facts else []
-    return ", ".join(str(adapter.name or adapter.id) for adapter in adapters)
 
 
 def _tell(result: LabResult, host: HostResult) -> bool:
@@ -175,9 +174,12 @@ def _end(console: Console, result: LabResult) -> None:
     changed = [host.host for host in result.hosts if host.apply and host.apply.changed]
     words = [f"{len(result.ready)} of {len(result.hosts)} ready." if result.action in _JUDGING else ""]
     if result.action in ("provision", "verify"):
-        words.append(f"Changed: {', '.join(changed)}." if changed else "Changed: nothing.")
+        word = "Would change" if result.run.check else "Changed"
+        words.append(f"{word}: {', '.join(changed) or 'nothing'}.")
     if result.run.seconds is not None and result.action != "explain":
         words.append(f"Took {result.run.seconds:.1f} s.")
+    if result.action == "plan" and len(result.hosts) > _MOST_PLANS:
+        words.append("Reasons: --limit PC, -v, or the report.")
     if any(words):
         console.print(escape(" ".join(word for word in words if word)))
     if result.path:

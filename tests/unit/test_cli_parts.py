@@ -219,13 +219,16 @@ def test_events_of_ansible_become_ours() -> None:
     assert events.translate({"event": "playbook_on_start", "event_data": {}}) == []
     assert events.translate({"event": "verbose", "stdout": "x"}) == []
     started = raw("runner_on_start", "gpuready.lab.gpu_facts")
-    assert events.translate(started) == [events.StepStarted("pc1", "look", "T")]
-    assert events.translate(built) == [events.StepFinished("pc1", "apply", "T", "changed", 2.5)]
+    assert events.translate(started) == [events.StepStarted("pc1", "look", "T", "gpuready.lab.gpu_facts")]
+    assert events.translate(built) == [
+        events.StepFinished("pc1", "apply", "T", "changed", 2.5, "", "gpuready.lab.python_environment")
+    ]
+    assert events.step_of({"task_action": "ansible.builtin.validate_argument_spec", "role": "directml"}) == "other"
     assert events.translate(raw("runner_on_failed", "ansible.builtin.copy", {"msg": "a\nb"}, role="directml")) == [
-        events.StepFinished("pc1", "apply", "T", "failed", None, "a b")
+        events.StepFinished("pc1", "apply", "T", "failed", None, "a b", "ansible.builtin.copy")
     ]
     assert events.translate(raw("runner_on_unreachable", "gpuready.lab.gpu_facts", {"msg": "off"})) == [
-        events.StepFinished("pc1", "look", "T", "unreachable", None, "off")
+        events.StepFinished("pc1", "look", "T", "unreachable", None, "off", "gpuready.lab.gpu_facts")
     ]
 
 
@@ -330,6 +333,22 @@ def test_what_is_not_ready_comes_with_its_next_step(tmp_path: Path) -> None:
     assert "next: do this with pc[2]" in text
     assert "pc3: why" not in text
     assert "1 of 3 ready." in text
+
+
+@pytest.mark.parametrize("action", ["facts", "plan", "provision", "report"])
+def test_long_names_are_never_cut(tmp_path: Path, action: str) -> None:
+    name = "pc-in-room-1234.faculty-of-something.university.example.org"
+    text = printed(result(action, record(name, "NOT_READY", facts=FACTS, plan=PLAN), tmp_path=tmp_path))
+    table = text[text.index("PC  ") :] if "PC  " in text else text
+    assert name in "".join(line.split(" ")[0] for line in table.splitlines())
+    assert [line for line in text.splitlines() if len(line) > 80 and not line.startswith("Report: ")] == []
+
+
+def test_a_big_lab_gets_a_table_and_not_all_reasons(tmp_path: Path) -> None:
+    many = [record(f"pc{n}", facts=FACTS, plan=PLAN) for n in range(26)]
+    text = printed(result("plan", *many, tmp_path=tmp_path))
+    assert "PyTorch was asked for" not in text
+    assert "--limit PC" in text
 
 
 # the program
