@@ -92,6 +92,8 @@ def _command(action: str, about: str) -> None:
         if save and action != "facts":
             raise GpureadyError("--save belongs to gpuready facts")
 
+        password = _password() if ask_pass else None
+
         def work(progress: Progress) -> LabResult:
             lab = Lab(
                 list(inventory or []),
@@ -100,7 +102,7 @@ def _command(action: str, about: str) -> None:
                 wishes=_wishes(stack, experience, library, environment, adapter),
                 extra_vars=_extra_vars(extra_vars or []),
                 vault_password_file=vault_password_file,
-                connection_password=_password() if ask_pass else None,
+                connection_password=password,
             )
             more: dict[str, Any] = {"save": save} if save else {}
             method: Callable[..., LabResult] = getattr(lab, action)
@@ -228,6 +230,8 @@ def _password() -> str:
         return getpass.getpass("Password of the PCs: ", stream=sys.stderr)
     except EOFError:
         raise GpureadyError("--ask-pass: there is nobody to ask: no terminal") from None
+    except KeyboardInterrupt:
+        raise StoppedError("stopped, nothing was run") from None
 
 
 def _stopped(stop: KeyboardInterrupt) -> str:

@@ -109,4 +109,5 @@ class Progress:
             rows.add_row("", f"and {more} more", "", "")
         if self._reporting and not self._working:
             rows.add_row(Spinner("dots"), "", "writing the report", "")
-        return Group(rows, Text(f"{len(self._done)} of {self._total} PCs done", style="dim"))
+        done = f"{len(self._done)} of {self._total} PCs done" if self._total else "reading the inventory"
+        return Group(rows, Text(done, style="dim"))
