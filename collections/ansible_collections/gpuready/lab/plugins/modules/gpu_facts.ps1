@@ -78,7 +78,7 @@ Add-Piece $pieces 'display_class' {
     $names = 'DriverDesc', 'ProviderName', 'DriverVersion', 'DriverDate', 'MatchingDeviceId', 'InfPath', 'InfSection', 'RadeonSoftwareVersion', 'RadeonSoftwareEdition',
         'HardwareInformation.qwMemorySize', 'HardwareInformation.MemorySize', 'HardwareInformation.AdapterString', 'HardwareInformation.ChipType'
     $rows = @(if ($class) {
-        foreach ($sub in $class.GetSubKeyNames()) {
+        foreach ($sub in @($class.GetSubKeyNames() | Sort-Object)) {
             if ($sub -notmatch '^\d{4}$') { continue }
             $row = Read-Values 'LocalMachine' "$control\Class\$displayClass\$sub" $names
             if ($row) { $row.key = $sub; $row }
