@@ -183,7 +183,7 @@ def _environment(one: Environment) -> list[Node]:
         marker = {
             "stack": one.stack,
             "lock_sha256": one.lock_sha256,
-            "python": one.python,
+            "python": rf"{path}\Scripts\python.exe",
             "version": one.python,
             "complete": True,
         }

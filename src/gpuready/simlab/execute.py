@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from gpuready.simlab import manifest, models, scripts, wsman
 from gpuready.simlab.disk import DiskFullError, normal
+from gpuready.simlab.models import python_environment
 from gpuready.simlab.pc import USER_PROFILE, SimulatedPc
 from gpuready.simlab.scenario import Fault
 
@@ -28,15 +29,31 @@ class Power(Protocol):
 
 def run(pc: SimulatedPc, power: Power, command: wsman.Command) -> int:
     """Carry a command out; its exit code."""
+    given: list[bytes] = []
+
+    def stdin() -> bytes:
+        given.append(command.read())
+        return given[-1]
+
     try:
-        request = manifest.read(command.line, command.read)
+        request = manifest.read(command.line, stdin)
     except manifest.Unknown as unknown:
+        if pc.recorder:
+            pc.recorder("refused", command.line, b"".join(given))
         return _refuse(pc, command, str(unknown))
     what = request.name.rsplit(".", 1)[-1] if isinstance(request, manifest.Module) else _helper(request)
+    if pc.recorder:
+        pc.recorder(what, command.line, b"".join(given))
     log.info("%s: %s", pc.scenario.name, what)
     pc.note(what, isinstance(request, manifest.Module) and request.check)
     strikes = pc.faults.strike(what)
     for fault in strikes:
+        if (
+            what == "python_environment"
+            and fault.kind in ("cut", "hang", "restart")
+            and isinstance(request, manifest.Module)
+        ):
+            python_environment.half_built(pc, request.arguments)
         rc = _strike(pc, power, command, fault)
         if rc is not None:
             return rc
@@ -48,6 +65,12 @@ def run(pc: SimulatedPc, power: Power, command: wsman.Command) -> int:
         return _module(pc, request, command, any(fault.kind == "disk_full" for fault in strikes))
     except manifest.Unknown as unknown:
         return _refuse(pc, command, str(unknown))
+
+
+def _halves(request: manifest.Module, fault: Fault) -> bool:
+    """Whether a building is cut off in the middle by this."""
+    mine = request.name == "gpuready.lab.python_environment" and not request.check
+    return mine and fault.kind in ("cut", "hang", "restart")
 
 
 def _helper(request: manifest.Helper | manifest.Script) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ class SimulatedPc:
         self.boot_time = scenario.os.booted
         self.restarting = False
         self.journal: list[dict[str, Any]] = []  # what was asked of it: {at, what, check}
+        self.recorder: Callable[[str, str, bytes], None] | None = (
+            None  # gets what, command line and input of each command
+        )
         self._fill()
 
     def _fill(self) -> None:

@@ -59,6 +59,6 @@ def model(*names: str) -> Callable[[Model], Model]:
 
 def find(name: str) -> Model | None:
     """The model of a module."""
-    from gpuready.simlab.models import gpu_facts, windows  # noqa: F401 - they enter themselves
+    from gpuready.simlab.models import gpu_facts, python_environment, training_facts, windows  # noqa: F401
 
     return MODELS.get(name)

@@ -1,0 +1,245 @@
+"""Model of gpuready.lab.training_facts on Windows: what the trainer would say, from a recorded run and the GPUs."""
+
+from __future__ import annotations
+
+import json
+import ntpath
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from gpuready.simlab.gpus import problem_code
+from gpuready.simlab.models import ModuleFailed, Task, model
+from gpuready.simlab.pc import SimulatedPc
+
+_ARGUMENTS = (*("time_limit", "environment", "python", "backend", "adapter", "visible_devices", "options", "trainer"),)
+_ACCESS_VIOLATION = "0xC0000005"
+
+
+@cache
+def _recorded() -> dict[str, Any]:
+    text = resources.files("gpuready.simlab").joinpath("data/training.json").read_text("utf-8")
+    return dict(json.loads(text))
+
+
+@model("gpuready.lab.training_facts")
+def training_facts(task: Task) -> dict[str, Any]:
+    """The section `training` of docs/records.md."""
+    task.only(*_ARGUMENTS)
+    for name in ("python", "backend", "trainer"):
+        if not task.arguments.get(name):
+            raise ModuleFailed(f"{name} is missing: the action plugin gives it")
+    if task.check:
+        return _answer({"skipped": "check mode"})
+    backend, python = str(task.arguments["backend"]), str(task.arguments["python"])
+    known = _recorded()["backends"].get(backend)
+    if known is None:
+        raise ModuleFailed(f"simlab: the backend {backend} is not modelled on Windows")
+    if not task.pc.disk.is_file(python):
+        message = "The system cannot find the file specified"
+        return _answer(
+            {"schema_version": 1, "finished": False, "process": None, "error": _error("INTERPRETER_MISSING", message)}
+        )
+    found = trained(task, backend, python)
+    outcome = task.pc.scenario.training.outcome
+    if outcome is None and backend != "torch-cpu":
+        outcome = "trained" if _adapter(task) else "no_adapter"
+    if outcome and outcome != "trained":
+        OUTCOMES[outcome](found, task.pc, int(task.arguments.get("time_limit") or 600))
+    return _answer(found)
+
+
+def _answer(training: dict[str, Any]) -> dict[str, Any]:
+    return {"ansible_facts": {"gpuready_training": training}}
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"type": "Module", "code": code, "message": message, "where": "training_facts"}
+
+
+def working(pc: SimulatedPc) -> list[str]:
+    """Names of the GPUs that DirectML would find, in the order of the PC."""
+    return [gpu.name for gpu in pc.scenario.gpus if gpu.driver not in (None, "basic") and not problem_code(gpu)]
+
+
+def _adapter(task: Task) -> str | None:
+    """The GPU that would train: the one that was asked for by name, else the first; none when it does not work."""
+    names, wanted = working(task.pc), task.arguments.get("adapter")
+    visible = task.arguments.get("visible_devices")
+    if visible is not None and str(visible).isdecimal():
+        return names[int(visible)] if int(visible) < len(names) else None
+    if wanted:
+        return next((name for name in names if name == wanted), names[0] if names else None)
+    return names[0] if names else None
+
+
+def trained(task: Task, backend: str, python: str) -> dict[str, Any]:
+    """A training that went well."""
+    recorded, pc = _recorded(), task.pc
+    kind, settings = recorded["backends"][backend], pc.scenario.training
+    reference = deepcopy(recorded["reference"])
+    reference["samples_per_second"] = round(settings.samples_per_second / 2.5, 1)
+    result = deepcopy(reference) | {"peak_memory_bytes": None, "samples_per_second": settings.samples_per_second}
+    result["losses"] = [loss + 4e-7 * (1 if step % 2 else -1) for step, loss in enumerate(reference["losses"])]
+    on_cpu = backend == "torch-cpu"
+    node = pc.disk.get(ntpath.join(ntpath.dirname(ntpath.dirname(python)), "gpuready.json"))
+    marker = json.loads(node.data) if node and node.data else {}
+    return {
+        "schema_version": 1,
+        "process": {"rc": 0, "timed_out": False, "seconds": settings.seconds, "stderr_tail": []},
+        "framework": dict(kind["framework"]),
+        "python": {"version": marker.get("version"), "executable": python},
+        "device": {
+            "requested": kind["requested"],
+            "name": kind["name"],
+            "kind": kind["kind"],
+            "adapter_name": None if on_cpu else settings.adapter_name or _adapter(task),
+            "adapters_found": None if on_cpu else len(working(pc)),
+            "placed": True,
+            "places": [kind["place"]],
+            "fallbacks": [],
+            "visible": task.arguments.get("visible_devices"),
+        },
+        "task": dict(recorded["task"]),
+        "reference": reference,
+        "result": result,
+        "agreement": {
+            "loss_max_difference": 0.0 if on_cpu else 4e-7,
+            "batchnorm_mean_difference": 0.0 if on_cpu else 1e-7,
+            "batchnorm_variance_difference": 0.0 if on_cpu else 2e-7,
+        },
+        "error": None,
+        "finished": True,
+    }
+
+
+# --- what can go wrong: each changes a training that went well into one that did not ---
+Outcome = Callable[[dict[str, Any], SimulatedPc, int], None]
+OUTCOMES: dict[str, Outcome] = {}
+
+
+def _outcome(name: str) -> Callable[[Outcome], Outcome]:
+    def enter(function: Outcome) -> Outcome:
+        OUTCOMES[name] = function
+        return function
+
+    return enter
+
+
+def _stopped(
+    found: dict[str, Any], error: dict[str, Any] | None, *, said: tuple[str, ...] = ("task",), **process: Any
+) -> None:
+    """It ended early: what was not said by then is null."""
+    for part in ("task", "framework", "device", "reference", "result", "agreement"):
+        if part not in said:
+            found[part] = None
+    found["error"], found["finished"] = error, False
+    found["process"] |= process
+
+
+_UNTIL_RESULT = ("task", "framework", "device", "reference")
+
+
+@_outcome("cpu_fallback")
+def _cpu_fallback(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    found["device"] |= {"placed": False, "places": ["cpu"], "name": "/device:CPU:0"}
+
+
+@_outcome("operator_fallback")
+def _operator_fallback(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    found["device"]["fallbacks"] = ["aten::nll_loss_forward.output"]
+
+
+@_outcome("nan")
+def _nan(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    losses = found["result"]["losses"]
+    found["result"] |= {"losses": losses[:5] + ["nan"] * (len(losses) - 5), "accuracy": 0.25}
+    found["agreement"]["loss_max_difference"] = "nan"
+
+
+@_outcome("loss_flat")
+def _loss_flat(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    found["result"] |= {"losses": [found["result"]["losses"][0]] * len(found["result"]["losses"]), "accuracy": 0.25}
+    found["agreement"]["loss_max_difference"] = 1.7
+
+
+@_outcome("random_labels")
+def _random_labels(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    found["task"]["labels"] = False
+
+
+@_outcome("disagreement")
+def _disagreement(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    found["result"]["losses"] = [loss * 1.25 for loss in found["reference"]["losses"]]
+    found["agreement"]["loss_max_difference"] = 0.44
+
+
+@_outcome("batchnorm")
+def _batchnorm(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    found["agreement"]["batchnorm_variance_difference"] = 0.3
+
+
+@_outcome("slow")
+def _slow(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    found["result"]["samples_per_second"] = round(found["reference"]["samples_per_second"] * 0.4, 1)
+
+
+@_outcome("wrong_adapter")
+def _wrong_adapter(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    others = [name for name in working(pc) if name != found["device"]["adapter_name"]]
+    found["device"]["adapter_name"] = others[0] if others else "Microsoft Basic Render Driver"
+
+
+@_outcome("hang")
+def _hang(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    _stopped(found, None, said=_UNTIL_RESULT, rc=1, timed_out=True, seconds=float(limit))
+
+
+@_outcome("crash")
+def _crash(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    _stopped(found, None, said=_UNTIL_RESULT, rc="0xC0000409", stderr_tail=["F tensorflow/core: Check failed"])
+
+
+@_outcome("access_violation")
+def _access_violation(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    _stopped(found, None, said=_UNTIL_RESULT, rc=_ACCESS_VIOLATION)
+
+
+@_outcome("truncated")
+def _truncated(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    message = "the training ended in the middle of its answer"
+    _stopped(
+        found, {"type": "Truncated", "code": "OUTPUT_TRUNCATED", "message": message, "where": None}, said=_UNTIL_RESULT
+    )
+
+
+@_outcome("out_of_memory")
+def _out_of_memory(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    message = "Could not allocate tensor with 268435456 bytes. There is not enough GPU video memory available!"
+    _stopped(found, {"type": "RuntimeError", "message": message, "where": "train:120"}, said=_UNTIL_RESULT)
+
+
+@_outcome("no_adapter")
+def _no_adapter(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    error = {"type": "Stop", "code": "DIRECTML_NO_ADAPTER", "message": "found 0 compatible adapters", "where": None}
+    _stopped(found, error)
+
+
+@_outcome("import_error")
+def _import_error(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    _stopped(
+        found,
+        {
+            "type": "ImportError",
+            "message": "DLL load failed while importing _pywrap_tensorflow_internal",
+            "where": "<module>:1",
+        },
+    )
+
+
+@_outcome("dll_missing")
+def _dll_missing(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    message = "Could not load dynamic library 'DirectML.dll'; dlerror: DirectML.dll not found"
+    _stopped(found, {"type": "OSError", "message": message, "where": "<module>:1"})
