@@ -19,7 +19,7 @@ wine_() {   # wine_ PREFIX PROGRAM...
     prefix=$1; shift
     inside WINEPREFIX="/prefixes/$prefix" WINEDEBUG=-all DISPLAY= HOME=/root WINEDLLOVERRIDES=mscoree,mshtml= "$@" </dev/null >/dev/null 2>&1
 }
-unmount_under() { awk -v at="$1/" 'index($2, at) == 1 {print $2}' /proc/mounts | sort -ru | while read -r m; do umount -l "$m"; done; }
+unmount_under() { awk -v at="$1/" 'index($2, at) == 1 {print $2}' /proc/mounts | sort -ru | while read -r m; do mount --make-rprivate "$m"; umount -l "$m"; done; }
 hash_of() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-64); }
 
 [ "$(id -u)" = 0 ] || die "install.sh needs root (it uses chroot and mounts): run it with sudo"
@@ -55,7 +55,7 @@ if [ ! -e "$root/installed" ]; then
     root=$final
 fi
 mountpoint -q "$root/proc" || mount --bind /proc "$root/proc"
-mountpoint -q "$root/dev" || mount --rbind /dev "$root/dev"
+mountpoint -q "$root/dev" || { mount --rbind /dev "$root/dev"; mount --make-rslave "$root/dev"; }    # never back to the host's
 
 # 2. the program whose behaviour is Python
 prefixes="$root/prefixes"
