@@ -73,7 +73,9 @@ def pip_files(environment: Mapping[str, str]) -> list[Path]:
 def sources(wishes: Mapping[str, Any], pip: Mapping[str, str], wheels: Path | None, stack_urls: bool) -> list[str]:
     """uv's options for where packages come from. `stack_urls`: with the indexes that the stack itself names."""
     no_index = bool(wishes.get("no_index")) or pip.get("no-index", "").lower() in ("1", "true", "yes", "on")
-    links = [*(wishes.get("find_links") or []), *pip.get("find-links", "").split()]
+    # pip passes over a folder that is not there, uv fails
+    machine = [link for link in pip.get("find-links", "").split() if "://" in link or Path(link).exists()]
+    links = [*(wishes.get("find_links") or []), *machine]
     if wishes.get("wheelhouse"):
         links.insert(0, str(wishes["wheelhouse"]))
     if wheels:
