@@ -65,7 +65,9 @@ class SimulatedLab:
         self.stop()
 
     def start(self) -> None:
-        """Switch every PC on. Raises GpureadyError when an address or port cannot be had."""
+        """Switch every PC on; once is enough. Raises GpureadyError when an address or port cannot be had."""
+        if self._server:
+            return
         self._server = Server()
         try:
             for pc in self.pcs.values():

@@ -63,7 +63,7 @@ def _stat(task: Task, path: str, checksum: bool = True) -> dict[str, Any]:
 @model("ansible.windows.win_stat")
 def win_stat(task: Task) -> dict[str, Any]:
     """What lies at a path."""
-    task.only("path", "get_checksum", "checksum_algorithm", "follow")
+    task.only("path", "get_checksum", "checksum_algorithm", "follow", "get_md5", "get_size")
     return {
         "stat": _stat(task, task.pc.expand(str(task.need("path"))), task.arguments.get("get_checksum") is not False)
     }

@@ -1,0 +1,125 @@
+"""`gpuready demo`: a whole run over a lab of simulated PCs, to see what gpuready does before it touches a real PC."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from gpuready import commands, project
+from gpuready.errors import GpureadyError, Interrupted
+from gpuready.lab import Lab, OnEvent
+from gpuready.progress import Progress
+from gpuready.results import LabResult
+from gpuready.simlab import SimulatedLab, scenario
+
+PORT = 15985
+_PORTS = 20  # how many are tried from the first on
+RUNS = ("plan", "provision")
+
+
+@dataclass
+class Demo:
+    """What a demo gave: the result of its last run, and the PCs that did not end as the lab's YAML says."""
+
+    result: LabResult
+    surprises: list[str]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise GpureadyError(f"demo: {message}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command: 0 when every simulated PC ended as it must, 1 otherwise. Raises GpureadyError and StoppedError."""
+    parser = _Parser(prog="gpuready demo", description=__doc__, exit_on_error=False)
+    parser.add_argument("--provision", action="store_true", help="also install, train and judge (all of it simulated)")
+    parser.add_argument("--report", metavar="DIR", type=Path, help="folder of the report (reports/demo)")
+    parser.add_argument("--lab", metavar="FILE", type=Path, help="another lab (inventories/simulated/lab.yml)")
+    parser.add_argument("--port", type=int, default=PORT, help="port of the simulated PCs (%(default)s or the next)")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    parser.add_argument("--verbose", "-v", action="count", default=0, help="say more")
+    options = parser.parse_args(list(arguments))
+    console = Console(stderr=True)
+    console.print("These PCs are SIMULATED: none of them exists, and no GPU is used.", style="bold", highlight=False)
+    try:
+        with Progress(console, verbose=options.verbose > 0) as progress:
+            done = demo(
+                options.report,
+                options.port,
+                lab_file=options.lab,
+                provision=options.provision,
+                on_event=progress,
+            )
+    except Interrupted:
+        raise commands.StoppedError("the demo was stopped, and its PCs with it; no report was written") from None
+    commands.finish(done.result, as_json=options.json, verbose=options.verbose > 0)
+    for surprise in done.surprises:
+        console.print(surprise, style="red", highlight=False)
+    console.print(
+        f"These PCs were SIMULATED. The report: {done.result.path and done.result.path.with_suffix('.html')}",
+        style="bold",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 1 if done.surprises else 0
+
+
+def demo(
+    report_dir: Path | None = None,
+    port: int = PORT,
+    *,
+    lab_file: Path | None = None,
+    provision: bool = False,
+    on_event: OnEvent | None = None,
+) -> Demo:
+    """Switch a simulated lab on, run `plan` (with `provision` the whole way) over it, switch it off again.
+
+    The lab is switched off whatever happens. The report says of itself that it is of simulated PCs.
+    """
+    root = project.root()
+    lab = scenario.load(lab_file or root / "inventories/simulated/lab.yml")
+    action = "provision" if provision else "plan"
+    with tempfile.TemporaryDirectory(prefix="gpuready-demo-") as folder, _listening(lab, port) as simulated:
+        inventory = Path(folder) / "hosts.yml"
+        simulated.write_inventory(inventory)
+        run = Lab(inventory)
+        method = run.provision if provision else run.plan
+        result = method(on_event=on_event, report_dir=report_dir or root / "reports/demo")
+    return Demo(result, surprises(lab, result, action))
+
+
+def surprises(lab: scenario.Scenario, result: LabResult, action: str) -> list[str]:
+    """A line for each PC that did not end as its YAML says it must."""
+    ended = {str(host["host"]): host.get("verdict") or {} for host in result.document["hosts"]}
+    found = []
+    for pc in lab.pcs:
+        wanted, verdict = pc.expect.get(action), ended.get(pc.name, {})
+        state, code = verdict.get("state"), verdict.get("code")
+        if wanted and (state != wanted.state or (wanted.code is not None and code != wanted.code)):
+            found.append(
+                f"{pc.name}: ended {state} {code}, and the lab says {wanted.state} {wanted.code or ''}".rstrip()
+            )
+    return found
+
+
+def _listening(lab: scenario.Scenario, port: int) -> SimulatedLab:
+    """The lab, switched on, on the first port from `port` on that is free on all its addresses."""
+    if not 1 <= port <= 65535 - _PORTS:
+        raise GpureadyError(f"demo: --port {port} is not between 1 and {65535 - _PORTS}")
+    for candidate in range(port, port + _PORTS):
+        simulated = SimulatedLab(lab, port=candidate)
+        try:
+            simulated.start()
+        except GpureadyError:
+            if candidate == port + _PORTS - 1:
+                raise
+        else:
+            return simulated
+    raise AssertionError
