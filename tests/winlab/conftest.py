@@ -63,6 +63,9 @@ class Machines:
         machine.start()
         return machine
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._machines
+
     def close(self) -> None:
         """Switch all machines off and take them away."""
         for _, machine, mine in self._machines.values():
@@ -78,7 +81,7 @@ def _has_code(value: object) -> bool:
 
 
 @pytest.fixture(scope="session")
-def winlab_machine() -> Iterator[Callable[..., Machine]]:
+def winlab_machine() -> Iterator[Machines]:
     """winlab_machine(key, **arguments of winlab.Machine) -> Machine."""
     if reason := why_not():
         if os.environ.get("GPUREADY_REQUIRE_WINLAB") == "1":
@@ -96,11 +99,16 @@ def ansible() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def machine_from_scenario(winlab_machine: Callable[..., Machine]) -> Callable[..., Machine]:
+def machine_from_scenario(winlab_machine: Machines) -> Callable[..., Machine]:
     """machine_from_scenario(pc) -> Machine: the PC of a simulated lab's YAML, as a machine that really runs."""
-    scenario = pytest.importorskip("gpuready.simlab.scenario")
+    documents = pytest.importorskip("gpuready.simlab.documents")
 
     def make(pc: Any, **arguments: Any) -> Machine:
-        return winlab_machine(f"scenario-{pc.name}", **{"name": pc.name, **scenario.winlab_arguments(pc), **arguments})
+        key = f"scenario-{pc.name}"
+        new = key not in winlab_machine
+        machine = winlab_machine(key, **{"name": pc.name, **documents.winlab_arguments(pc), **arguments})
+        for node in documents.to_files(pc) if new else ():
+            testing.write_node(machine, node)
+        return machine
 
     return make

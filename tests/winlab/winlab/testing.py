@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,24 @@ def inventory(machines: Machine | Iterable[Machine], path: Path, **variables: An
     hosts = {m.name: connection_variables(m, **how) for m in many}
     path.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": variables}}))
     return path
+
+
+def write_node(machine: Machine, node: Any) -> None:
+    """Put a file or folder of a simulated PC (gpuready.simlab.disk.Node) on a machine.
+
+    A program gets a PE header with its machine type; a version resource it does not get.
+    """
+    target = machine.path(node.path)
+    if node.data is None:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    data = node.data
+    if node.machine is not None:  # MZ, where the PE header is, PE, the machine type
+        header = b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40) + b"PE\0\0" + struct.pack("<H", node.machine)
+        data = header.ljust(512, b"\0")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)  # it may be a link to the template's
+    target.write_bytes(data)
 
 
 class AnsibleError(AssertionError):
