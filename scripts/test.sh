@@ -1,6 +1,23 @@
 #!/usr/bin/env bash
-# The linters, then every test: what this machine cannot do is skipped and named with its reason at the end (-ra).
+# The linters, then every test: what this machine cannot do is skipped and named with its reason (-ra). Options go to the first pytest.
+#   pytest    unit, integration, browser
+#   winlab    the real PowerShell engine on Wine machines, with the coverage of every .ps1; skipped where it is not installed
+#   molecule  a scenario for each role
 set -euo pipefail
 cd "$(dirname "$0")/.."
+say() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
+say lint
 scripts/lint.sh
-pytest -n 2 --dist loadgroup "$@"
+say molecule
+molecule --base-config .config/molecule/config.yml test --all >.cache-molecule.log 2>&1 || { cat .cache-molecule.log; exit 1; }
+sed -n '/SCENARIO RECAP/,$p' .cache-molecule.log
+rm -f .cache-molecule.log
+say winlab
+if python tests/winlab/ps_coverage ready; then
+    python tests/winlab/ps_coverage run -n 2 --dist loadgroup tests/winlab
+else
+    pytest tests/winlab
+fi
+say pytest
+pytest -n 2 --dist loadgroup --ignore tests/winlab tests "$@"
+say done

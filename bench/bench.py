@@ -1,0 +1,93 @@
+"""`make bench`: what look, plan and verify cost, each as a multiple of what it is held against. Medians of runs in turn.
+
+    bench.py [local] [lab] [winlab] [runs=N]      every section that this machine can measure, without one named
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from measure import PLAYBOOK, ROOT, ratio
+
+PCS = 200
+FORKS = 25
+TRAINER = ROOT / "collections/ansible_collections/gpuready/lab/trainer/trainer.py"
+BARE = ROOT / "bench/bare.py"
+
+
+def play(file: str, inventory: Path | str, *options: str) -> list[str]:
+    return [PLAYBOOK, "-i", str(inventory), *options, f"bench/{file}"]
+
+
+def local(runs: int) -> None:
+    """This machine: look, plan, verify."""
+    inventory = "inventories/local"
+    ratio("look on this machine / an empty play", play("look.yml", inventory), play("empty.yml", inventory), runs=runs)
+    ratio("look and plan / an empty play", play("look_plan.yml", inventory), play("empty.yml", inventory), runs=runs)
+    python = environment_python()
+    if python is None:
+        print("verify: skipped, no environment here: run make provision first")
+        return
+    options = json.dumps({"backend": "torch-cpu", "speed_seconds": 0})
+    ratio("verify / bare import and the same two trainings", [python, str(TRAINER), options], [python, str(BARE)], 1.5, runs)
+
+
+def environment_python() -> str | None:
+    homes = [os.environ.get("GPUREADY_HOME", ""), "/opt/gpuready", str(Path("~/.local/share/gpuready").expanduser())]
+    found = [path for home in homes if home for path in sorted(Path(home).glob("environments/cpu-*/bin/python"))]
+    return str(found[0]) if found else None
+
+
+def lab(runs: int) -> None:
+    """Two hundred simulated PCs in one process, over real WinRM."""
+    with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:
+        scenario, inventory, pid = (Path(folder) / name for name in ("lab.yml", "inventory.yml", "pid"))
+        pc = {"gpus": [{"name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968,
+                        "driver": {"version": "31.0.24027.1012", "radeon_software": "24.6.1"}}]}  # fmt: skip
+        scenario.write_text(yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{number:03}"} for number in range(PCS)]}))
+        simlab = [sys.executable, "-m", "gpuready.simlab", str(scenario), f"--pid-file={pid}"]
+        base = ["--base-address=127.0.8.1", "--port=17985"]
+        subprocess.run([*simlab, *base, "--detach", f"--inventory-out={inventory}", f"--log-file={folder}/log"], check=True)
+        try:
+            kilobytes = int(next(line.split()[1] for line in Path(f"/proc/{pid.read_text().strip()}/status").read_text().splitlines() if line.startswith("VmRSS")))
+            print(f"{'200 simulated PCs in one process':64} {kilobytes / 1024:8.0f} MB (target under 150 MB)")
+            forks = f"--forks={FORKS}"
+            ratio(f"facts and plan of {PCS} simulated PCs / win_ping of the same", play("look_plan.yml", inventory, forks),
+                  play("ping.yml", inventory, forks), 1.25, runs)  # fmt: skip
+        finally:
+            subprocess.run([*simlab, "--stop"], check=True)
+
+
+def winlab(runs: int) -> None:
+    """A Wine machine with the real PowerShell engine."""
+    sys.path.insert(0, str(ROOT / "tests/winlab"))
+    from winlab import Machine, testing, why_not
+
+    if reason := why_not():
+        print(f"gpu_facts on Windows: skipped, {reason}")
+        return
+    documents = json.loads((ROOT / "tests/data/winlab_full_pc.json").read_text())
+
+    def smi(call: object) -> int:
+        call.out("<nvidia_smi_log></nvidia_smi_log>\r\n")  # type: ignore[attr-defined]
+        return 0
+
+    with Machine("bench", address="127.0.1.95", cim=documents["cim"], registry=documents["registry"], programs={"nvidia-smi.exe": smi}) as pc, \
+         tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:  # fmt: skip
+        hosts = testing.inventory(pc, Path(folder) / "hosts.yml")
+        ratio("gpu_facts on Windows / setup and a task for each piece", play("look.yml", hosts), play("separate.yml", hosts), 0.5, runs)
+
+
+SECTIONS = {"local": local, "lab": lab, "winlab": winlab}
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    runs = next((int(word[5:]) for word in words if word.startswith("runs=")), 5)
+    for name in [word for word in words if word in SECTIONS] or SECTIONS:
+        SECTIONS[name](runs)
