@@ -1,13 +1,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Prove that a GPU trains: one file, nothing but the framework, Python 3.6 to 3.14.
 
-`python trainer.py OPTIONS` with OPTIONS a JSON object, or `@FILE` that holds one, or standard input; prints one line that begins with MARK and holds the section `training` of a
-record (docs/records.md), whatever happens: the training runs in a child process, and this one says how the child ended.
+`python trainer.py OPTIONS`, with OPTIONS a JSON object, or `@FILE` that holds one, or on standard input, prints one
+line that begins with MARK and holds the section `training` of a record (docs/records.md), whatever happens: the training
+runs in a child process, and this one says how the child ended.
 
-The same small network with BatchNorm learns the same synthetic images from the same weights on the GPU and on the CPU. A second,
-larger network measures the speed of both. Nothing here knows what counts as passed: the verdict is the controller's.
+The same small network with BatchNorm learns the same synthetic images from the same weights on the CPU and on the GPU; a
+larger one of the same kind measures the speed of both. Nothing here knows what counts as passed: the verdict is the
+controller's.
 """
 
+import collections
 import json
 import math
 import os
@@ -15,30 +18,28 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 MARK = "GPUREADY-TRAINING "
+PHASE = "GPUREADY-PHASE "        # on the child's standard error: what the noise after it belongs to
+BACKENDS = ("tensorflow1-directml", "tensorflow2-directml", "torch-directml", "torch-cuda", "torch-cpu")
 OPTIONS = {
-    "backend": "torch-cpu",      # tensorflow1-directml, tensorflow2-directml, torch-directml, torch-cuda, torch-cpu
-    "adapter": None,             # the name of the GPU that shall train; another one is tried while the name differs
-    "visible": None,             # DML_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES to begin with
+    "backend": "torch-cpu",
+    "adapter": None,             # the name of the GPU that shall train; null: the framework's first
+    "visible": None,             # DML_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES; null: as they are
     "time_limit": 600,           # seconds for everything
-    "seed": 20261123, "steps": 40, "batch": 64, "samples": 256,
-    "speed_seconds": 2.0,        # how long each device's speed is measured; 0 leaves it out
+    "seed": 20261123, "steps": 40, "batch": 64, "samples": 256,      # samples: a multiple of batch
+    "speed_seconds": 2.0,        # about how long each device's speed is measured; 0 leaves it out
 }
-SIZE, CHANNELS, CLASSES, RATE = 8, 8, 4, 0.05
-FAST = {"size": 32, "channels": 32, "wide": 64, "batch": 32}
-MOMENTUM = 0.1                   # of the running BatchNorm statistics
+CLASSES, RATE, MOMENTUM, EPSILON = 4, 0.05, 0.1, 1e-5
+SMALL, LARGE = (8, 8, 8), (32, 32, 64)                     # size of the images, channels of the two convolutions
+SPEED_BATCHES = (8, 32, 128)
+TAIL, WIDTH = 30, 300            # lines of noise that are kept, characters of each
 
 
-class Stop(Exception):
-    """The training cannot go on, for a known reason."""
-
-    def __init__(self, code, message):
-        super(Stop, self).__init__(message)
-        self.code = code
+class Stop(Exception):  # noqa: N818
+    """The training cannot go on, for a known reason: code, message."""
 
 
 def plain(value):
@@ -50,256 +51,241 @@ def plain(value):
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def images(options):
+def same(one, other):
+    """Whether two sources spell the same GPU's name."""
+    def words(name):
+        every = re.sub(r"\((R|TM|C)\)|[\u00ae\u2122\0]", " ", name, flags=re.I).lower().split()
+        return [word for word in every if word not in ("nvidia", "amd", "intel", "graphics", "adapter")] or every
+
+    return words(one) == words(other)
+
+
+def version_of(package):
+    try:
+        from importlib.metadata import version
+
+        return "%s %s" % (package, version(package))
+    except Exception:                                      # Python 3.7, or no metadata: no word of the version
+        return package
+
+
+# ---- the task ----
+def images(seed, samples, size):
     """Noise with a brighter quarter; the label says which. As nested lists [sample][row][column]."""
-    source = random.Random(options["seed"])
-    labels = [index % CLASSES for index in range(options["samples"])]
+    source, half = random.Random(seed), size // 2
+    labels = [index % CLASSES for index in range(samples)]
     source.shuffle(labels)
-    half, found = SIZE // 2, []
-    for label in labels:
-        top, left = label // 2 * half, label % 2 * half
-        found.append([[source.gauss(0, 0.3) + (top <= row < top + half and left <= column < left + half)
-                       for column in range(SIZE)] for row in range(SIZE)])
-    return found, labels
+    return [[[source.gauss(0, 0.3) + (row // half * 2 + column // half == label) for column in range(size)]
+             for row in range(size)] for label in labels], labels
 
 
-def weights(options):
-    """The same first weights for every device."""
-    source = random.Random(options["seed"] + 1)
-    kernel = [source.gauss(0, 0.3) for _ in range(9 * CHANNELS)]
-    dense = [source.gauss(0, 0.05) for _ in range(SIZE // 2 * (SIZE // 2) * CHANNELS * CLASSES)]
-    return kernel, dense
+def weights(seed, size, channels, wide):
+    """The same first weights for every device: two convolutions of 3 x 3 and the dense layer."""
+    source = random.Random(seed + 1)
+    counts = (9 * channels, 0.3), (9 * channels * wide, (2.0 / 9 / channels) ** 0.5), ((size // 2) ** 2 * wide * CLASSES, 0.05)
+    return [[source.gauss(0, spread) for _ in range(count)] for count, spread in counts]
 
 
-class Torch:
+def labelled(pictures, labels):
+    """Whether each label names the brightest quarter of its image, both as the device holds them."""
+    half = len(pictures[0]) // 2
+
+    def brightness(picture, label):
+        return sum(sum(row[label % 2 * half:][:half]) for row in picture[label // 2 * half:][:half])
+
+    return all(max(range(CLASSES), key=lambda label: brightness(picture, label)) == told for picture, told in zip(pictures, labels))
+
+
+# ---- the frameworks: begin a network on a device, step, end ----
+class Torch(object):
     """PyTorch on a processor, CUDA or DirectML."""
 
-    def __init__(self, backend):
-        import warnings
+    value = float
 
+    def __init__(self, backend, adapter):
         import torch
 
-        self.torch, self.warnings = torch, warnings
-        self.kind = backend.split("-")[1]
+        self.torch, self.kind, names, index = torch, backend.split("-")[1], [], 0
         self.framework = {"name": "torch", "version": torch.__version__, "plugin": None}
-        self.adapter = self.found = None
         self.device = torch.device("cpu")
-        torch.manual_seed(0)
         if self.kind == "cuda":
             if not torch.cuda.is_available():
                 torch.zeros(1).cuda()                      # says why in its own words
                 raise Stop("CUDA_NO_DEVICE", "torch.cuda.is_available() is false")
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
             torch.backends.cudnn.deterministic = True
-            self.device, self.found = torch.device("cuda:0"), torch.cuda.device_count()
-            self.adapter = torch.cuda.get_device_name(0)
+            names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
         elif self.kind == "directml":
             import torch_directml
 
-            self.found = torch_directml.device_count()     # first: device() with none crashes at the first tensor
-            if not self.found:
+            self.framework["plugin"] = version_of("torch-directml")
+            count = torch_directml.device_count()          # first: device() with none crashes at the first tensor
+            if not count:
                 raise Stop("DIRECTML_NO_ADAPTER", "torch_directml.device_count() is 0")
-            self.device = torch_directml.device(0)
-            self.adapter = torch_directml.device_name(0).replace("\0", "").strip()
-            self.framework["plugin"] = "torch-directml " + version_of("torch-directml")
+            names = [torch_directml.device_name(number).replace("\0", "").strip() for number in range(count)]
+        if names:                                          # the framework's order is not the PC's: go by name
+            index = next((i for i, name in enumerate(names) if adapter and same(adapter, name)), 0)
+            self.device = torch.device("cuda:%d" % index) if self.kind == "cuda" else torch_directml.device(index)
+        self.description = {
+            "requested": self.kind, "name": str(self.device), "kind": "DML" if self.kind == "directml" else self.kind.upper(),
+            "adapter_name": names[index] if names else None, "adapters": names, "adapters_found": len(names) or None}
 
-    def describe(self):
-        return {"requested": self.kind, "name": str(self.device), "kind": {"directml": "DML"}.get(self.kind, self.kind.upper()),
-                "adapter_name": self.adapter, "adapters_found": self.found}
-
-    def network(self, size, channels, wide=0):
-        nn = self.torch.nn
-        layers = [nn.Conv2d(1, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels, momentum=MOMENTUM), nn.ReLU(), nn.MaxPool2d(2)]
-        if wide:
-            layers += [nn.Conv2d(channels, wide, 3, padding=1, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Flatten(), nn.Linear((size // 2) ** 2 * (wide or channels), CLASSES, bias=False))
-
-    def train(self, on_cpu, options):
-        torch, device = self.torch, self.torch.device("cpu") if on_cpu else self.device
-        pictures, labels = images(options)
-        kernel, dense = weights(options)
-        net = self.network(SIZE, CHANNELS)
+    def begin(self, on_cpu, task, start, shape):
+        torch, nn, (size, channels, wide) = self.torch, self.torch.nn, shape
+        net = nn.Sequential(
+            nn.Conv2d(1, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels, EPSILON, MOMENTUM), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(channels, wide, 3, padding=1, bias=False), nn.BatchNorm2d(wide, EPSILON, MOMENTUM), nn.ReLU(),
+            nn.Flatten(), nn.Linear((size // 2) ** 2 * wide, CLASSES, bias=False))
         with torch.no_grad():
-            net[0].weight.copy_(torch.tensor(kernel).reshape(net[0].weight.shape))
-            net[5].weight.copy_(torch.tensor(dense).reshape(net[5].weight.shape))
-        net = net.to(device)
-        x = torch.tensor(pictures).unsqueeze(1).to(device)
-        y = torch.tensor(labels).to(device)
-        losses, where = [], set()
-        for step in range(options["steps"]):
-            first = step * options["batch"] % options["samples"]
-            part = slice(first, first + options["batch"])
-            logits = net(x[part])
-            loss = torch.nn.functional.cross_entropy(logits, y[part])
-            net.zero_grad()
-            loss.backward()
-            with torch.no_grad():
-                for parameter in net.parameters():
-                    parameter -= RATE * parameter.grad
-            losses.append(float(loss))
-            where.update(str(t.device) for t in (logits, loss, x))
-            where.update(str(t.device) for p in net.parameters() for t in (p, p.grad))
-        net.eval()
+            for number, values in zip((0, 4, 8), start):
+                net[number].weight.copy_(torch.tensor(values).reshape(net[number].weight.shape))
+        device = torch.device("cpu") if on_cpu else self.device
+        self.net = net.to(device)
+        self.x, self.y = torch.tensor(task[0]).unsqueeze(1).to(device), torch.tensor(task[1]).to(device)
+
+    def step(self, part, where=None):
+        """One step of plain gradient descent; `where` gathers the devices of everything that took part."""
+        torch, passed, labels = self.torch, [self.x[part]], self.y[part]
+        for layer in self.net:
+            passed.append(layer(passed[-1]))
+        loss = torch.nn.functional.cross_entropy(passed[-1], labels)
+        self.net.zero_grad()
+        loss.backward()
         with torch.no_grad():
-            hits = int((net(x).to("cpu").argmax(1) == y.to("cpu")).sum())
-        norm = net[1]
-        return losses, hits / float(options["samples"]), norm.running_mean.tolist(), norm.running_var.tolist(), where
+            for parameter in self.net.parameters():
+                parameter -= RATE * parameter.grad
+        if where is not None:
+            tensors = passed + [labels, loss] + [t for p in self.net.parameters() for t in (p, p.grad)]
+            where.update(str(t.device) for t in tensors + [self.net[1].running_mean, self.net[1].running_var])
+        return loss
 
-    def is_mine(self, place):
-        return place.split(":")[0] == str(self.device).split(":")[0]
-
-    def stepper(self, on_cpu):
-        torch, device = self.torch, self.torch.device("cpu") if on_cpu else self.device
-        net = self.network(FAST["size"], FAST["channels"], FAST["wide"]).to(device)
-        x = torch.zeros(FAST["batch"], 1, FAST["size"], FAST["size"]).to(device) + 0.5
-        y = torch.zeros(FAST["batch"], dtype=torch.int64).to(device)
-
-        def step():
-            net.zero_grad()
-            loss = torch.nn.functional.cross_entropy(net(x), y)
-            loss.backward()
-            with torch.no_grad():
-                for parameter in net.parameters():
-                    parameter -= 0.001 * parameter.grad
-            return loss
-
-        return step, float
+    def end(self):
+        self.net.eval()
+        with self.torch.no_grad():
+            guesses = self.net(self.x).to("cpu").argmax(1).tolist()
+        mean, variance = ([value for n in (1, 5) for value in getattr(self.net[n], name).tolist()]
+                          for name in ("running_mean", "running_var"))
+        return guesses, self.y.to("cpu").tolist(), self.x.to("cpu").squeeze(1).tolist(), mean, variance
 
     def peak(self):
-        return int(self.torch.cuda.max_memory_allocated()) if self.kind == "cuda" else None
+        return int(self.torch.cuda.max_memory_allocated(self.device)) if self.kind == "cuda" else None
 
 
-class TensorFlow:
-    """TensorFlow 1.15 and 2, eagerly, on DirectML."""
+class TensorFlow(object):
+    """TensorFlow 1.15 and 2 with DirectML, eagerly. It names the GPU, and where each operation ran, in its log alone."""
 
-    def __init__(self, backend):
+    def __init__(self, backend, adapter):
         import numpy
         import tensorflow as tf
 
         self.np, self.tf = numpy, tf
-        self.two = backend.startswith("tensorflow2")
-        self.kind, self.adapter, self.found = "directml", None, None
         self.framework = {"name": "tensorflow", "version": tf.__version__, "plugin": None}
-        if self.two:
-            self.framework["plugin"] = "tensorflow-directml-plugin " + version_of("tensorflow-directml-plugin")
+        if backend.startswith("tensorflow2"):
+            self.framework["plugin"] = version_of("tensorflow-directml-plugin")
             tf.config.set_soft_device_placement(False)
-            gpus = tf.config.list_physical_devices("GPU")
-            if not gpus:
-                raise Stop("DIRECTML_NO_ADAPTER", "TensorFlow lists no GPU: found 0 compatible adapters")
-            self.label = tf.config.experimental.get_device_details(gpus[0]).get("device_name") or ""
-            if self.label != "DML":
-                raise Stop("CPU_FALLBACK", "TensorFlow's GPU is %r, not DirectML's" % self.label)
-            self.device = "/GPU:0"
+            tf.debugging.set_log_device_placement(True)
+            gpus, self.device = tf.config.list_physical_devices("GPU"), "/device:GPU:0"
+            label = tf.config.experimental.get_device_details(gpus[0]).get("device_name") if gpus else "DML"
+            if label != "DML":
+                raise Stop("CPU_FALLBACK", "TensorFlow's GPU is %r, not DirectML's" % label)
         else:
-            config = tf.compat.v1.ConfigProto(allow_soft_placement=False, log_device_placement=False)
-            tf.compat.v1.enable_eager_execution(config=config)
-            from tensorflow.python.client import device_lib
+            placement = tf.compat.v1.ConfigProto(allow_soft_placement=False, log_device_placement=True)
+            tf.compat.v1.enable_eager_execution(config=placement)
+            gpus, self.device = tf.config.experimental.list_physical_devices("DML"), "/device:DML:0"
+        if not gpus:
+            raise Stop("DIRECTML_NO_ADAPTER", "TensorFlow lists no DirectML device")
+        self.description = {"requested": "directml", "name": self.device, "kind": "DML", "adapter_name": None, "adapters_found": None}
 
-            if not [d for d in device_lib.list_local_devices() if d.device_type == "DML"]:
-                raise Stop("DIRECTML_NO_ADAPTER", "TensorFlow lists no DML device: found 0 compatible adapters")
-            self.device = "/device:DML:0"
+    def begin(self, on_cpu, task, start, shape):
+        tf, np, channels, wide = self.tf, self.np, shape[1], shape[2]
+        self.place = "/device:CPU:0" if on_cpu else self.device
+        shapes = (3, 3, 1, channels), (3, 3, channels, wide), (-1, CLASSES)
+        with self.scope():
+            self.x, self.y = tf.constant(np.array(task[0], "float32")[..., None]), tf.constant(np.array(task[1], "int64"))
+            starts = [np.array(values, "float32").reshape(form) for values, form in zip(start, shapes)]
+            starts += [make(width, "float32") for width in (channels, wide) for make in (np.ones, np.zeros)]
+            self.variables = [tf.Variable(tf.constant(value)) for value in starts]
+        self.mean, self.variance = np.zeros(channels + wide), np.ones(channels + wide)
 
-    def describe(self):
-        return {"requested": self.kind, "name": self.device, "kind": "DML", "adapter_name": None, "adapters_found": None}
+    def scope(self):
+        return self.tf.device(self.place)
 
-    def is_mine(self, place):
-        return place.upper().endswith("GPU:0" if self.two else "DML:0")
+    def forward(self, x):
+        """The logits, and the activations and statistics on the way to them."""
+        tf, (first, second, dense, scale1, offset1, scale2, offset2), passed = self.tf, self.variables, []
+        for kernel, scale, offset in ((first, scale1, offset1), (second, scale2, offset2)):
+            x = tf.nn.conv2d(x, kernel, strides=[1, 1, 1, 1], padding="SAME")
+            x, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, scale, offset, epsilon=EPSILON, is_training=True)[:3]
+            passed += [x, mean, variance]
+            x = tf.nn.relu(x) if passed[3:] else tf.nn.max_pool2d(tf.nn.relu(x), 2, 2, "VALID")
+        return tf.matmul(tf.reshape(x, (-1, dense.shape[0])), dense), passed
 
-    def forward(self, x, kernel, scale, offset, training=True, mean=None, variance=None):
-        tf = self.tf
-        hidden = tf.nn.conv2d(x, kernel, strides=[1, 1, 1, 1], padding="SAME")
-        known = {} if training else {"mean": mean, "variance": variance}
-        hidden, mean, variance = tf.compat.v1.nn.fused_batch_norm(hidden, scale, offset, epsilon=1e-5, is_training=training, **known)[:3]
-        return tf.nn.max_pool2d(tf.nn.relu(hidden), 2, 2, "VALID"), mean, variance
-
-    def train(self, on_cpu, options):
+    def step(self, part, where=None):
+        """One step of plain gradient descent; `where` gathers the devices of everything that took part."""
         tf, np = self.tf, self.np
-        pictures, labels = images(options)
-        kernel, dense = weights(options)
-        with tf.device("/CPU:0" if on_cpu else self.device):
-            x = tf.constant(np.array(pictures, "float32")[..., None])
-            y = np.array(labels, "int64")
-            variables = [tf.Variable(tf.constant(np.array(v, "float32").reshape(shape))) for v, shape in (
-                (kernel, (3, 3, 1, CHANNELS)), ([1.0] * CHANNELS, (CHANNELS,)), ([0.0] * CHANNELS, (CHANNELS,)), (dense, (-1, CLASSES)))]
-            mean, variance = np.zeros(CHANNELS), np.ones(CHANNELS)
-            losses, where = [], set()
-            for step in range(options["steps"]):
-                first = step * options["batch"] % options["samples"]
-                part = slice(first, first + options["batch"])
-                answers = tf.constant(y[part])
-                with tf.GradientTape() as tape:
-                    hidden, batch_mean, batch_variance = self.forward(x[part], *variables[:3])
-                    logits = tf.matmul(tf.reshape(hidden, (options["batch"], -1)), variables[3])
-                    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=answers, logits=logits))
-                gradients = tape.gradient(loss, variables)
-                for variable, gradient in zip(variables, gradients):
-                    variable.assign_sub(RATE * gradient)
-                losses.append(float(loss.numpy()))
-                mean += MOMENTUM * (batch_mean.numpy() - mean)
-                variance += MOMENTUM * (batch_variance.numpy() - variance)
-                where.update(t.device for t in [x, hidden, batch_mean, logits, loss] + list(gradients) + [v.read_value() for v in variables])
-            hidden = self.forward(x, *variables[:3])[0]
-            logits = tf.matmul(tf.reshape(hidden, (options["samples"], -1)), variables[3]).numpy()
-        return losses, float((logits.argmax(1) == y).mean()), mean.tolist(), variance.tolist(), where
+        with self.scope():
+            x, y = self.x[part], self.y[part]
+            with tf.GradientTape() as tape:
+                logits, passed = self.forward(x)
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+            gradients = tape.gradient(loss, self.variables)
+            for variable, gradient in zip(self.variables, gradients):
+                variable.assign_sub(RATE * gradient)
+            if where is not None:
+                self.mean += MOMENTUM * (np.concatenate([passed[1].numpy(), passed[4].numpy()]) - self.mean)
+                self.variance += MOMENTUM * (np.concatenate([passed[2].numpy(), passed[5].numpy()]) - self.variance)
+                tensors = passed + list(gradients) + [variable.read_value() for variable in self.variables]
+                where.update(tensor.device for tensor in tensors + [x, y, logits, loss])
+        return loss
 
-    def stepper(self, on_cpu):
-        tf, np, device = self.tf, self.np, "/CPU:0" if on_cpu else self.device
-        source = np.random.RandomState(3)
-        with tf.device(device):
-            x = tf.constant(source.rand(FAST["batch"], FAST["size"], FAST["size"], 1).astype("float32"))
-            y = tf.constant(np.zeros(FAST["batch"], "int64"))
-            shapes = ((3, 3, 1, FAST["channels"]), (3, 3, FAST["channels"], FAST["wide"]), ((FAST["size"] // 2) ** 2 * FAST["wide"], CLASSES))
-            variables = [tf.Variable(tf.constant(source.randn(*shape).astype("float32") * 0.05)) for shape in shapes]
-            ones, zeros = tf.constant(np.ones(FAST["channels"], "float32")), tf.constant(np.zeros(FAST["channels"], "float32"))
+    def value(self, loss):
+        return float(loss.numpy())
 
-        def step():
-            with tf.device(device):
-                with tf.GradientTape() as tape:
-                    hidden = self.forward(x, variables[0], ones, zeros)[0]
-                    hidden = tf.nn.relu(tf.nn.conv2d(hidden, variables[1], strides=[1, 1, 1, 1], padding="SAME"))
-                    logits = tf.matmul(tf.reshape(hidden, (FAST["batch"], -1)), variables[2])
-                    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
-                for variable, gradient in zip(variables, tape.gradient(loss, variables)):
-                    variable.assign_sub(0.001 * gradient)
-            return loss
-
-        return step, lambda loss: float(loss.numpy())
+    def end(self):
+        with self.scope():
+            guesses = self.forward(self.x)[0].numpy().argmax(1).tolist()
+            labels, pictures = self.y.numpy().tolist(), self.x.numpy()[..., 0].tolist()
+        self.x = self.y = self.variables = None            # released here, not in the next one's phase
+        return guesses, labels, pictures, self.mean.tolist(), self.variance.tolist()
 
     def peak(self):
         return None
 
 
-def version_of(package):
-    try:
-        from importlib.metadata import version
-    except ImportError:                                    # Python 3.7
-        from pkg_resources import get_distribution
-
-        return get_distribution(package).version
-    return version(package)
-
-
-def speed(framework, on_cpu, seconds):
-    """Samples a second, the first step (compilation, allocation) not counted."""
-    step, finish = framework.stepper(on_cpu)
-    finish(step())
-    count, started = 0, time.time()
-    while count < 2 or (time.time() - started < seconds and count < 1000):
-        loss = step()
-        count += 1
-        if count % 8 == 0:
-            finish(loss)                                   # what is queued is not done
-    finish(loss)
-    return count * FAST["batch"] / (time.time() - started)
+# ---- the child: trains ----
+def train(framework, on_cpu, options):
+    started, losses, where = time.time(), [], set()
+    task, start = images(options["seed"], options["samples"], SMALL[0]), weights(options["seed"], *SMALL)
+    framework.begin(on_cpu, task, start, SMALL)
+    for step in range(options["steps"]):
+        first = step * options["batch"] % options["samples"]
+        losses.append(framework.value(framework.step(slice(first, first + options["batch"]), where)))
+    guesses, labels, pictures, mean, variance = framework.end()
+    shown = {"losses": losses, "accuracy": sum(a == b for a, b in zip(guesses, labels)) / float(len(labels)),
+             "seconds": round(time.time() - started, 3), "samples_per_second": None, "speed_batch": None}
+    return shown, {"losses": losses, "mean": mean, "variance": variance, "where": where, "labels": labelled(pictures, labels)}
 
 
-def measured(framework, on_cpu, options):
-    started = time.time()
-    losses, accuracy, mean, variance, where = framework.train(on_cpu, options)
-    found = {"losses": losses, "accuracy": accuracy, "seconds": round(time.time() - started, 3), "samples_per_second": None}
-    if options["speed_seconds"]:
-        found["samples_per_second"] = round(speed(framework, on_cpu, options["speed_seconds"]), 1)
-    return found, mean, variance, where
+def speed(framework, on_cpu, options):
+    """The best rate in samples a second, and its batch. The first steps of a batch size (compilation, allocation) do not
+    count; a device that is slow is spared the larger batches."""
+    best, end = (0.0, 0), time.time() + options["speed_seconds"]
+    task, start = images(options["seed"], max(SPEED_BATCHES), LARGE[0]), weights(options["seed"], *LARGE)
+    for number, batch in enumerate(SPEED_BATCHES):
+        framework.begin(on_cpu, [part[:batch] for part in task], start, LARGE)
+        framework.value(framework.step(slice(0, batch)))
+        started, count = time.time(), 0
+        until = started + (end - started) / (len(SPEED_BATCHES) - number)
+        while not count or (time.time() < until and count < 1000):
+            loss = framework.step(slice(0, batch))
+            count += 1
+            if count % 4 == 0:
+                framework.value(loss)                      # what is queued is not done
+        framework.value(loss)
+        best = max(best, (round(count * batch / max(time.time() - started, 1e-6), 1), batch))
+        if end - time.time() < 0.1:
+            break
+    return best
 
 
 def furthest(ours, reference):
@@ -307,35 +293,16 @@ def furthest(ours, reference):
     return float("nan") if any(d != d for d in differences) else max(differences)
 
 
-def child(options, say):
-    """Train and say what is known as it becomes known: a crash later loses nothing that was said before."""
-    known = {"task": dict({key: options[key] for key in ("seed", "samples", "steps", "batch")}, classes=CLASSES, labels=True)}
-    try:
-        say(known)
-        import warnings
+def on_device(device, place):
+    """Whether a place, in the framework's words, is this device: /job:localhost/replica:0/task:0/device:GPU:0 is /device:GPU:0."""
+    return str(place).upper().endswith(str(device).upper())
 
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            make = Torch if options["backend"].startswith("torch") else TensorFlow
-            framework = make(options["backend"])
-            known.update(framework=framework.framework, device=framework.describe())
-            say(known)
-            reference, mean, variance, _ = measured(framework, True, options)
-            known["reference"] = reference
-            say(known)
-            result, our_mean, our_variance, where = measured(framework, False, options)
-        result["peak_memory_bytes"] = framework.peak()
-        fallbacks = sorted(set(found for w in caught for found in re.findall(r"operator '([^']+)' is not .*fall back|fall back to run on the CPU", str(w.message))))
-        known["device"].update(placed=bool(where) and all(framework.is_mine(place) for place in where), places=sorted(where), fallbacks=fallbacks)
-        known["result"] = result
-        known["agreement"] = {"loss_max_difference": furthest(result["losses"], reference["losses"]),
-                              "batchnorm_mean_difference": furthest(our_mean, mean), "batchnorm_variance_difference": furthest(our_variance, variance)}
-        known["finished"] = True
-    except Stop as stop:
-        known["error"] = {"type": "Stop", "code": stop.code, "message": str(stop), "where": options["backend"]}
-    except BaseException as error:  # noqa: B902 - whatever the framework throws is evidence
-        known["error"] = {"type": type(error).__name__, "message": str(error)[:2000], "where": where_of(error)}
-    say(known)
+
+def fallbacks_in(text):
+    """Operators that ran elsewhere, in PyTorch's words: a UserWarning, or a line on standard error."""
+    if "fall back to run on the CPU" not in text:
+        return []
+    return re.findall(r"operator '([^']+)'", text) or ["an operator without a name"]
 
 
 def where_of(error):
@@ -345,95 +312,230 @@ def where_of(error):
     return "%s:%s" % (frames[-1][2], frames[-1][1]) if frames else None
 
 
+def child(options, phase):
+    """Train; what is known is said at every phase, so that a crash later loses nothing."""
+    import warnings
+
+    known = {"task": dict({key: options[key] for key in ("seed", "samples", "steps", "batch")}, classes=CLASSES, labels=None)}
+    devices, runs, fallbacks = (("reference", True), ("result", False)), {}, set()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            phase("import", known)
+            framework = (Torch if options["backend"].startswith("torch") else TensorFlow)(options["backend"], options["adapter"])
+            known.update(framework=framework.framework, device=framework.description)
+            for name, on_cpu in devices:
+                phase(name, known)
+                known[name], runs[name] = train(framework, on_cpu, options)
+            ours, reference = runs["result"], runs["reference"]
+            known["result"]["peak_memory_bytes"] = framework.peak()
+            known["task"]["labels"] = ours["labels"] and reference["labels"]
+            known["agreement"] = {"loss_max_difference": furthest(ours["losses"], reference["losses"]),
+                                  "batchnorm_mean_difference": furthest(ours["mean"], reference["mean"]),
+                                  "batchnorm_variance_difference": furthest(ours["variance"], reference["variance"])}
+            for warning in caught:
+                fallbacks.update(fallbacks_in(str(warning.message)))
+            known["device"].update(placed=bool(ours["where"]) and all(on_device(framework.device, place) for place in ours["where"]),
+                                   places=sorted(ours["where"]), fallbacks=sorted(fallbacks))
+            for name, on_cpu in devices if options["speed_seconds"] else ():
+                phase("speed of the " + name, known)
+                known[name]["samples_per_second"], known[name]["speed_batch"] = speed(framework, on_cpu, options)
+            known["finished"] = True
+    except Stop as stop:
+        known["error"] = {"type": "Stop", "code": stop.args[0], "message": stop.args[1], "where": options["backend"]}
+    except BaseException as error:                         # whatever the framework throws is evidence
+        known["error"] = {"type": type(error).__name__, "message": str(error)[:2000], "where": where_of(error)}
+    phase("end", known)
+
+
+def child_main(options):
+    import faulthandler
+
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)                                          # what the framework prints is noise
+    sys.stdout = sys.stderr
+    if options["seconds_left"] > 4:                        # a hang: its stack is the last noise before the end
+        faulthandler.dump_traceback_later(options["seconds_left"] - 2)
+
+    def phase(name, known):
+        os.write(2, ("\n%s%s\n" % (PHASE, name)).encode("ascii"))
+        out.write(("\n" + MARK + json.dumps(plain(known)) + "\n").encode("utf-8"))
+        out.flush()
+
+    child(options, phase)
+    os._exit(0)                                            # some frameworks crash while they are taken down
+
+
+# ---- the parent: watches ----
+class Noise(object):
+    """What the child writes on standard error: the framework's own words about devices, and the last lines."""
+
+    def __init__(self):
+        self.tail, self.phase, self.adapters, self.found = collections.deque(maxlen=TAIL), None, {}, None
+        self.ops, self.fallbacks, self.missing = {}, set(), None
+
+    def take(self, line):
+        if line.startswith(PHASE):
+            self.phase = line[len(PHASE):]
+            return
+        op = re.search(r"Executing op (\S+) in device (\S+)", line)
+        if op:
+            if self.phase == "result":
+                self.ops.setdefault(op.group(2), set()).add(op.group(1))
+            return
+        if re.search(r"\(\w+\): /job:", line) or not line.strip():     # the placer's word on each argument
+            return
+        used = re.search(r"DirectML: creating device on adapter (\d+) \((.*)\)", line)
+        if used:
+            self.adapters[int(used.group(1))] = used.group(2).strip()
+        counted = re.search(r"found (\d+) compatible adapter", line)
+        if counted:
+            self.found = max(self.found or 0, int(counted.group(1)))
+        if re.search(r"Could not load dynamic library.*(directml|d3d12|dxcore)", line, re.I):
+            self.missing = self.missing or line[line.index("Could not"):][:WIDTH]
+        self.fallbacks.update(fallbacks_in(line))
+        self.tail.append(line[:WIDTH])
+
+
+def follow(stream, take):
+    """Give a stream's lines to `take`; a line without an end is cut, so that nothing grows."""
+    for line in iter(lambda: stream.readline(1 << 20), b""):
+        take(line.decode("utf-8", "replace").replace("\0", "").rstrip("\r\n"))
+
+
 def run_child(options, visible, deadline):
     """One child process: what it said, how it ended, and its noise."""
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="0", PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1")
     if visible is not None:
         environment["CUDA_VISIBLE_DEVICES" if options["backend"] == "torch-cuda" else "DML_VISIBLE_DEVICES"] = str(visible)
-    started = time.time()
-    with tempfile.TemporaryFile() as noise:
-        process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--child", json.dumps(options)],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=noise, env=environment)
-        expired = threading.Event()
-        timer = threading.Timer(max(deadline - time.time(), 0.1), lambda: (expired.set(), process.kill()))
-        timer.start()
-        lines = [line.decode("utf-8", "replace") for line in process.stdout]
-        process.wait()
-        timer.cancel()
-        noise.seek(0)
-        words = noise.read().decode("utf-8", "replace").replace("\0", "")
-    said, truncated = {}, False
-    for line in lines:
-        if line.startswith(MARK):
+    started, left = time.time(), max(deadline - time.time(), 0.5)
+    command = [sys.executable, "-u", "-X", "faulthandler", os.path.abspath(__file__), "--child",
+               json.dumps(dict(options, seconds_left=left))]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    noise, said, timed_out, rc = Noise(), {"found": {}, "cut": False}, False, None
+
+    def listen(line):
+        if MARK in line:
             try:
-                said = json.loads(line[len(MARK):])
-                truncated = False
-            except ValueError:
-                truncated = True
-    found = {"task": None, "framework": None, "device": None, "reference": None, "result": None, "agreement": None, "error": None, "finished": False}
-    found.update(said)
-    if truncated:
-        found["finished"] = False
-        found["error"] = {"type": "Truncated", "code": "OUTPUT_TRUNCATED", "message": "the training ended in the middle of its answer", "where": None}
-    rc = process.returncode
-    tail = [line[:300] for line in words.splitlines() if line.strip()][-30:]
-    found["process"] = {"rc": "0x%08X" % rc if rc > 0xFFFF else rc, "timed_out": expired.is_set(),
-                        "seconds": round(time.time() - started, 1), "stderr_tail": tail}
-    if expired.is_set():
-        found["finished"] = False
-    device = found["device"]
-    if device and options["backend"].startswith("tensorflow"):     # TensorFlow names the GPU in its log alone
-        used = re.findall(r"DirectML: creating device on adapter \d+ \((.*)\)", words)
-        counted = re.findall(r"found (\d+) compatible adapter", words)
-        device["adapter_name"] = used[-1].strip() if used else None
-        device["adapters_found"] = int(counted[-1]) if counted else None
+                said["found"], said["cut"] = dict(json.loads(line[line.index(MARK) + len(MARK):])), False
+            except (ValueError, TypeError):
+                said["cut"] = True
+
+    readers = [threading.Thread(target=follow, args=pair) for pair in ((process.stdout, listen), (process.stderr, noise.take))]
+    for reader in readers:
+        reader.daemon = True
+        reader.start()
+    try:
+        rc = process.wait(left)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        process.kill()
+        try:
+            rc = process.wait(10)
+        except subprocess.TimeoutExpired:                  # it hangs in the driver: no signal reaches it
+            pass
+    for reader in readers:
+        reader.join(5)                                     # a process that it left behind may hold the pipes
+    found = dict.fromkeys(("task", "framework", "device", "reference", "result", "agreement", "error"), None)
+    found.update(said["found"])
+    found["finished"] = found.get("finished") is True and not timed_out and not said["cut"]
+    if said["cut"]:
+        found["error"] = {"type": "Truncated", "code": "OUTPUT_TRUNCATED", "where": noise.phase,
+                          "message": "the training ended in the middle of its answer"}
+    found["process"] = {"rc": "0x%08X" % rc if rc is not None and rc > 0xFFFF else rc, "timed_out": timed_out,
+                        "phase": noise.phase, "seconds": round(time.time() - started, 1), "stderr_tail": list(noise.tail)}
+    return complete(found, noise)
+
+
+def complete(found, noise):
+    """Add what the framework said in its log alone."""
+    error, device = found["error"] or {}, found["device"] or {}
+    if error.get("code") == "DIRECTML_NO_ADAPTER" and noise.missing:     # no adapter, since the library is not there
+        found["error"] = {"type": "OSError", "message": noise.missing, "where": error["where"]}
+    if device.get("fallbacks") is not None:
+        elsewhere = [op for place, ops in noise.ops.items() if not on_device(device["name"], place) for op in ops]
+        device["fallbacks"] = sorted(set(device["fallbacks"]) | noise.fallbacks | set(elsewhere))
+        if noise.ops:
+            device["operators"] = sum(len(ops) for ops in noise.ops.values())
+    if (found["framework"] or {}).get("name") == "tensorflow" or noise.adapters:
+        found["device"] = dict(device, adapter_name=noise.adapters.get(0), adapters_found=noise.found,
+                               adapters=[noise.adapters.get(i) for i in range(noise.found or 0)])
     return found
 
 
-def same(one, other):
-    """Whether two sources spell the same GPU's name."""
-    def words(name):
-        name = re.sub(r"\((R|TM|C)\)|[\u00ae\u2122]", " ", name).lower()
-        return [word for word in name.split() if word not in ("nvidia", "amd", "intel", "graphics", "adapter")]
-
-    return words(one) == words(other)
-
-
-def given_options():
-    argument = sys.argv[1] if sys.argv[1:] else ""
-    if argument.startswith("@"):
-        with open(argument[1:], encoding="utf-8") as file:
-            return file.read()
-    return argument or sys.stdin.read()
-
-
-def main():
-    options = dict(OPTIONS, **json.loads(given_options()))
-    deadline, visible = time.time() + options["time_limit"], options["visible"]
-    found = run_child(options, visible, deadline)
+def others(options, found):
+    """The indexes under which the planned GPU may be found, when another one trained: PyTorch found it by its name."""
     device = found["device"] or {}
-    if visible is None and options["adapter"] and device.get("adapter_name") and not same(options["adapter"], device["adapter_name"]):
-        for index in range(1, device.get("adapters_found") or 1):   # the framework's order is not the PC's: go by name
-            again = run_child(options, index, deadline)
-            if same(options["adapter"], (again["device"] or {}).get("adapter_name") or ""):
-                found, visible = again, index
-                break
-    found.update(schema_version=1, python={"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable})
+    name, names, planned = device.get("adapter_name"), device.get("adapters") or [], options["adapter"]
+    if options["visible"] is not None or options["backend"].startswith("torch") or not planned or not name or same(planned, name):
+        return []
+    known = [index for index, other in enumerate(names) if other and same(planned, other)]
+    return known or [index for index, other in enumerate(names) if not other]
+
+
+def prove(options):
+    """Train, and while another GPU than the planned one trained, with the next one."""
+    deadline = time.time() + options["time_limit"]
+    visible, found = options["visible"], run_child(options, options["visible"], deadline)
+    names = (found["device"] or {}).get("adapters")
+    for index in others(options, found):
+        if deadline - time.time() < 1:
+            break
+        again = run_child(options, index, deadline)
+        names[index] = (again["device"] or {}).get("adapter_name")
+        if names[index] and same(options["adapter"], names[index]):
+            found, visible = again, index
+            found["device"].update(adapters_found=len(names), adapters=names)         # this one saw itself alone
+            break
     if found["device"]:
         found["device"]["visible"] = visible
-    sys.stdout.write(MARK + json.dumps(plain(found), sort_keys=True) + "\n")
+    return found
+
+
+def options_from(text):
+    """The options, checked: what is wrong with them is said before anything is started."""
+    try:
+        given = json.loads(text or "{}")
+    except ValueError as error:
+        raise Stop("BAD_INPUT", "the options are no JSON: %s" % error)
+    if not isinstance(given, dict) or set(given) - set(OPTIONS):
+        raise Stop("BAD_INPUT", "the options must be an object with keys of: %s" % ", ".join(sorted(OPTIONS)))
+    options = dict(OPTIONS, **given)
+    if options["backend"] not in BACKENDS:
+        raise Stop("BAD_INPUT", "backend must be one of %s" % ", ".join(BACKENDS))
+    for key, least in (("time_limit", 1), ("seed", 0), ("steps", 2), ("batch", 1), ("samples", 1), ("speed_seconds", 0)):
+        kinds = (int, float) if key in ("time_limit", "speed_seconds") else (int,)
+        if type(options[key]) not in kinds or not least <= options[key] < 1e9:
+            raise Stop("BAD_INPUT", "%s must be a number from %s" % (key, least))
+    if not isinstance(options["adapter"], (str, type(None))) or not isinstance(options["visible"], (str, int, type(None))):
+        raise Stop("BAD_INPUT", "adapter must be a name, visible a list of indexes in a text")
+    if options["samples"] % options["batch"]:
+        raise Stop("BAD_INPUT", "samples must be a multiple of batch")
+    return options
+
+
+def main(arguments):
+    try:
+        text = arguments[0] if arguments else "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+        if text.startswith("@"):
+            with open(text[1:], encoding="utf-8") as file:
+                text = file.read()
+        if os.name == "nt":
+            import ctypes
+
+            ctypes.windll.kernel32.SetErrorMode(0x8007)    # inherited: a crash ends the process, no window asks anybody
+        found = prove(options_from(text))
+    except BaseException as error:
+        found = {"finished": False, "process": None, "error": {
+            "type": type(error).__name__, "code": error.args[0] if isinstance(error, Stop) else "TRAINING_FAILED",
+            "message": str(error.args[-1] if isinstance(error, Stop) else error)[:2000], "where": where_of(error)}}
+    found.update(schema_version=1, python={"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable})
+    sys.stdout.write("\n" + MARK + json.dumps(plain(found), sort_keys=True) + "\n")
     sys.stdout.flush()
+    os._exit(0)                                            # threads that still read are of no more use
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        if os.name == "nt":
-            import ctypes
-
-            ctypes.windll.kernel32.SetErrorMode(0x8007)            # a crash ends the process; no window asks anybody
-        out = os.fdopen(os.dup(1), "wb", 0)
-        os.dup2(2, 1)                                              # what the framework prints is noise
-        child(json.loads(sys.argv[2]), lambda known: out.write((MARK + json.dumps(plain(known)) + "\n").encode("utf-8")))
-        out.close()
-        os._exit(0)                                                # some frameworks crash while they are taken down
-    main()
+        child_main(json.loads(sys.argv[2]))
+    main(sys.argv[1:])
