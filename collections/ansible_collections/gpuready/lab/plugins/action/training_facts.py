@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.gpuready.lab.plugins.plugin_utils import trainer
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, record_of
 
@@ -33,6 +32,8 @@ class ActionModule(RemoteAction):
         found = (answer.get("ansible_facts") or {}).get("gpuready_training")
         if isinstance(found, dict):
             record["training"] = {**found, "trainer_sha256": trainer.sha256()}
+            if found.get("skipped"):
+                return {**result, "msg": f"nothing is trained: {found['skipped']}"}
             return {**result, "msg": "trained" if found.get("finished") else "the training did not come to its end"}
         trouble = answer.get("trouble") or {
             "code": "OUTPUT_GARBAGE",
@@ -52,7 +53,10 @@ class ActionModule(RemoteAction):
             if not python:
                 return "nothing is trained: the stack's environment is not on the PC"
             given["python"] = python
-        given.setdefault("backend", (plan.get("environment") or {}).get("backend"))
+        planned = plan.get("environment") or {}
+        given.setdefault("backend", planned.get("backend"))
+        if planned.get("visible_devices"):
+            given.setdefault("visible_devices", planned["visible_devices"])
         if not given.get("adapter"):
             given["adapter"] = (plan.get("adapter") or {}).get("name")
         return {**given, "trainer": trainer.text()}

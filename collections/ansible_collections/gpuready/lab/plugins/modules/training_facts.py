@@ -64,45 +64,72 @@ ansible_facts:
       type: dict
 """
 
+import contextlib
+import errno
 import json
 import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 MARK = "GPUREADY-TRAINING "
-GRACE = 20.0
+GRACE = 20.0  # the trainer ends itself at its limit; what is still there then is ended from here
+KEPT = 1 << 20  # bytes of each stream
 
 
 def run(python: str, trainer: str, options: dict, environment: dict) -> dict:
-    """Evidence of one training: what the trainer said, or how its process ended."""
+    """Evidence of one training: what the trainer said, or how its process ended. Leaves nothing behind."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="gpuready-") as folder:
+            for name, text in (("trainer.py", trainer), ("options.json", json.dumps(options))):
+                Path(folder, name).write_text(text, encoding="utf-8")
+            return run_in(folder, python, options["time_limit"] + GRACE, environment)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return failed(
+            "DISK_FULL" if full else "TRAINING_FAILED", f"{error.filename or 'temporary folder'}: {error.strerror}"
+        )
+
+
+def run_in(folder: str, python: str, limit: float, environment: dict) -> dict:
+    """Run the trainer that lies in the folder, for `limit` seconds at most, and end all that it started."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="gpuready-") as folder:
-        path = os.path.join(folder, "trainer.py")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(trainer)
-        try:
-            process = subprocess.Popen(
-                [python, "-B", path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=folder,
-                env={**os.environ, **{str(k): str(v) for k, v in environment.items()}},
-                start_new_session=True,
-            )
-        except OSError as error:
-            return failed("INTERPRETER_MISSING", f"{python}: {error.strerror}")
-        timed_out = False
-        try:
-            out, err = process.communicate(json.dumps(options).encode(), timeout=options["time_limit"] + GRACE)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
+    try:
+        process = subprocess.Popen(
+            [python, "-B", f"{folder}/trainer.py", f"@{folder}/options.json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env={**os.environ, **{str(k): str(v) for k, v in environment.items()}},
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a variable
+        return failed("INTERPRETER_MISSING", f"{python}: {getattr(error, 'strerror', None) or error}")
+    out, err = bytearray(), bytearray()
+    readers = [
+        threading.Thread(target=keep, args=pair, daemon=True) for pair in ((process.stdout, out), (process.stderr, err))
+    ]
+    for reader in readers:
+        reader.start()
+    timed_out = False
+    try:
+        process.wait(limit)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # also what a trainer left behind that ended before its children
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:  # it hangs in the driver
+        timed_out = True
+    for reader in readers:
+        reader.join(5)
     tail = [line[:300] for line in err.decode("utf-8", "replace").splitlines() if line.strip()][-30:]
     ended = {
         "rc": process.returncode,
@@ -113,9 +140,16 @@ def run(python: str, trainer: str, options: dict, environment: dict) -> dict:
     return read(out.decode("utf-8", "replace"), ended)
 
 
+def keep(stream, into: bytearray) -> None:
+    """Read a stream to its end and keep its last bytes."""
+    for chunk in iter(lambda: stream.read1(65536), b""):
+        into += chunk
+        del into[:-KEPT]
+
+
 def read(out: str, ended: dict) -> dict:
     """The trainer's line; without one, how its process ended."""
-    lines = [line for line in out.splitlines() if line.startswith(MARK)]
+    lines = [line[line.index(MARK) :] for line in out.split("\n") if MARK in line]
     if lines:
         try:
             found = json.loads(lines[-1][len(MARK) :])
