@@ -3,13 +3,33 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.lab.plugins.module_utils import troubles, verdict
+from ansible_collections.gpuready.lab.plugins.module_utils import remedies, troubles, verdict, verdict_words
 from ansible_collections.gpuready.lab.plugins.plugin_utils import trainer
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import record_of
+
+# What each threshold may be: a bound that everything passes is none.
+BOUNDS = {
+    "loss_ratio": (0.0, 0.99),
+    "accuracy": (0.3, 1.0),
+    "reference_tolerance": (0.0, 1.0),
+    "throughput_floor": (0.0, 1e6),
+    "max_age_days": (0.0, 36500.0),
+}
+# Of these a failed task may speak though Ansible does not call the PC unreachable.
+_WITHOUT_UNREACHABLE = (
+    "MODULE_HUNG",
+    "OUTPUT_GARBAGE",
+    "CONNECTION_SETTINGS",
+    "CONTROLLER_LACKS_LIBRARY",
+    "TARGET_PYTHON_MISSING",
+    "TARGET_POWERSHELL",
+    "BECOME_REJECTED",
+)
 
 
 class ActionModule(ActionBase):
@@ -31,9 +51,13 @@ class ActionModule(ActionBase):
         record = record_of(task_vars)
         if arguments["failure"] is not None:
             record["troubles"].append(self._trouble(arguments["failure"], arguments["failed_task"]))
+        try:
+            thresholds = self._numbers(arguments["policy"])
+        except ValueError as error:
+            return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
         policy = {
-            **self._numbers(arguments["policy"]),
-            "simulated_lab": bool(task_vars.get("gpuready_simulated", False)),
+            **thresholds,
+            "simulated_lab": boolean(self._templar.template(task_vars.get("gpuready_simulated", False)), strict=False),
             "check_mode": bool(self._task.check_mode),
             "trainer_sha256": trainer.sha256(),
         }
@@ -48,29 +72,38 @@ class ActionModule(ActionBase):
         }
 
     def _trouble(self, failure: object, task: str) -> dict[str, Any]:
+        """A failed task as a trouble; what a module says of itself is not taken for the way to the PC."""
         given = failure if isinstance(failure, dict) else {"msg": str(failure)}
         text = str(given.get("msg") or given.get("stderr") or "the task failed without a word")
-        if given.get("code"):
-            found = {"code": str(given["code"]), "message": " ".join(text.split())[:300]}
-        else:
-            found = troubles.classify(text)
-            if found["code"] == "UNREACHABLE" and not given.get("unreachable"):
-                found["code"] = "TASK_FAILED"
-        return {**found, "step": str(given.get("step") or "apply"), "task": task}
+        words = "\n".join([text, *(str(given[key]) for key in ("module_stdout", "module_stderr") if given.get(key))])
+        code = verdict_words.code_of(given.get("code"))
+        found = troubles.classify(words)
+        found["message"] = troubles.one_line(text)
+        if code is None and not given.get("unreachable"):
+            kind = remedies.remedy(found["code"])
+            on_the_way = found["code"] in _WITHOUT_UNREACHABLE or (
+                kind.category == "connection" and "ConnectionPool" in words
+            )
+            found["code"] = found["code"] if kind.category != "connection" or on_the_way else "TASK_FAILED"
+        return {**found, "code": code or found["code"], "step": str(given.get("step") or "apply"), "task": task}
 
     def _numbers(self, policy: dict[str, Any]) -> dict[str, Any]:
-        unknown = set(policy) - set(verdict.POLICY)
+        unknown = set(policy) - set(BOUNDS)
         if unknown:
-            raise AnsibleActionFail(
-                f"gpu_verdict: policy: {', '.join(sorted(unknown))} is not one of {', '.join(verdict.POLICY)}"
+            raise ValueError(
+                f"gpu_verdict: policy: {', '.join(sorted(map(str, unknown)))} is not one of {', '.join(BOUNDS)}"
             )
         found: dict[str, Any] = {}
         for key, value in policy.items():
             if value in (None, "", "None", "null") and key == "throughput_floor":
                 found[key] = None
                 continue
+            low, high = BOUNDS[key]
             try:
-                found[key] = float(value)
+                number = math.nan if isinstance(value, bool) else float(value)
             except (TypeError, ValueError):
-                raise AnsibleActionFail(f"gpu_verdict: policy: {key}: {value!r} is not a number") from None
+                number = math.nan
+            if not low <= number <= high:
+                raise ValueError(f"gpu_verdict: policy: {key}: {value!r} is not a number from {low:g} to {high:g}")
+            found[key] = number
         return found

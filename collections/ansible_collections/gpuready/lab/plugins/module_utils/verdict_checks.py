@@ -1,14 +1,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The checks of a training's evidence, each with the number and the bound. Fail closed: what cannot be read is unknown, not a pass."""
+"""The checks of a training's evidence, each with the number and the bound.
+
+Fail closed: what cannot be read is unknown, not a pass.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 PASS, FAIL, UNKNOWN, WAIVED = "pass", "fail", "unknown", "waived"
+# The checks that a training on the processor can meet.
+ON_CPU = ("evidence", "finite", "loss", "accuracy", "labels")
+_DXG = "/dev/dxg"
+_TRADE = re.compile(r"\((?:R|TM|C)\)|[®™\0]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -25,13 +33,39 @@ class Check:
         return {"name": self.name, "state": self.state, "detail": self.detail}
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the checks look at."""
+
+    record: Mapping[str, Any]
+    training: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    policy: Mapping[str, Any]
+
+    def bound(self, name: str) -> float | None:
+        """A threshold; None for one that is no finite number, which nothing passes."""
+        found = number(self.policy.get(name))
+        return found if found is not None and math.isfinite(found) else None
+
+    def losses(self, part: str) -> list[float] | None:
+        """The losses of `result` or `reference`; None unless there is one for each step, every one a number."""
+        found, steps = section(self.training, part).get("losses"), section(self.training, "task").get("steps")
+        values = [number(loss) for loss in found] if isinstance(found, list) else []
+        numbers = [value for value in values if value is not None]
+        right = isinstance(steps, int) and not isinstance(steps, bool) and steps == len(numbers) == len(values)
+        return numbers if right and len(numbers) > 1 else None
+
+
 def number(value: object) -> float | None:
     """A number as a float; the trainer's "nan", "inf", "-inf" too. None for what is no number."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value)
-    return float(value) if value in ("nan", "inf", "-inf") else None
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return float(value) if isinstance(value, str) and value in ("nan", "inf", "-inf") else None
 
 
 def section(value: object, name: str) -> Mapping[str, Any]:
@@ -40,141 +74,157 @@ def section(value: object, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def all_checks(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> list[Check]:
+def known_adapter(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The planned adapter as the facts have it, or nothing."""
+    planned, known = section(section(record, "plan"), "adapter").get("id"), section(record, "facts").get("adapters")
+    mine = [a for a in known if isinstance(a, Mapping) and a.get("id") == planned] if isinstance(known, list) else []
+    return mine[0] if mine and isinstance(planned, str) else {}
+
+
+def all_checks(record: Mapping[str, Any], policy: Mapping[str, Any]) -> list[Check]:
     """Every check, in the order in which a failure names the cause."""
-    checks: tuple[Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Check], ...] = (
-        _finite, _device, _adapter, _loss, _accuracy, _labels, _batchnorm, _agreement, _throughput,
+    given = Given(record, section(record, "training"), section(record, "plan"), policy)
+    checks: tuple[Callable[[Given], Check], ...] = (
+        _evidence, _finite, _device, _adapter, _loss, _accuracy, _labels, _batchnorm, _agreement, _throughput,
     )  # fmt: skip
-    return [check(training, plan, policy) for check in checks]
+    return [check(given) for check in checks]
 
 
-def _losses(training: Mapping[str, Any], part: str) -> list[float | None]:
-    found = section(training, part).get("losses")
-    return [number(loss) for loss in found] if isinstance(found, list) else []
+def _unknown(name: str, detail: str) -> Check:
+    return Check(name, "EVIDENCE_INCOMPLETE", UNKNOWN, detail)
 
 
-def _finite(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    losses = _losses(training, "result")
-    if len(losses) < 2 or None in losses:
-        return Check("finite", "EVIDENCE_INCOMPLETE", UNKNOWN, f"{len(losses)} losses, 2 at least are needed")
-    bad = sum(not math.isfinite(loss) for loss in losses if loss is not None)
-    return Check(
-        "finite", "NOT_FINITE", FAIL if bad else PASS, f"{bad} of {len(losses)} losses are not finite, bound 0"
-    )
+def _judged(name: str, code: str, passed: bool, detail: str) -> Check:
+    return Check(name, code, PASS if passed else FAIL, detail)
 
 
-def _device(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    device = section(training, "device")
-    name, kind, requested = (device.get(key) for key in ("name", "kind", "requested"))
-    fallbacks = device.get("fallbacks")
-    if not isinstance(fallbacks, list) or not isinstance(device.get("placed"), bool) or not name:
-        return Check("device", "EVIDENCE_INCOMPLETE", UNKNOWN, "the framework did not say where it computed")
+def _evidence(given: Given) -> Check:
+    """The record hangs together: a version that is known, the planned GPU among the PC's."""
+    if given.training.get("schema_version") != 1:
+        return _unknown("evidence", "the evidence of the training is of an unknown version")
+    if given.plan.get("stack") != "cpu" and not known_adapter(given.record):
+        return _unknown("evidence", "the planned GPU is not among the PC's GPUs")
+    return Check("evidence", "EVIDENCE_INCOMPLETE", PASS, "the record hangs together")
+
+
+def _finite(given: Given) -> Check:
+    losses = given.losses("result")
+    if losses is None:
+        return _unknown("finite", "not one loss for each step of the training")
+    bad = sum(not math.isfinite(loss) for loss in losses)
+    return _judged("finite", "NOT_FINITE", bad == 0, f"{bad} of {len(losses)} losses are not finite, bound 0")
+
+
+def _device(given: Given) -> Check:
+    device = section(given.training, "device")
+    name, kind, placed, fallbacks = (device.get(key) for key in ("name", "kind", "placed", "fallbacks"))
+    if not (isinstance(name, str) and name and isinstance(kind, str) and isinstance(placed, bool)):
+        return _unknown("device", "the framework did not say where it computed")
+    if not isinstance(fallbacks, list):
+        return _unknown("device", "whether operators ran elsewhere is not known")
+    shown = f"computed on {name} ({kind})"
     if fallbacks:
-        return Check("device", "CPU_FALLBACK", FAIL, f"ran on the processor: {', '.join(map(str, fallbacks[:5]))}")
-    if not device["placed"] or str(kind).upper() == "CPU" or str(name).lower().startswith("cpu"):
-        return Check("device", "CPU_FALLBACK", FAIL, f"asked for {requested}, computed on {name}")
-    return Check("device", "CPU_FALLBACK", PASS, f"computed on {name} ({kind})")
+        return _judged("device", "CPU_FALLBACK", False, f"ran on the processor: {', '.join(map(str, fallbacks[:5]))}")
+    if not placed or kind.upper() == "CPU" or re.search(r"(?<![a-z])cpu(?![a-z])", name.lower()):
+        return _judged("device", "CPU_FALLBACK", False, f"asked for {device.get('requested')}, {shown}")
+    meant = _kind_of(section(given.plan, "environment").get("backend"))
+    if meant is None or kind.upper() != meant:
+        return _unknown("device", f"{shown}, the plan meant {meant or 'no device that is known'}")
+    return _judged("device", "CPU_FALLBACK", True, shown)
 
 
-def _adapter(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    planned, used = section(plan, "adapter").get("name"), section(training, "device").get("adapter_name")
-    if not planned or not used:
-        return Check(
-            "adapter", "EVIDENCE_INCOMPLETE", UNKNOWN, f"planned {planned or 'none'}, used {used or 'not named'}"
-        )
-    same = _words(str(planned)) == _words(str(used))
-    return Check("adapter", "WRONG_ADAPTER", PASS if same else FAIL, f"planned {planned}, used {used}")
+def _kind_of(backend: object) -> str | None:
+    """The kind of device of a stack's backend."""
+    if not isinstance(backend, str):
+        return None
+    return "DML" if backend.endswith("-directml") else "CUDA" if backend.endswith("-cuda") else None
+
+
+def _adapter(given: Given) -> Check:
+    planned, device = section(given.plan, "adapter"), section(given.training, "device")
+    name, used, count = planned.get("name"), device.get("adapter_name"), device.get("adapters_found")
+    if not (isinstance(name, str) and name and isinstance(used, str) and used.strip("\0 ")):
+        return _unknown("adapter", f"planned {name or 'none'}, used {used or 'not named'}")
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        return _unknown("adapter", f"used {used}, among {count} GPUs")
+    if planned.get("id") == _DXG:  # a guest does not see whose GPU Windows passes on
+        return _judged("adapter", "WRONG_ADAPTER", True, f"planned Windows' GPU, used {used}")
+    ours, theirs = _words(name), _words(used)
+    same = ours == theirs or theirs.startswith(f"{ours} mig ")  # a slice of the card
+    return _judged("adapter", "WRONG_ADAPTER", same, f"planned {name}, used {used}")
 
 
 def _words(name: str) -> str:
     """A GPU's name as all sources spell it: without trade marks, vendor words and case."""
-    for mark in ("(R)", "(TM)", "(C)", "®", "™", "\0"):
-        name = name.replace(mark, " ")
-    words = [word for word in name.lower().split() if word not in ("nvidia", "amd", "intel", "graphics", "adapter")]
-    return " ".join(words) or name.lower().strip()
+    plain = _TRADE.sub(" ", name).lower()
+    words = [word for word in plain.split() if word not in ("nvidia", "amd", "intel", "graphics", "adapter")]
+    return " ".join(words) or " ".join(plain.split())
 
 
-def _loss(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    losses, bound = _losses(training, "result"), number(policy.get("loss_ratio"))
-    if len(losses) < 2 or None in losses or bound is None or not (losses[0] or 0) > 0:
-        return Check("loss", "EVIDENCE_INCOMPLETE", UNKNOWN, "the losses cannot be compared")
-    tail = [loss for loss in losses[-3:] if loss is not None]
-    last, first = sum(tail) / len(tail), losses[0] or 1.0
-    return Check(
-        "loss",
-        "LOSS_NOT_FALLING",
-        PASS if last / first <= bound else FAIL,
-        f"{first:.4g} to {last:.4g}, bound {bound:g} of the first",
-    )
+def _loss(given: Given) -> Check:
+    losses, bound = given.losses("result"), given.bound("loss_ratio")
+    if losses is None or bound is None or not losses[0] > 0 or any(loss < 0 for loss in losses):
+        return _unknown("loss", "the losses cannot be compared")
+    tail = losses[-3:]
+    first, last = losses[0], sum(tail) / len(tail)
+    shown = f"{first:.4g} to {last:.4g}, bound {bound:g} of the first"
+    return _judged("loss", "LOSS_NOT_FALLING", last / first <= bound, shown)
 
 
-def _accuracy(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    value, bound = number(section(training, "result").get("accuracy")), number(policy.get("accuracy"))
-    if value is None or bound is None:
-        return Check("accuracy", "EVIDENCE_INCOMPLETE", UNKNOWN, "no accuracy")
-    return Check("accuracy", "LABELS_NOT_LEARNED", PASS if value >= bound else FAIL, f"{value:.3g}, bound {bound:g}")
+def _accuracy(given: Given) -> Check:
+    value, bound = number(section(given.training, "result").get("accuracy")), given.bound("accuracy")
+    if value is None or bound is None or value < 0 or value > 1:
+        return _unknown("accuracy", "no accuracy between 0 and 1")
+    return _judged("accuracy", "LABELS_NOT_LEARNED", value >= bound, f"{value:.3g}, bound {bound:g}")
 
 
-def _labels(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    labels = section(training, "task").get("labels")
-    if labels is True:
-        return Check("labels", "LABELS_NOT_LEARNED", PASS, "the labels belong to the images")
-    if labels is False:
-        return Check("labels", "LABELS_NOT_LEARNED", FAIL, "the labels are shuffled: nothing can be learned from them")
-    return Check("labels", "EVIDENCE_INCOMPLETE", UNKNOWN, "the task does not say whether its labels are real")
+def _labels(given: Given) -> Check:
+    labels = section(given.training, "task").get("labels")
+    if not isinstance(labels, bool):
+        return _unknown("labels", "the task does not say whether its labels are real")
+    shown = "the labels belong to the images" if labels else "the labels are shuffled: nothing can be learned from them"
+    return _judged("labels", "LABELS_NOT_LEARNED", labels, shown)
 
 
-def _batchnorm(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    agreement, bound = section(training, "agreement"), number(policy.get("reference_tolerance"))
+def _batchnorm(given: Given) -> Check:
+    agreement, bound = section(given.training, "agreement"), given.bound("reference_tolerance")
     mean, variance = (number(agreement.get(f"batchnorm_{which}_difference")) for which in ("mean", "variance"))
-    if mean is None or variance is None or bound is None:
-        return Check("batchnorm", "EVIDENCE_INCOMPLETE", UNKNOWN, "no BatchNorm statistics")
-    passed = mean <= bound and variance <= bound
-    return Check(
-        "batchnorm",
-        "BATCHNORM_WRONG",
-        PASS if passed else FAIL,
-        f"mean off by {mean:.2g}, variance by {variance:.2g}, bound {bound:g}",
-    )
+    if mean is None or variance is None or bound is None or mean < 0 or variance < 0:
+        return _unknown("batchnorm", "no BatchNorm statistics")
+    shown = f"mean off by {mean:.2g}, variance by {variance:.2g}, bound {bound:g}"
+    return _judged("batchnorm", "BATCHNORM_WRONG", mean <= bound and variance <= bound, shown)
 
 
-def _agreement(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
+def _agreement(given: Given) -> Check:
     """Recomputed from the losses themselves: a claim of agreement that the losses do not bear out is none."""
-    ours, reference = _losses(training, "result"), _losses(training, "reference")
-    claimed, bound = (
-        number(section(training, "agreement").get("loss_max_difference")),
-        number(policy.get("reference_tolerance")),
-    )
-    if not ours or len(ours) != len(reference) or None in ours or None in reference or claimed is None or bound is None:
-        return Check("agreement", "EVIDENCE_INCOMPLETE", UNKNOWN, "no reference to compare with")
-    scale = reference[0] or 1.0
-    differences = [abs((a or 0.0) - (b or 0.0)) for a, b in zip(ours, reference, strict=True)]
-    worst = math.nan if any(math.isnan(d) for d in (*differences, claimed)) else max(*differences, claimed)
-    relative = worst / abs(scale)
-    return Check(
-        "agreement",
-        "REFERENCE_DISAGREES",
-        PASS if relative <= bound else FAIL,
-        f"losses off by {relative:.2g} of the first, bound {bound:g}",
-    )
+    ours, reference = given.losses("result"), given.losses("reference")
+    claimed = number(section(given.training, "agreement").get("loss_max_difference"))
+    bound = given.bound("reference_tolerance")
+    if ours is None or reference is None or claimed is None or bound is None or claimed < 0:
+        return _unknown("agreement", "no reference to compare with")
+    differences = [claimed, *(abs(a - b) for a, b in zip(ours, reference, strict=True))]
+    if not all(math.isfinite(value) for value in (*differences, *reference)):
+        return _judged("agreement", "REFERENCE_DISAGREES", False, "losses that are not finite cannot agree")
+    if not reference[0] > 0:
+        return _unknown("agreement", "the reference's losses make no sense")
+    relative = max(differences) / reference[0]
+    shown = f"losses off by {relative:.2g} of the first, bound {bound:g}"
+    return _judged("agreement", "REFERENCE_DISAGREES", relative <= bound, shown)
 
 
-def _throughput(training: Mapping[str, Any], plan: Mapping[str, Any], policy: Mapping[str, Any]) -> Check:
-    ours, reference = (number(section(training, part).get("samples_per_second")) for part in ("result", "reference"))
-    floor = policy.get("throughput_floor")
-    shown = (
-        f"{ours:.4g} samples a second, CPU {reference:.4g}"
-        if ours is not None and reference is not None
-        else "not measured"
+def _throughput(given: Given) -> Check:
+    ours, reference = (
+        number(section(given.training, part).get("samples_per_second")) for part in ("result", "reference")
     )
-    if floor is None:
+    shown = "not measured"
+    if ours is not None and reference is not None:
+        shown = f"{ours:.4g} samples a second, CPU {reference:.4g}"
+    if given.policy.get("throughput_floor") is None:
         return Check("throughput", "SLOW", WAIVED, f"{shown}; the inventory sets the floor aside")
-    bound = number(floor)
-    if ours is None or reference is None or bound is None or not reference > 0 or not math.isfinite(ours):
-        return Check("throughput", "EVIDENCE_INCOMPLETE", UNKNOWN, shown)
-    return Check(
-        "throughput",
-        "SLOW",
-        PASS if ours / reference >= bound else FAIL,
-        f"{shown}, ratio {ours / reference:.3g}, bound {bound:g}",
-    )
+    bound = given.bound("throughput_floor")
+    if ours is None or reference is None or bound is None or not (math.isfinite(ours) and math.isfinite(reference)):
+        return _unknown("throughput", shown)
+    if not reference > 0 or ours < 0:
+        return _unknown("throughput", f"{shown}: these speeds make no sense")
+    ratio = ours / reference
+    return _judged("throughput", "SLOW", ratio >= bound, f"{shown}, ratio {ratio:.3g}, bound {bound:g}")
