@@ -23,7 +23,8 @@ p { margin: .25rem 0 }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 caption { text-align: left; color: var(--soft); padding: .25rem 0 }
-th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
+th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: break-word }
+#table th:first-child, #table td:nth-child(3), #table td:nth-child(4) { min-width: 9rem; max-width: 16rem }
 thead th { background: var(--wash) }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: left }
 th[aria-sort=ascending] button::after { content: ' \\25b2' } th[aria-sort=descending] button::after { content: ' \\25bc' }
