@@ -14,7 +14,7 @@ from gpuready.simlab import gpus, programs
 from gpuready.simlab.disk import Node, Value
 
 if TYPE_CHECKING:
-    from gpuready.simlab.scenario import Environment, Pc
+    from gpuready.simlab.schema import Environment, Pc
 
 HOME = r"C:\ProgramData\gpuready"
 WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"

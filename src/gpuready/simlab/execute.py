@@ -14,7 +14,7 @@ from gpuready.simlab import manifest, models, scripts, wsman
 from gpuready.simlab.disk import DiskFullError, normal
 from gpuready.simlab.models import python_environment
 from gpuready.simlab.pc import USER_PROFILE, SimulatedPc
-from gpuready.simlab.scenario import Fault
+from gpuready.simlab.schema import Fault
 
 log = logging.getLogger("gpuready.simlab")
 NO_SPACE = "There is not enough space on the disk."

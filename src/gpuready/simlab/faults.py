@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 
-from gpuready.simlab.scenario import Fault
+from gpuready.simlab.schema import Fault
 
 _AT_MODULES = ("cut", "hang", "garbage", "slow", "disk_full", "restart", "fail")
 

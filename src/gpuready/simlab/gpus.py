@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpuready.simlab.disk import Value
-from gpuready.simlab.scenario import Driver, Gpu, Pc, StaleKey
+from gpuready.simlab.schema import Driver, Gpu, Pc, StaleKey
 
 CLASS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
 CLASS_KEY = rf"HKLM\SYSTEM\CurrentControlSet\Control\Class\{CLASS}"

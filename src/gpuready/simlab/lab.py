@@ -18,7 +18,7 @@ from gpuready.errors import GpureadyError
 from gpuready.simlab import execute, wsman
 from gpuready.simlab.certificates import Authority
 from gpuready.simlab.pc import SimulatedPc
-from gpuready.simlab.scenario import Pc, Scenario
+from gpuready.simlab.schema import Pc, Scenario
 from gpuready.simlab.server import Listener, Server
 
 BOOT_SECONDS = 2.0

@@ -14,7 +14,7 @@ from typing import Any
 from gpuready.simlab import documents, programs
 from gpuready.simlab.disk import Disk, Registry
 from gpuready.simlab.faults import Faults
-from gpuready.simlab.scenario import Pc
+from gpuready.simlab.schema import Pc
 
 USER_PROFILE = r"C:\Users\labadmin"
 

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from gpuready.simlab import wsl_texts
 
 if TYPE_CHECKING:
-    from gpuready.simlab.scenario import Fault, Gpu, Pc
+    from gpuready.simlab.schema import Fault, Gpu, Pc
 
 NVIDIA_SMI = r"C:\Windows\System32\nvidia-smi.exe"
 WSL = r"C:\Program Files\WSL\wsl.exe"
