@@ -285,7 +285,7 @@ def test_an_index_out_of_reach(lab: Lab, lock1: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["no marker", "not complete", "no python", "moved", "package gone", "empty", "other lock"]
+    "damage", ["no marker", "not complete", "no python", "moved", "base gone", "package gone", "empty", "other lock"]
 )
 def test_what_is_not_whole_is_built_again(lab: Lab, lock1: str, damage: str) -> None:
     lab.run(lock1)
@@ -300,6 +300,8 @@ def test_what_is_not_whole_is_built_again(lab: Lab, lock1: str, damage: str) -> 
     elif damage == "no python":
         for file in (environment / "bin").glob("python*"):
             file.unlink()
+    elif damage == "base gone":
+        marker.write_text(json.dumps({**json.loads(marker.read_text()), "interpreter": "/nowhere/python"}))
     elif damage == "moved":
         (environment / "bin/python").unlink()
         (environment / "bin/python").symlink_to("/nowhere/python")

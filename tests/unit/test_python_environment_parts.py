@@ -37,8 +37,8 @@ SAID = {
   cause: error sending request for url (https://pypi.org/simple/six/)
   cause: client error (Connect)
   cause: invalid peer certificate: UnknownIssuer""",
-    "LOCK_UNHASHED": "error: In `--require-hashes` mode, all requirements must have a hash, but none were provided for: "
-    "six==1.16.0",
+    "LOCK_UNHASHED": "error: In `--require-hashes` mode, all requirements must have a hash, "
+    "but none were provided for: six==1.16.0",
     "DISK_FULL": """error: Failed to download `torch==2.4.1`
   cause: failed to write to the distribution cache
   cause: No space left on device (os error 28)""",

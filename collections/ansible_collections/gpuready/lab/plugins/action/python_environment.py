@@ -89,6 +89,8 @@ class ActionModule(RemoteAction):
             return self._explained(result, answer)
         if state != "absent":
             record["apply"] = self._section(record, answer, round(time.monotonic() - start, 1))
+            if "keep_old" in options:  # said when it is built, meant when it is switched
+                record["apply"]["keep_old"] = options["keep_old"]
         return {**result, **answer, "ansible_facts": {"gpuready": record}}
 
     # --- what is asked for --------------------------------------------------------------------------------------------
@@ -176,6 +178,9 @@ class ActionModule(RemoteAction):
             if options["verified"] and "pass_record" not in options:
                 kept = {key: verdict.get(key) for key in ("state", "code", "cause", "next_step", "checks", "at")}
                 options["pass_record"] = {"fingerprint": fingerprint, "verdict": kept, "at": verdict.get("at")}
+        kept_old = (record.get("apply") or {}).get("keep_old")
+        if kept_old is not None:
+            options.setdefault("keep_old", kept_old)
         if "home" not in options and (path := self._known_path(options, record)):
             split = ntpath if self._windows() else posixpath
             options["home"] = split.dirname(split.dirname(path))

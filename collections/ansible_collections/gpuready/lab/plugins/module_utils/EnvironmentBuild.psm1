@@ -135,9 +135,12 @@ function Expand-Interpreter([string]$HomePath, [string]$Archive, [string]$Versio
     $temporary = "$HomePath\python\.new-$PID"
     try {
         $folder = Expand-File $Archive $temporary
-        foreach ($file in [System.IO.Directory]::GetFiles($folder, 'python*._pth')) { [System.IO.File]::Delete($file) }   # with it a Python makes no virtual environments
         $python, $answer = (Find-PythonIn $folder), $null
-        if ($python) { $answer = Get-PythonAnswer $python }
+        if ($python) {
+            # With this file a Python makes no virtual environments.
+            foreach ($file in [System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($python), 'python*._pth')) { [System.IO.File]::Delete($file) }
+            $answer = Get-PythonAnswer $python
+        }
         if ($null -eq $answer -or -not (Test-Version $answer.version $Version)) {
             $what = 'holds no Python that runs here'
             if ($null -ne $answer) { $what = "holds Python $($answer.version)" }

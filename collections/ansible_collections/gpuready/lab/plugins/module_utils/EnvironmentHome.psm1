@@ -51,6 +51,12 @@ function Get-Field($Object, [string]$Name) {
     $property.Value
 }
 
+function ConvertTo-Plain($Value) {
+    # The newer PowerShell makes dates of texts that look like one; the older leaves them. Here they are texts.
+    if ($Value -is [DateTime]) { return $Value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
+    $Value
+}
+
 function Get-TimeText { [DateTime]::UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
 
 function Test-Text([string]$Path, [string]$Text) {
@@ -143,7 +149,7 @@ function Enter-Home([string]$HomePath, [int]$Wait) {
             if ($cause -isnot [System.IO.IOException] -or ($cause.HResult -band 0xFFFF) -notin 32, 33) { throw }
             if ([DateTime]::UtcNow -ge $deadline) {
                 $holder = Read-Json "$HomePath\.holder"
-                $who, $since = (Get-Field $holder 'pid'), (Get-Field $holder 'since')
+                $who, $since = (Get-Field $holder 'pid'), (ConvertTo-Plain (Get-Field $holder 'since'))
                 if ($null -eq $who) { $who, $since = 'unknown', 'unknown' }
                 Stop-With 'ENVIRONMENT_BUSY' "another run works in $HomePath (process $who, since $since); wait until it has ended, then run again"
             }
@@ -159,4 +165,4 @@ function Exit-Home([string]$HomePath, $Lock) {
     $Lock.Dispose()
 }
 
-Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, Get-TimeText, Test-Text, Write-Whole, Read-Json, Format-Json, Remove-Whole, Clear-Leftover, Initialize-Home, Enter-Home, Exit-Home
+Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, ConvertTo-Plain, Get-TimeText, Test-Text, Write-Whole, Read-Json, Format-Json, Remove-Whole, Clear-Leftover, Initialize-Home, Enter-Home, Exit-Home

@@ -31,6 +31,8 @@ function Get-CompleteMarker([string]$Environment, [string]$LockSha256, [string]$
     if ((Get-Field $marker 'complete') -isnot [bool] -or -not (Get-Field $marker 'complete') -or (Get-Field $marker 'lock_sha256') -ne $LockSha256) { return $null }
     $there = @(Get-Distribution $Environment)
     foreach ($name in @(Get-Field $marker 'distributions')) { if ($null -ne $name -and $there -notcontains $name) { return $null } }
+    # An environment of an embeddable Python starts without the one that it was made from, and then lacks its modules.
+    if (-not [System.IO.File]::Exists("$(Get-Field $marker 'interpreter')")) { return $null }
     $answer = Get-PythonAnswer "$Environment\Scripts\python.exe"
     if ($null -eq $answer) { return $null }
     if (-not $Version) { $Version = "$(Get-Field $marker 'version')" }
@@ -53,7 +55,7 @@ function Get-Surplus([string]$HomePath, [string]$Stack, [string]$Keep, [int]$Kee
         if ($path -eq $Keep) { continue }
         $marker = Read-Json "$path\gpuready.json"
         if ((Get-Field $marker 'complete') -isnot [bool] -or -not (Get-Field $marker 'complete')) { $path; continue }
-        New-Object -TypeName PSObject -Property @{ path = $path; at = "$(Get-Field $marker 'created_at')" }
+        New-Object -TypeName PSObject -Property @{ path = $path; at = "$(ConvertTo-Plain (Get-Field $marker 'created_at'))" }
     })
     $old | Where-Object { $_ -is [string] }
     $old | Where-Object { $_ -isnot [string] } | Sort-Object -Property at -Descending | Select-Object -Skip $KeepOld | ForEach-Object { $_.path }
@@ -111,7 +113,7 @@ function Test-SamePass($Known, $Record) {
     $texts = foreach ($one in $Known, $Record) {
         $verdict, $bound = (Get-Field $one 'verdict'), (Get-Field $one 'fingerprint')
         $names = if ($bound -is [System.Collections.IDictionary]) { @($bound.Keys) } elseif ($null -ne $bound) { @($bound.PSObject.Properties | ForEach-Object { $_.Name }) } else { @() }
-        $pairs = foreach ($name in $names | Sort-Object) { "$name=" + (ConvertTo-Json -InputObject @(Get-Field $bound $name) -Depth 10 -Compress) }
+        $pairs = foreach ($name in $names | Sort-Object) { "$name=" + (ConvertTo-Json -InputObject @(ConvertTo-Plain (Get-Field $bound $name)) -Depth 10 -Compress) }
         "$(Get-Field $verdict 'state')|$(Get-Field $verdict 'code')|" + ($pairs -join '|')
     }
     $texts[0] -ceq $texts[1]

@@ -60,6 +60,8 @@ def complete(environment: Path, lock_sha256: str, version: str) -> dict[str, Any
         return {}
     if not set(marker.get("distributions") or ()) <= set(distributions(environment)):
         return {}
+    if not Path(str(marker.get("interpreter"))).exists():
+        return {}
     answer = ask(interpreter_of(environment))
     if not _is_version(answer.get("version"), version) or os.path.realpath(answer["prefix"]) != os.path.realpath(
         environment
@@ -238,7 +240,7 @@ class Builder:
 
 
 def _python_in(folder: Path) -> Path | None:
-    for name in ("bin/python3", "python/bin/python3", "bin/python"):
+    for name in ("bin/python3", "python/bin/python3", "install/bin/python3", "bin/python"):
         if (folder / name).exists():
             return folder / name
     return None
