@@ -9,11 +9,11 @@ say() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
 say lint
 scripts/lint.sh
 say molecule
-molecule --base-config .config/molecule/config.yml test --all >.cache-molecule.log 2>&1 || { cat .cache-molecule.log; exit 1; }
-sed -n '/SCENARIO RECAP/,$p' .cache-molecule.log
-rm -f .cache-molecule.log
+mkdir -p .cache
+molecule test --all >.cache/molecule.log 2>&1 || { cat .cache/molecule.log; exit 1; }
+sed -n '/SCENARIO RECAP/,$p' .cache/molecule.log
 say winlab
-if python tests/winlab/ps_coverage ready; then
+if python -c "import sys; sys.path.insert(0, 'tests/winlab'); import winlab; sys.exit(winlab.why_not())"; then
     python tests/winlab/ps_coverage run -n 2 --dist loadgroup tests/winlab
 else
     pytest tests/winlab
