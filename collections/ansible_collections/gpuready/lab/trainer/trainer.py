@@ -383,7 +383,7 @@ class Noise(object):
             if self.phase == "result":
                 self.ops.setdefault(op.group(2), set()).add(op.group(1))
             return
-        if re.search(r"\(\w+\): /job:", line) or not line.strip():     # the placer's word on each argument
+        if re.search(r"\(\w+\): /job:|<frozen importlib", line) or not line.strip():     # the placer on each argument; frames
             return
         used = re.search(r"DirectML: creating device on adapter (\d+) \((.*)\)", line)
         if used:
@@ -457,7 +457,7 @@ def complete(found, noise):
         device["fallbacks"] = sorted(set(device["fallbacks"]) | noise.fallbacks | set(elsewhere))
         if noise.ops:
             device["operators"] = sum(len(ops) for ops in noise.ops.values())
-    if (found["framework"] or {}).get("name") == "tensorflow" or noise.adapters:
+    if noise.found is not None:
         found["device"] = dict(device, adapter_name=noise.adapters.get(0), adapters_found=noise.found,
                                adapters=[noise.adapters.get(i) for i in range(noise.found or 0)])
     return found

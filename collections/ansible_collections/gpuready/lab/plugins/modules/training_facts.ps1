@@ -30,6 +30,11 @@ foreach ($needed in 'python', 'backend', 'trainer') {
 $module.Result.ansible_facts = @{ gpuready_training = @{ skipped = 'check mode' } }
 if ($module.CheckMode) { $module.ExitJson() }
 
+function Get-Code($Exception) {
+    # ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL are known by number: their texts are in the language of Windows.
+    if (($Exception.GetBaseException().HResult -band 0xFFFF) -in 112, 39) { 'DISK_FULL' } else { 'TRAINING_FAILED' }
+}
+
 function Get-Failure([string]$Code, [string]$Message, $Process) {
     @{ schema_version = 1; finished = $false; process = $Process; error = @{ type = 'Module'; code = $Code; message = $Message; where = 'training_facts' } }
 }
@@ -44,10 +49,14 @@ function Get-Ending($Ran) {
 
 function Read-Training($Ran) {
     $mark = 'GPUREADY-TRAINING '
-    $line = @("$($Ran.stdout)" -split '\r?\n' | Where-Object { $_.StartsWith($mark) }) | Select-Object -Last 1
+    # Whatever stands before the mark on its line is somebody else's.
+    $line = @("$($Ran.stdout)" -split '\r?\n' | Where-Object { $_.Contains($mark) }) | Select-Object -Last 1
     if (-not $line) { return @{ schema_version = 1; finished = $false; error = $null; process = (Get-Ending $Ran) } }
-    try { [Ansible.Basic.AnsibleModule]::FromJson($line.Substring($mark.Length)) }
-    catch { Get-Failure 'OUTPUT_TRUNCATED' "the trainer's answer cannot be read" (Get-Ending $Ran) }
+    $found = $null
+    try { $found = [Ansible.Basic.AnsibleModule]::FromJson($line.Substring($line.IndexOf($mark, [StringComparison]::Ordinal) + $mark.Length)) }
+    catch { $found = $null }
+    if ($found -is [System.Collections.IDictionary]) { return $found }
+    Get-Failure 'OUTPUT_TRUNCATED' "the trainer's answer cannot be read" (Get-Ending $Ran)
 }
 
 $folder = Join-Path $module.Tmpdir ([Guid]::NewGuid().ToString('n'))
@@ -74,7 +83,7 @@ try {
     }
     $module.Result.ansible_facts.gpuready_training = $training
 } catch {
-    $module.Result.ansible_facts.gpuready_training = Get-Failure 'TRAINING_FAILED' $_.Exception.Message $null
+    $module.Result.ansible_facts.gpuready_training = Get-Failure (Get-Code $_.Exception) $_.Exception.Message $null
 } finally {
     try { [System.IO.Directory]::Delete($folder, $true) } catch { $module.Warn("${folder}: cannot be removed: $($_.Exception.Message)") }
 }
