@@ -53,7 +53,8 @@ def parse(document: object, name: str = "scenario") -> Scenario:
     if not isinstance(document, Mapping) or not isinstance(document.get("pcs"), list):
         raise GpureadyError(f"{name}: pcs: a lab is a mapping with a list `pcs`")
     content = dict(document)
-    defaults = content.pop("defaults", None) or {}
+    defaults = content.pop("defaults", None)
+    defaults = {} if defaults is None else defaults
     if not isinstance(defaults, Mapping):
         raise GpureadyError(f"{name}: defaults: this is not a mapping")
     content["pcs"] = [merged(defaults, pc) if isinstance(pc, Mapping) else pc for pc in content["pcs"]]

@@ -20,6 +20,13 @@ Outcome = Literal[
     "dll_missing", "slow",
 ]  # fmt: skip
 
+# What a fault can strike: modules by their short names, ansible-core's helpers, and plain scripts.
+STRUCK = (
+    *("gpu_facts", "python_environment", "training_facts", "win_ping", "setup", "win_stat", "win_file", "win_copy"),
+    *("win_optional_feature", "win_command", "put_file", "fetch_file", "mkdtemp", "expand_user", "script"),
+)
+OPERATIONS = ("Create", "Command", "Send", "Receive")
+
 
 class Strict(BaseModel):
     """Unknown keys are an error."""
@@ -160,6 +167,17 @@ class Fault(Strict):
     text: str = ""
     code: str = ""
     after: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _strikes(self) -> Fault:
+        if self.kind.startswith("program_"):
+            if not (self.on or "").lower().endswith(".exe"):
+                raise ValueError(f"{self.kind} needs `on`: the program, such as nvidia-smi.exe")
+        elif self.on is not None:
+            known = OPERATIONS if self.kind == "quota" else STRUCK
+            if self.on not in known:
+                raise ValueError(f"`on` {self.on} is none of {', '.join(known)}")
+        return self
 
 
 class Expect(Strict):

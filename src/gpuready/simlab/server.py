@@ -134,6 +134,9 @@ class _Connection:
             if not more:
                 return None
             data += more
+            if data[:1] == b"\x16":  # TLS where HTTP is spoken: Windows answers in HTTP that this is no request
+                self._reply(400)
+                return None
             if len(data) > 2**20:
                 raise ValueError("a head of a megabyte is no HTTP")
         head, _, body = data.partition(b"\r\n\r\n")

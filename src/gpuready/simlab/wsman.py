@@ -25,6 +25,7 @@ RSP = NS["rsp"]
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 IDENTITY = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"
 WSMAN_FAULT = "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault"
+WMI_ERROR = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/MSFT_WmiError"
 ANONYMOUS = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
 SHELL_URI = RSP + "/cmd"
 
@@ -32,9 +33,12 @@ SHELL_URI = RSP + "/cmd"
 class Fault(Exception):  # noqa: N818 - the protocol's own word
     """What the service answers instead of a result: WSMan code, SOAP subcode, text, HTTP status."""
 
-    def __init__(self, code: int, subcode: str, reason: str, http: int = 500) -> None:
+    def __init__(self, code: int, subcode: str, reason: str, http: int = 500, wmi: bool = False) -> None:
         super().__init__(reason)
         self.code, self.subcode, self.reason, self.http = code, subcode, reason, http
+        self._wmi = (
+            f'<m:MSFT_WmiError xmlns:m="{WMI_ERROR}"><m:error_Code>{code}</m:error_Code></m:MSFT_WmiError>' * wmi
+        )
 
     def body(self) -> str:
         """The fault as the body of an envelope."""
@@ -43,7 +47,7 @@ class Fault(Exception):  # noqa: N818 - the protocol's own word
             f'</s:Code><s:Reason><s:Text xml:lang="en-US">{escape(self.reason)}</s:Text></s:Reason><s:Detail>'
             '<f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" '
             f'Code="{self.code}" Machine="simlab">'
-            f"<f:Message>{escape(self.reason)}</f:Message></f:WSManFault></s:Detail></s:Fault>"
+            f"<f:Message>{escape(self.reason)}</f:Message></f:WSManFault>{self._wmi}</s:Detail></s:Fault>"
         )
 
 
@@ -66,11 +70,8 @@ def bad_shell(sid: str) -> Fault:
 
 def quota() -> Fault:
     """The user's quota of operations is used up (ERROR_WSMAN_QUOTA_MAX_OPERATIONS)."""
-    text = (
-        "The WS-Management service cannot process the request. "
-        "The maximum number of concurrent operations for this user has been exceeded."
-    )
-    return Fault(0x803381A6, "w:QuotaLimit", text)
+    text = "The maximum number of concurrent operations for this user has been exceeded."
+    return Fault(0x803381A6, "w:QuotaLimit", text, wmi=True)
 
 
 class Command:

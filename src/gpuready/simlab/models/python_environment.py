@@ -79,7 +79,7 @@ def python_environment(task: Task) -> dict[str, Any]:
     except Needs as needs:
         return {"changed": False, "needs": needs.files, "home": home.path, "steps": [], "notes": []}
     except DiskFullError as error:
-        raise fail("DISK_FULL", f"the disk is full: There is not enough space on the disk. ({error})") from None
+        raise fail("DISK_FULL", f"There is not enough space on the disk: {error}") from None
     return {"home": home.path, "notes": [], "steps": [], **found}
 
 
