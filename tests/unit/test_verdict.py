@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.module_utils import remedies
 from ansible_collections.gpuready.lab.plugins.module_utils.verdict import fingerprint, verdict
 from records import changed, good
 
@@ -181,71 +179,3 @@ def test_an_old_pass_does_not_stand() -> None:
 
 def test_a_check_skips_what_was_not_trained() -> None:
     assert judged(changed("training", {"skipped": "check mode"}), check_mode=True) == ("SKIPPED", "CHECK_MODE")
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [at] if at else []
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        found += places(inner, (*at, key))
-    return found
-
-
-def test_nothing_that_is_taken_away_or_garbled_passes_unless_it_is_no_evidence() -> None:
-    """Every place of the evidence of the training, in turn, without its value or with a wrong one."""
-    evidence = {
-        "process.rc",
-        "process.seconds",
-        "process.stderr_tail",
-        "framework",
-        "schema_version",
-        "trainer_sha256",
-        "error",
-    }
-    harmless = (
-        "device.requested",
-        "device.adapters_found",
-        "device.name",
-        "device.kind",
-        "task.seed",
-        "task.classes",
-        "task.samples",
-    )
-    harmless += ("task.steps", "task.batch", "result.seconds", "reference.seconds", "reference.accuracy", "process")
-    for at in places(good()["training"]):
-        name = ".".join(str(part) for part in at if not isinstance(part, int))
-        if name in evidence or name.startswith((*harmless, "framework.", "process.")):
-            continue
-        for value in (None, "nan", [], {}, "garbage", float("nan")):
-            record = good()
-            target: Any = record["training"]
-            for part in at[:-1]:
-                target = target[part]
-            if name == "device.fallbacks" and value == []:
-                continue
-            target[at[-1]] = value
-            assert judged(record)[0] not in ("READY",), (name, value)
-
-
-def test_garbled_records_never_raise_and_never_pass() -> None:
-    source = random.Random(7)
-    pool: list[Any] = [None, "", "nan", [], {}, -1, 1e400, True, "READY", [None], {"code": None}]
-    for _ in range(3000):
-        record = good()
-        spots = [p for p in places(record) if p[0] in ("training", "plan", "facts", "troubles")]
-        broken = source.choice(spots)
-        target: Any = record
-        for part in broken[:-1]:
-            target = target[part]
-        target[broken[-1]] = source.choice(pool)
-        found = verdict(record, {})
-        assert found["state"] in ("READY", "DEGRADED", "NOT_READY", "UNKNOWN", "UNREACHABLE", "STALE", "SKIPPED")
-        assert found["state"] == "READY" or found["next_step"], record
-
-
-def test_every_code_has_a_cause_and_a_next_step() -> None:
-    for code in remedies.codes():
-        found = remedies.remedy(code)
-        assert found.cause, code
-        assert found.next_step or code == "TRAINED", code
-    assert remedies.remedy("NEVER_HEARD").next_step

@@ -20,6 +20,7 @@ from ansible_collections.gpuready.lab.plugins.module_utils import (
     wsl_output,
 )
 
+_READ = 20_000  # characters of a longer text that are looked at, at each end
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 
 
@@ -115,4 +116,5 @@ def match(text: str) -> str | None:
 
     A code of severity `note` is found only where nothing else is: working systems write such lines too.
     """
+    text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
     return next((code for code, pattern in _PATTERNS if pattern.search(text)), None)

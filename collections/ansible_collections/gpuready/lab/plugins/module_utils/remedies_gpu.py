@@ -61,9 +61,9 @@ PATTERNS: list[tuple[str, str]] = [
     ("NVIDIA_CUDA_ERR", r"CUDA (UMD )?Version\s*:\s*ERR!"),
     ("NVML_MISMATCH", r"Driver/library version mismatch"),
     ("NVML_MISSING", r"couldn't find libnvidia-ml\.so|could not load NVML"),
+    ("NVIDIA_NO_DRIVER", r"couldn't communicate with the NVIDIA driver|Driver Not Loaded"),
     ("NVML_FAILED", r"Failed to initialize NVML"),
     ("PINNED_MEMORY", r"\bpin_memory\b"),
-    ("NVIDIA_NO_DRIVER", r"couldn't communicate with the NVIDIA driver|Driver Not Loaded"),
 ]  # fmt: skip
 
 # After everything else: the words of an import say that it failed, seldom why.

@@ -20,7 +20,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("NOT_WINRM", r"BadStatusLine|\bCode:? (404|405|301|302|307|308)\b|'NoneType' object has no attribute 'wrap'|no element found: line|not well-formed \(invalid token\)|syntax error: line|mismatched tag|SSH-2\.0-|Invalid HTTP"),
     ("NAME_UNKNOWN", r"NameResolutionError|Name or service not known|name resolution|nodename nor servname|getaddrinfo failed|Could not resolve hostname|No address associated with hostname|label empty or too long"),
     ("SSH_HOST_KEY", r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|Host Key checking is enabled|authenticity of host"),
-    ("CONTROLLER_LACKS_LIBRARY", r"library is not installed|is not installed\b.*(winrm|psrp|requests|kerb|credssp|ntlm|xmltodict)|(winrm|requests|pypsrp|pykerberos|requests[-_]\w+|xmltodict)[^.]{0,40} (is|are) not installed|requires the Python gssapi library|must install the sshpass|No module named '(winrm|pypsrp|gssapi|kerberos|requests_\w+)'|kinit[^\n]*(No such file|not found)|does not support transport"),
+    ("CONTROLLER_LACKS_LIBRARY", r"library is not installed|is not installed\b.*(winrm|psrp|requests|kerb|credssp|ntlm|xmltodict)|(winrm|requests|pypsrp|pykerberos|requests[-_]\w+|xmltodict)[^.]{0,40} (is|are) not installed|requires the Python gssapi library|must install the sshpass|No module named '(winrm|pypsrp|gssapi|kerberos|requests_\w+)'|No such file or directory: b?'?kinit|kinit: (command )?not found|does not support transport"),
     ("CONNECTION_SETTINGS", r"Cannot use message encryption with auth|message encryption is set to 'always'|unsupported auth method|invalid server_cert_validation|Encryption for protocol|cert(_key)?_pem (must|file|and)|auth method \w+ requires a (username|password)|the username must be specified|the password must be specified|SSL must be used|read_timeout_sec must exceed|Invalid target URL|invalid message_encryption|No transport found|failed to parse \w+_timeout_sec"),
     ("AUTH_METHOD_REFUSED", r"did not respond with NTLM challenge|Server did not response? with|did not return a 'WWW-Authenticate|authentication is not enabled on remote host|Failed to (authenticate|negotiate).*not supported|No authentication methods available|Unable to negotiate with|Bad authentication type"),
     ("KERBEROS_CLOCK", r"clock skew|KRB_AP_ERR_SKEW"),
@@ -45,6 +45,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _COMPILED = [(code, re.compile(pattern, re.IGNORECASE)) for code, pattern in _PATTERNS]
 _LIMIT = 300
+_READ = 20_000  # what a module printed may be long
 _FRAME = re.compile(r"^(Task failed: |Action failed: |MODULE FAILURE: (?=\S))+")
 _SECRETS = (
     # Words that name a secret, and what follows them; quoted values may hold blanks.
@@ -60,7 +61,7 @@ _SECRETS = (
 
 def classify(text: str, exception: BaseException | None = None, connection: str | None = None) -> dict[str, Any]:
     """`{code, message}` of a failure. `exception` gives its chain of causes; `connection` is the transport's name."""
-    words = "\n".join([text, *_chain(exception)])
+    words = "\n".join([*_chain(exception), text])[:_READ]
     code = next((code for code, pattern in _COMPILED if pattern.search(words)), None)
     found = code or remedies.match(words) or "UNREACHABLE"
     message = _line(text or words, connection)

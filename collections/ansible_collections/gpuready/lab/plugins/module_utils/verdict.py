@@ -75,7 +75,7 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
 
 def _believable(record: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any] | None:
     """What keeps a good verdict from being given: a simulated PC in a real lab, or a record that does not say."""
-    if record.get("schema_version") != 1 or not isinstance(record.get("simulated"), bool):
+    if not verdict_checks.is_version_1(record) or not isinstance(record.get("simulated"), bool):
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the record does not say whether the PC is a real one")
     if record["simulated"] and rules["simulated_lab"] is not True:
         return word("UNKNOWN", "SIMULATED")
@@ -100,7 +100,7 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
         return _blocked(blockers)
     if plan.get("stack") is None:
         return word("NOT_READY", "NO_STACK", "no stack fits this PC")
-    if text_of(plan["stack"]) is None:
+    if not isinstance(plan["stack"], str) or text_of(plan["stack"]) is None:
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan's stack cannot be read")
     training = record.get("training")
     if isinstance(training, Mapping) and not training.get("skipped"):

@@ -74,6 +74,12 @@ def section(value: object, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def is_version_1(part: Mapping[str, Any]) -> bool:
+    """Whether a record or a section is of the version that this code knows."""
+    version = part.get("schema_version")
+    return isinstance(version, int) and not isinstance(version, bool) and version == 1
+
+
 def known_adapter(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """The planned adapter as the facts have it, or nothing."""
     planned, known = section(section(record, "plan"), "adapter").get("id"), section(record, "facts").get("adapters")
@@ -100,7 +106,7 @@ def _judged(name: str, code: str, passed: bool, detail: str) -> Check:
 
 def _evidence(given: Given) -> Check:
     """The record hangs together: a version that is known, the planned GPU among the PC's."""
-    if given.training.get("schema_version") != 1:
+    if not is_version_1(given.training):
         return _unknown("evidence", "the evidence of the training is of an unknown version")
     if given.plan.get("stack") != "cpu" and not known_adapter(given.record):
         return _unknown("evidence", "the planned GPU is not among the PC's GPUs")
@@ -145,7 +151,7 @@ def _adapter(given: Given) -> Check:
     name, used, count = planned.get("name"), device.get("adapter_name"), device.get("adapters_found")
     if not (isinstance(name, str) and name and isinstance(used, str) and used.strip("\0 ")):
         return _unknown("adapter", f"planned {name or 'none'}, used {used or 'not named'}")
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 0 < count < 100):
         return _unknown("adapter", f"used {used}, among {count} GPUs")
     if planned.get("id") == _DXG:  # a guest does not see whose GPU Windows passes on
         return _judged("adapter", "WRONG_ADAPTER", True, f"planned Windows' GPU, used {used}")

@@ -33,7 +33,7 @@ def code_of(value: object) -> str | None:
 
 def text_of(value: object) -> str | None:
     """A text or a number as one line of text, or None."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and abs(value) >= 2**64):
         return None
     return troubles.one_line(str(value)) or None
 
