@@ -1,4 +1,4 @@
-"""The YAML of a simulated lab: what is refused and how, and that the PCs of the lab that ships are what they should be."""
+"""The YAML of a simulated lab: what is refused and how, and what the PCs of the lab that ships are."""
 
 from __future__ import annotations
 
