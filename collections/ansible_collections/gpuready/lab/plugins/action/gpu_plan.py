@@ -11,6 +11,9 @@ from ansible_collections.gpuready.lab.plugins.module_utils import plan, plan_ste
 from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import record_of
 
+# Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
+stackfiles.preload()
+
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 # Variables of other parts that look like a wish.
 _KNOWN = ("gpuready_environments", "gpuready_stacks", "gpuready_adapters")

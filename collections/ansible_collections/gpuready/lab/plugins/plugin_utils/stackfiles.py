@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +36,7 @@ def load(
     for directory in (STACKS, *(Path(base) / item for item in directories)):
         if not directory.is_dir():
             raise StackFilesError(f"{directory}: gpuready_stack_dirs: there is no such folder")
-        for file in sorted(directory.glob("*.yml")):
-            stack = _read(file)
+        for stack, file in _collection() if directory == STACKS else _folder(directory):
             if stack.name in found:
                 raise StackFilesError(f"{file}: name: the stack {stack.name} is in {origin[stack.name]} already")
             found[stack.name], origin[stack.name] = stack, file
@@ -48,6 +49,21 @@ def load(
             raise StackFilesError(f"gpuready_stack_locks: {key}: {name} has no target {target} ({known})")
         found[name] = _with_own(found[name], str(key), target, value, Path(base))
     return found
+
+
+def _folder(directory: Path) -> list[tuple[stacks.Stack, Path]]:
+    return [(_read(file), file) for file in sorted(directory.glob("*.yml"))]
+
+
+@functools.cache
+def _collection() -> list[tuple[stacks.Stack, Path]]:
+    return _folder(STACKS)
+
+
+def preload() -> None:
+    """Read the collection's own stacks now, for this process and all that it forks. What is wrong is said by `load`."""
+    with contextlib.suppress(StackFilesError):
+        _collection()
 
 
 def lock_text(path: str | Path, sha256: str | None = None) -> str:
