@@ -416,6 +416,14 @@ def test_a_full_disk_leaves_the_old_one_working(lab: Lab, lock1: str, small_disk
     assert lab.run(lock1)["changed"]
     lab.run(lock1, state="current", verified=True)
     big = lock_of(make_wheel(lab.wheels, "gpbig", "1.0", {"gpbig_data.bin": os.urandom(40_000_000)}))
+    wheel = lab.wheels / "gpbig-1.0-py3-none-any.whl"
+    half = lab.folder / "sent"
+    shutil.copy(wheel, half)
+    digest = sha256(wheel.read_bytes())
+    offered = {"offered_wheels": [{"name": wheel.name, "sha256": digest}], "find_links": None}
+    sent = lab.run(big, uploaded={digest: str(half)}, **offered)
+    assert sent["code"] == "DISK_FULL", sent
+    assert not (lab.home / "wheelhouse").exists()
     failed = lab.run(big)
     assert failed["code"] == "DISK_FULL", failed
     assert not lab.environment(big).exists()

@@ -386,7 +386,10 @@ def test_a_full_disk_leaves_the_old_one_working(lab: Lab, small_disk: Path) -> N
     assert failed["code"] == "DISK_FULL", failed
     assert sent["code"] == "DISK_FULL", sent
     assert not lab.environment(lock_of(big)).exists()
-    assert lab.says() == "1.0"
+    assert not (lab.home / "wheelhouse").exists()
+    assert not (lab.home / "cache").exists()
+    said = lab.says()
+    assert said == "1.0", said
     assert lab.one(lab.locks[1])["changed"]
 
 

@@ -50,7 +50,7 @@ function Get-StackEnvironment([string]$HomePath, [string]$Stack) {
 }
 
 function Get-Surplus([string]$HomePath, [string]$Stack, [string]$Keep, [int]$KeepOld) {
-    # Incomplete environments, and complete ones beyond the newest $KeepOld besides the current one.
+    # Half removed and incomplete environments, and complete ones beyond the newest $KeepOld besides the current one.
     $old = @(foreach ($path in @(Get-StackEnvironment $HomePath $Stack)) {
         if ($path -eq $Keep) { continue }
         $marker = Read-Json "$path\gpuready.json"
@@ -58,6 +58,7 @@ function Get-Surplus([string]$HomePath, [string]$Stack, [string]$Keep, [int]$Kee
         New-Object -TypeName PSObject -Property @{ path = $path; at = "$(ConvertTo-Plain (Get-Field $marker 'created_at'))" }
     })
     $old | Where-Object { $_ -is [string] }
+    [System.IO.Directory]::GetDirectories("$HomePath\environments", '.removing-*')   # what was in use when it should go
     $old | Where-Object { $_ -isnot [string] } | Sort-Object -Property at -Descending | Select-Object -Skip $KeepOld | ForEach-Object { $_.path }
 }
 

@@ -111,8 +111,8 @@ class Builder:
             return self._mark(python)
         except Trouble as trouble:
             home.remove(self.environment)
-            if trouble.code == "DISK_FULL" or "os error 28" in trouble.details:
-                home.remove(home.cache)  # what was fetched is of no use while the rest has no room
+            if "os error 28" in trouble.details:
+                trouble.code, trouble.message = "DISK_FULL", "the disk is full: " + trouble.message
             raise
         except OSError as error:
             home.remove(self.environment)

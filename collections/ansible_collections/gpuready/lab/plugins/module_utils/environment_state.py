@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.gpuready.lab.plugins.module_utils.environment_build import MARKER, complete, interpreter_of
 from ansible_collections.gpuready.lab.plugins.module_utils.environment_home import (
     OWN,
+    REMOVING,
     Home,
     Trouble,
     as_json,
@@ -152,7 +153,7 @@ def _same_pass(known: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
 def _beyond(home: Home, stack: str, keep: Path, keep_old: int) -> list[Path]:
     """The environments that go: incomplete ones, and complete ones beyond the newest `keep_old` besides the current."""
     complete_ones: list[tuple[str, Path]] = []
-    gone: list[Path] = []
+    gone: list[Path] = sorted(home.environments.glob(REMOVING + "*"))
     for path in home.environments_of(stack):
         marker = read_json(path / MARKER)
         if path == keep:

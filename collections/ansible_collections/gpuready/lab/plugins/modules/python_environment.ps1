@@ -119,13 +119,9 @@ function Build-Environment([string]$Environment) {
         $null = Write-Whole "$Environment\gpuready.json" (Format-Json $marker)
         Add-Step 'mark' $watch
     } catch {
-        $trouble = ConvertTo-Trouble $_
-        try {
-            $null = Remove-Whole $Environment
-            # What was fetched is of no use while the rest has no room.
-            if ($trouble.code -eq 'DISK_FULL' -or $trouble.details -match 'os error (112|39)\b') { $null = Remove-Whole "$homePath\cache" }
-        } catch { $null = $notes.Add("$Environment could not be removed; the next run does it") }
-        throw
+        $failure = $_
+        try { $null = Remove-Whole $Environment } catch { $null = $notes.Add("$Environment could not be removed; the next run does it") }
+        throw $failure
     }
     foreach ($name in 'tmp', 'downloads', 'wheelhouse') { $null = Remove-Whole "$homePath\$name" }
     if (-not $params.keep_cache) { $null = Remove-Whole "$homePath\cache" }
@@ -164,7 +160,15 @@ function Invoke-Present {
     try {
         Clear-Leftover $homePath
         $marker = Get-CompleteMarker $environment $params.lock_sha256 $params.python   # another run may have built it
-        if ($null -eq $marker) { Build-Environment $environment }
+        if ($null -eq $marker) {
+            try { Build-Environment $environment }
+            catch {
+                # What was fetched and sent is of no use while the rest has no room.
+                $trouble = ConvertTo-Trouble $_
+                if ($trouble.code -eq 'DISK_FULL' -or $trouble.details -match 'os error (112|39)\b') { foreach ($name in 'cache', 'wheelhouse', 'downloads', 'tmp') { $null = Remove-Whole "$homePath\$name" } }
+                throw
+            }
+        }
         elseif ($params.needs_vc_runtime) { Set-Runtime $environment ([System.Diagnostics.Stopwatch]::StartNew()) }
         $module.Result.environment.size_bytes = Get-Field (Read-Json "$environment\gpuready.json") 'size_bytes'
     } finally { Exit-Home $homePath $lock }

@@ -69,7 +69,12 @@ def present(module: AnsibleModule, home: Home) -> dict[str, Any]:
                 deadline = time.monotonic() + wishes["time_limit"]
                 store = Store(home, wishes["uploaded"], wishes["certificates"], wishes["time_limit"])
                 builder = Builder(home, wishes, store, deadline)
-                marker = builder.build()
+                try:
+                    marker = builder.build()
+                except Trouble as trouble:
+                    if trouble.code == "DISK_FULL":  # what was fetched and sent is of no use while the rest has no room
+                        states.tidy(home, keep_cache=False)
+                    raise
                 steps, notes = builder.steps, builder.notes
                 states.tidy(home, wishes["keep_cache"])
     return {
