@@ -6,7 +6,7 @@ BIN := .venv/bin
 INVENTORY ?= inventories/local
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # pyenv keeps its interpreters behind shims that answer only for the versions named here.
-PYTHONS := $(shell command -v pyenv >/dev/null 2>&1 && pyenv versions --bare 2>/dev/null | paste -sd: -)
+PYTHONS := $(shell command -v pyenv >/dev/null 2>&1 && pyenv versions --bare 2>/dev/null | sort -rV | paste -sd: -)
 ENVIRONMENT := $(if $(PYTHONS),PYENV_VERSION=$(PYTHONS))
 
 .PHONY: help setup provision test lint bench demo clean
