@@ -403,6 +403,17 @@ def follow(stream, take):
         take(line.decode("utf-8", "replace").replace("\0", "").rstrip("\r\n"))
 
 
+def end_tree(process):
+    """End the child, on Windows with all that it started; on Linux they are of the caller's process group."""
+    if os.name == "nt":
+        try:
+            subprocess.Popen(["taskkill", "/T", "/F", "/PID", str(process.pid)], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(5)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+    process.kill()
+
+
 def run_child(options, visible, deadline):
     """One child process: what it said, how it ended, and its noise."""
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="0", PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1")
@@ -429,7 +440,7 @@ def run_child(options, visible, deadline):
         rc = process.wait(left)
     except subprocess.TimeoutExpired:
         timed_out = True
-        process.kill()
+        end_tree(process)
         try:
             rc = process.wait(10)
         except subprocess.TimeoutExpired:                  # it hangs in the driver: no signal reaches it

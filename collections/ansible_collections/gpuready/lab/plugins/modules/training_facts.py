@@ -35,7 +35,7 @@ options:
     description: The name of the GPU that shall train; the action plugin takes it from the plan.
     type: str
   visible_devices:
-    description: Value of DML_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES to begin with. Unset, the GPU is found by its name.
+    description: Value of DML_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES (torch-directml obeys neither). Unset, the GPU is found by its name.
     type: str
   options:
     description: Options of the trainer (C(steps), C(batch), C(samples), C(seed), C(speed_seconds)).
