@@ -16,7 +16,7 @@ from gpuready.errors import GpureadyError, Interrupted
 from gpuready.lab import Lab, OnEvent
 from gpuready.progress import Progress
 from gpuready.results import LabResult
-from gpuready.simlab import SimulatedLab, scenario
+from gpuready.simlab import SimulatedLab, background, scenario
 
 PORT = 15985
 _PORTS = 20  # how many are tried from the first on
@@ -84,14 +84,15 @@ def demo(
     The lab is switched off whatever happens. The report says of itself that it is of simulated PCs.
     """
     root = project.root()
-    lab = scenario.load(lab_file or root / "inventories/simulated/lab.yml")
+    file = lab_file or root / "inventories/simulated/lab.yml"
+    lab = scenario.load(file)
     action = "provision" if provision else "plan"
-    with tempfile.TemporaryDirectory(prefix="gpuready-demo-") as folder, _listening(lab, port) as simulated:
-        inventory = Path(folder) / "hosts.yml"
-        simulated.write_inventory(inventory)
-        run = Lab(inventory)
-        method = run.provision if provision else run.plan
-        result = method(on_event=on_event, report_dir=report_dir or root / "reports/demo")
+    with tempfile.TemporaryDirectory(prefix="gpuready-demo-") as folder:
+        free = _free_port(lab, port)
+        with background.running(file, Path(folder), free) as inventory:
+            run = Lab(inventory)
+            method = run.provision if provision else run.plan
+            result = method(on_event=on_event, report_dir=report_dir or root / "reports/demo")
     return Demo(result, surprises(lab, result, action))
 
 
@@ -109,17 +110,15 @@ def surprises(lab: scenario.Scenario, result: LabResult, action: str) -> list[st
     return found
 
 
-def _listening(lab: scenario.Scenario, port: int) -> SimulatedLab:
-    """The lab, switched on, on the first port from `port` on that is free on all its addresses."""
+def _free_port(lab: scenario.Scenario, port: int) -> int:
+    """The first port from `port` on that is free on all addresses of the lab."""
     if not 1 <= port <= 65535 - _PORTS:
         raise GpureadyError(f"demo: --port {port} is not between 1 and {65535 - _PORTS}")
     for candidate in range(port, port + _PORTS):
-        simulated = SimulatedLab(lab, port=candidate)
         try:
-            simulated.start()
+            with SimulatedLab(lab, port=candidate):
+                return candidate
         except GpureadyError:
             if candidate == port + _PORTS - 1:
                 raise
-        else:
-            return simulated
     raise AssertionError

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--detach", action="store_true", help="return once every PC listens, and go on in the background"
     )
     parser.add_argument("--stop", action="store_true", help="stop the lab of --pid-file and return")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends, as with a parent")
     parser.add_argument("--verbose", action="store_true", help="say what each PC is asked")
     options = parser.parse_args(arguments)
     logging.basicConfig(
@@ -57,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
+    if options.until_eof:
+        threading.Thread(target=lambda: (sys.stdin.buffer.read(), stop.set()), daemon=True).start()
     lab = SimulatedLab(
         scenario.load(options.lab), base_address=options.base_address, port=options.port, state=options.state
     )

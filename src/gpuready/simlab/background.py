@@ -1,4 +1,4 @@
-"""A lab in the background, for molecule's create and destroy: started and stopped by its pid file."""
+"""A lab in a process of its own: as long as a `with` lasts, or until it is stopped by its pid file (molecule)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,52 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gpuready.errors import GpureadyError
 
 _PATIENCE = 30.0
+
+
+@contextmanager
+def running(lab: Path, folder: Path, port: int, base_address: str = "127.0.1.1") -> Iterator[Path]:
+    """Run a lab beside us; gives the path of its inventory. `folder` gets it, and simlab.log: what each PC was asked.
+
+    Signals of our terminal do not reach it; it ends with us, however we end. Raises GpureadyError.
+    """
+    ready, inventory, log = folder / "ready", folder / "hosts.yml", folder / "simlab.log"
+    command = [sys.executable, "-m", "gpuready.simlab", str(lab), "--ready-file", str(ready)]
+    command += ["--inventory-out", str(inventory), "--port", str(port), "--base-address", base_address]
+    command += ["--until-eof", "--verbose"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file, stderr=file, start_new_session=True)
+    try:
+        _await(process, ready, log)
+        yield inventory
+    finally:
+        if process.stdin:
+            process.stdin.close()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(process: subprocess.Popen[bytes], ready: Path, log: Path) -> None:
+    """Wait until a lab is up. Raises GpureadyError with its own last line when it ends, or is not up in time."""
+    end = time.monotonic() + _PATIENCE
+    while not ready.exists():
+        if process.poll() is not None:
+            lines = log.read_text(errors="replace").strip().splitlines()
+            said = lines[-1].removeprefix("simlab: ") if lines else f"the lab ended with code {process.returncode}"
+            raise GpureadyError(said)
+        if time.monotonic() > end:
+            process.terminate()
+            raise GpureadyError(f"the lab is not up after {_PATIENCE:.0f} seconds; {log} says more")
+        time.sleep(0.05)
 
 
 def detach(options: argparse.Namespace) -> int:
@@ -46,17 +86,7 @@ def detach(options: argparse.Namespace) -> int:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
-        end = time.monotonic() + _PATIENCE
-        while not ready.exists():
-            if process.poll() is not None:
-                lines = log.read_text(errors="replace").strip().splitlines()
-                raise GpureadyError(
-                    lines[-1].removeprefix("simlab: ") if lines else f"the lab ended with code {process.returncode}"
-                )
-            if time.monotonic() > end:
-                process.terminate()
-                raise GpureadyError(f"the lab is not up after {_PATIENCE:.0f} seconds; {log} says more")
-            time.sleep(0.05)
+        _await(process, ready, log)
     print(f"the simulated lab runs (process {process.pid}, log {log})")
     return 0
 
