@@ -1,4 +1,4 @@
-"""training_facts on this machine: the module in a process of its own, as a PC would run it, and the action before it."""
+"""training_facts on this machine: the module in a process of its own, as on a PC, and the action before it."""
 
 from __future__ import annotations
 
@@ -140,7 +140,8 @@ def test_a_full_disk_has_its_name(tmp_path: Path) -> None:
 
 def test_variables_reach_the_training_alone(tmp_path: Path) -> None:
     trainer = (
-        "import json, os, sys\nprint('GPUREADY-TRAINING ' + json.dumps({'variable': os.environ.get('TF_DIRECTML_PATH'), "
+        "import json, os, sys\n"
+        "print('GPUREADY-TRAINING ' + json.dumps({'variable': os.environ.get('TF_DIRECTML_PATH'), "
         "'options': json.load(open(sys.argv[1][1:]))}))"
     )
     found = training(
@@ -169,9 +170,9 @@ def play(folder: Path, facts: dict[str, Any], *options: str, **arguments: Any) -
         {"name": "Train", "gpuready.lab.training_facts": arguments, "register": "trained"},
     ]
     book = folder / "play.yml"
-    book.write_text(
-        yaml.safe_dump([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}])
-    )
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    plays = [{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": tasks}]
+    book.write_text(yaml.safe_dump(plays))
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", *options, book],
         env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
