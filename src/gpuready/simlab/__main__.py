@@ -59,7 +59,12 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     if options.until_eof:
-        threading.Thread(target=lambda: (sys.stdin.buffer.read(), stop.set()), daemon=True).start()
+
+        def wait_for_end() -> None:
+            sys.stdin.buffer.read()
+            stop.set()
+
+        threading.Thread(target=wait_for_end, daemon=True).start()
     lab = SimulatedLab(
         scenario.load(options.lab), base_address=options.base_address, port=options.port, state=options.state
     )
