@@ -275,6 +275,13 @@ def test_the_evidence_is_json_and_has_the_pieces_of_the_document() -> None:
     assert set(found["pieces"]) == named - {"piece"}
 
 
+def test_a_large_dword_is_negative_as_dotnet_reads_it() -> None:
+    pc = scenario.load(LAB).pcs[0]
+    row = evidence(SimulatedPc(pc, "u", "p"))["pieces"]["display_class"]["value"][0]
+    assert row["HardwareInformation.MemorySize"] == -1048576  # 0xFFF00000, as in the dumps of real PCs
+    assert row["HardwareInformation.qwMemorySize"] == 25757220864
+
+
 def test_arguments_of_a_winlab_machine() -> None:
     pc = scenario.load(LAB).pcs[0]
     found = scenario.winlab_arguments(pc)

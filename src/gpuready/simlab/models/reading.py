@@ -61,6 +61,11 @@ PIECES = (
 _LIMIT = 65536
 
 
+def _signed(value: Value | None) -> Value | None:
+    """A REG_DWORD as .NET reads it."""
+    return value - 2**32 if isinstance(value, int) and 2**31 <= value < 2**32 else value
+
+
 class Reader:
     """Reads one PC."""
 
@@ -81,7 +86,7 @@ class Reader:
     def _values(self, key: str, names: tuple[str, ...]) -> dict[str, Value | None] | None:
         if not self.pc.registry.has(key):
             return None
-        return {name: self.pc.registry.value(key, name) for name in names}
+        return {name: _signed(self.pc.registry.value(key, name)) for name in names}
 
     def _program(
         self, path: str | None, arguments: list[str], variables: dict[str, str] | None = None, as_bytes: bool = False
