@@ -227,6 +227,11 @@ class Machine:
         for f in (self.lab / "coverage").glob("*.txt") if wanted else ():
             shutil.move(f, Path(str(wanted)) / "hits" / f"{uuid.uuid4()}.txt")
 
+    @property
+    def commands(self) -> int:
+        """How many commands WinRM has carried since it booted: one for each module, more for a file."""
+        return self._listener.service.stats.get("Command", 0) if self._listener else 0
+
     def restart(self) -> None:
         """Cut every connection, end every process, settle the pending features, boot."""
         self.stop()

@@ -1,0 +1,237 @@
+"""What the tests of provisioning share: PCs with a GPU on winlab, a whole playbook run as an outcome, and trainings
+that really go wrong.
+
+Nothing in the product helps to break it: a training goes wrong because a sitecustomize.py on PYTHONPATH changes the
+framework in the training's process, or because a file, an option or the GPU is another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import textwrap
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from winlab import PREFIXES, Machine, testing
+
+HOME = r"C:\ProgramData\gpuready"
+CERTIFICATES = r"C:\ProgramData\lab\ca.crt"
+CLASS = r"HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0001"
+PLUGIN = "tensorflow-directml-plugin"
+TENSORFLOW_STEPS = 40
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that Wine's DXGI knows, by the name that it has there: TensorFlow's DirectML calls it so."""
+
+    name: str
+    vendor: str
+    device: str
+    memory: int
+    provider: str
+    driver: str
+
+    @property
+    def pnp(self) -> str:
+        """Its PNPDeviceID."""
+        return rf"PCI\VEN_{self.vendor}&DEV_{self.device}&SUBSYS_0E3A1002&REV_C1\6&EAF386A&0&00000019".upper()
+
+    def controller(self, driver: str | None = None) -> list[dict[str, Any]]:
+        """Win32_VideoController."""
+        return [
+            {
+                "Name": self.name,
+                "PNPDeviceID": self.pnp,
+                "AdapterRAM": 4293918720,
+                "DriverVersion": driver or self.driver,
+                "ConfigManagerErrorCode": 0,
+                "Status": "OK",
+                "AdapterCompatibility": self.provider,
+                "DeviceID": "VideoController1",
+            }
+        ]
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of a machine that has it."""
+        entity = {
+            "DeviceID": self.pnp,
+            "PNPDeviceID": self.pnp,
+            "Name": self.name,
+            "PNPClass": "Display",
+            "ConfigManagerErrorCode": 0,
+            "Present": True,
+            "Status": "OK",
+            "Manufacturer": self.provider,
+        }
+        return {
+            "adapter": f"{self.name}|{self.vendor}|{self.device}|{self.memory}",
+            "cim": {"Win32_VideoController": self.controller(), "Win32_PnPEntity": [entity]},
+            "registry": {
+                CLASS: {
+                    "DriverDesc": self.name,
+                    "ProviderName": self.provider,
+                    "DriverVersion": self.driver,
+                    "MatchingDeviceId": self.pnp.rsplit("\\", 1)[0],
+                    "HardwareInformation.qwMemorySize": self.memory,
+                },
+                r"HKLM\SOFTWARE\gpuready": {"Simulated": "winlab"},
+            },
+        }
+
+    def change_driver(self, pc: Machine, version: str) -> None:
+        """As an update of the driver leaves it, without the restart."""
+        pc.set_cim("Win32_VideoController", self.controller(version))
+        pc.run(["reg", "add", CLASS, "/v", "DriverVersion", "/d", version, "/f"])
+
+
+AMD = Gpu(
+    "Radeon RX 6800/6800 XT / 6900 XT", "1002", "73bf", 17163091968, "Advanced Micro Devices, Inc.", "31.0.24027.1012"
+)
+INTEL = Gpu("Intel(R) HD Graphics 530", "8086", "1912", 1073741824, "Intel Corporation", "31.0.101.2115")
+NVIDIA = Gpu("NVIDIA GeForce RTX 3080", "10de", "2206", 10737418240, "NVIDIA", "32.0.15.7652")
+
+
+def sources(pc: Machine, folder: Path) -> dict[str, Any]:
+    """The variables of an inventory whose uv and Python come from archives on the controller, packages from the index."""
+    windows = PREFIXES / "windows"
+    python, uv = folder / "cpython-3.10.zip", folder / "uv.zip"
+    if not python.exists():
+        shutil.make_archive(str(python.with_suffix("")), "zip", windows / "Python310")
+        with zipfile.ZipFile(uv, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.write(windows / "uv.exe", "uv.exe")
+    if not pc.path(CERTIFICATES).exists():
+        pc.copy_in(windows / "ca-certificates.crt", CERTIFICATES)
+    return {
+        "gpuready_simulated": True,
+        "gpu_verify_throughput_floor": None,  # its GPU is software
+        "python_environment_certificates": CERTIFICATES,
+        "python_environment_interpreters": {"3.10": _archive(python)},
+        "python_environment_uv_archive": _archive(uv),
+        "fleet_report_directory": str(folder / "report"),
+    }
+
+
+def _archive(path: Path) -> dict[str, str]:
+    return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+@dataclass
+class Outcome:
+    """A playbook's run over one PC: its JSON, the PC's record from the report, and the commands that WinRM carried."""
+
+    run: dict[str, Any]
+    record: dict[str, Any]
+    commands: int
+    changed: int
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        return dict(self.record["verdict"])
+
+    @property
+    def word(self) -> tuple[str, str]:
+        return self.verdict["state"], self.verdict["code"]
+
+
+def play(pc: Machine, playbook: str, variables: Mapping[str, Any], **options: Any) -> Outcome:
+    """Run one of the product's playbooks and read its report."""
+    report = Path(variables["fleet_report_directory"])
+    shutil.rmtree(report, ignore_errors=True)
+    before = pc.commands
+    run = testing.ansible(pc, playbook=f"playbooks/{playbook}.yml", variables=variables, **options)
+    found = report / "report.json"
+    assert found.exists(), json.dumps(run)[:3000]
+    (record,) = json.loads(found.read_text())["hosts"]
+    return Outcome(run, record, pc.commands - before, run["stats"][pc.name]["changed"])
+
+
+def hand_over(one: Machine, other: Machine) -> None:
+    """Give a PC the environments of another by hard links, as if built there: not current, never verified."""
+    if not other.path(HOME).exists():
+        other.copy_in(one.path(HOME), HOME)
+        for name in ("current", "passes", "bin"):
+            shutil.rmtree(other.path(HOME) / name)
+
+
+SITE = """
+import sys
+if "--child" in sys.orig_argv:
+"""
+# TensorFlow, changed: `on_gpu(tensor)` is true in the second training only; the first is the CPU's reference.
+TENSORFLOW = """
+import ctypes, os, time
+import numpy as np
+import tensorflow as tf
+true_loss, true_norm, true_constant = (
+    tf.nn.sparse_softmax_cross_entropy_with_logits, tf.compat.v1.nn.fused_batch_norm, tf.constant)
+calls = [0]
+
+def on_gpu(tensor):
+    return "GPU" in tensor.device
+
+def loss(labels, logits):
+    calls[0] += on_gpu(logits)
+    return broken(labels, logits)
+
+tf.nn.sparse_softmax_cross_entropy_with_logits = loss
+broken = lambda labels, logits: true_loss(labels=labels, logits=logits)
+"""
+
+
+@dataclass
+class Bench:
+    """A PC that is READY, its record, and trainings on it that go wrong."""
+
+    pc: Machine
+    record: dict[str, Any]
+
+    def train(
+        self,
+        site: str = "",
+        *,
+        tensorflow: bool = True,
+        record: dict[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Train with this sitecustomize.py (with TENSORFLOW before it, unless told otherwise): verdict and evidence."""
+        variables = dict(environment or {})
+        if site:
+            folder = self.pc.path(r"C:\lab\site")
+            folder.mkdir(parents=True, exist_ok=True)
+            text = (TENSORFLOW if tensorflow else "") + textwrap.dedent(site)
+            (folder / "sitecustomize.py").write_text(SITE + textwrap.indent(text, "    "))
+            variables["PYTHONPATH"] = r"C:\lab\site"
+        limit = options.pop("time_limit", 300)
+        tasks: list[dict[str, Any]] = [
+            {"name": "Record", "ansible.builtin.set_fact": {"cacheable": True, "gpuready": record or self.record}},
+            {
+                "name": "Train",
+                "gpuready.lab.training_facts": {
+                    "time_limit": limit,
+                    "environment": variables,
+                    "options": {"speed_seconds": 0, **options},
+                },
+            },
+            {"name": "Judge", "gpuready.lab.gpu_verdict": {"policy": {"throughput_floor": None}}},
+        ]
+        run = testing.ansible(
+            self.pc,
+            playbook=[{"hosts": "all", "gather_facts": False, "tasks": tasks}],
+            variables={"gpuready_simulated": True},
+        )
+        found = dict(testing.results(run, self.pc.name))
+        record = found["Judge"]["ansible_facts"]["gpuready"]
+        assert record["troubles"] == [], record["troubles"]
+        return record["verdict"], record["training"]
+
+
+def failed(verdict: Mapping[str, Any]) -> set[str]:
+    """The names of the checks that failed."""
+    return {check["name"] for check in verdict["checks"] if check["state"] == "fail"}
