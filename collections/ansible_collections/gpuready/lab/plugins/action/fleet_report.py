@@ -6,16 +6,18 @@ from __future__ import annotations
 import json
 import platform
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.lab.plugins.module_utils import report, verdict
+from ansible_collections.gpuready.lab.plugins.module_utils import report, report_parts, verdict
+from ansible_collections.gpuready.lab.plugins.module_utils.report_parts import text
 from ansible_collections.gpuready.lab.plugins.plugin_utils import report_html, report_text
-from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_whole
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import new_record, record_of
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report_files import write_together
 
 RENDERINGS = {
     "html": ("report.html", report_html.page),
@@ -49,50 +51,62 @@ class ActionModule(ActionBase):
         )
         document = self._document(arguments["hosts"], task_vars)
         directory = Path(arguments["directory"]).resolve()
+        texts = {RENDERINGS[name][0]: RENDERINGS[name][1](document) for name in arguments["formats"]}
+        texts["report.json"] = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        obsolete = tuple(file for file, _ in RENDERINGS.values() if file not in texts)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            for name in arguments["formats"]:
-                file, render = RENDERINGS[name]
-                write_whole(directory / file, render(document))
-            text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-            write_whole(directory / "report.json", text + "\n")
+            write_together(directory, texts, obsolete)
         except OSError as error:
+            reason = error.strerror or str(error)
             raise AnsibleActionFail(
-                f"{directory}: the report cannot be written: {error.strerror}. Free space or name another folder."
+                f"{directory}: the report cannot be written: {reason}. Free space or name another folder."
             ) from None
+        shown = directory / ("report.html" if "report.html" in texts else "report.json")
         return {
             **result,
             "changed": False,
             "report": str(directory / "report.json"),
-            "summary": [*report.summary_lines(document), f"Report: {directory / 'report.html'}"],
+            "summary": [*report.summary_lines(document), f"Report: {shown}"],
             "counts": document["summary"],
             "bad_input": [
-                f"{record['host']}: {record['verdict']['cause']}"
+                f"{text(record['host'])}: {text(record['verdict']['cause'])}"
                 for record in document["hosts"]
                 if record["verdict"]["code"] == "BAD_INPUT"
             ],
         }
 
     def _document(self, hosts: list[str], task_vars: dict[str, Any]) -> dict[str, Any]:
-        simulated = bool(task_vars.get("gpuready_simulated", False))
-        policy = {"simulated_lab": simulated, "check_mode": self._task.check_mode}
+        simulated = self._flag(task_vars.get("gpuready_simulated"))
+        known = task_vars.get("hostvars") or {}
         records = []
-        for host in hosts:
-            variables = {**task_vars["hostvars"].get(host, {}), "inventory_hostname": host}
-            record = record_of(variables)
+        for host in dict.fromkeys(hosts):
+            variables = known[host] if host in known else {}  # noqa: SIM401 its get() fails for a host that is not there
+            record = report_parts.fit(_left(variables), host)
             if "verdict" not in record:  # the PC was lost on the way: what is not known is not ready
-                record = {**new_record(variables), **record, "verdict": verdict.verdict(record, policy)}
+                lab = simulated or ("gpuready_simulated" in variables and self._flag(variables["gpuready_simulated"]))
+                record["simulated"] = record["simulated"] or lab
+                policy = {"simulated_lab": lab, "check_mode": self._task.check_mode}
+                record["verdict"] = verdict.verdict(record, policy)
             records.append(record)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        looked = [str(record["looked_at"]) for record in records if record.get("looked_at")]
+        looked = [record["looked_at"] for record in records if record.get("looked_at")]
         run = {
-            "id": str(task_vars.get("gpuready_run_id") or uuid.uuid4()),
-            "started_at": str(task_vars.get("gpuready_started_at") or min(looked, default=now)),
+            "id": text(task_vars.get("gpuready_run_id")) or str(uuid.uuid4()),
+            "started_at": text(task_vars.get("gpuready_started_at")) or min(looked, default=now),
             "finished_at": now,
-            "controller": platform.node(),
-            "gpuready_version": str(task_vars.get("gpuready_version") or ""),
-            "playbook": str(task_vars.get("gpuready_playbook") or ""),
+            "controller": text(platform.node()),
+            "gpuready_version": text(task_vars.get("gpuready_version")),
+            "playbook": text(task_vars.get("gpuready_playbook")),
             "check": bool(self._task.check_mode),
         }
         run["seconds"] = report.seconds_of(run)
         return report.build(records, run, simulated)
+
+    def _flag(self, value: object) -> bool:
+        return boolean(self._templar.template(value), strict=False) if value is not None else False
+
+
+def _left(variables: Any) -> Any:
+    """The record that a host left among its facts. Nothing else of its variables is looked at: they may be broken."""
+    facts = variables["ansible_facts"] if "ansible_facts" in variables else {}  # noqa: SIM401 as above
+    return facts.get("gpuready") if isinstance(facts, Mapping) else None

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.gpuready.lab.plugins.module_utils.report_parts import items, part, text
+
 REPORT_VERSION = 1
 STATES = ("READY", "DEGRADED", "NOT_READY", "UNKNOWN", "UNREACHABLE", "STALE", "SKIPPED")
 READY_STATES = ("READY", "DEGRADED")
@@ -15,7 +17,7 @@ READY_STATES = ("READY", "DEGRADED")
 def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulated: bool) -> dict[str, Any]:
     """One document from the records of a run; hosts sorted by name, numbers in names as numbers.
 
-    Every record must carry a verdict: the caller judges a host that left none.
+    Every record must carry a verdict: the caller judges a host that left none. One simulated PC makes the report so.
     """
     hosts = sorted((dict(record) for record in records), key=lambda record: _natural(str(record["host"])))
     summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
@@ -24,7 +26,7 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
     return {
         "schema_version": REPORT_VERSION,
         "run": dict(run),
-        "simulated": simulated,
+        "simulated": simulated or any(record.get("simulated") is True for record in hosts),
         "summary": summary,
         "hosts": hosts,
     }
@@ -33,51 +35,51 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """pc2 before pc10."""
     parts: list[tuple[int, int, str]] = []
-    text, digits = "", ""
+    word, digits = "", ""
     for character in name.lower() + "\0":
-        if character.isdecimal():
-            if text:
-                parts.append((1, 0, text))
-                text = ""
+        if character.isdecimal() and len(digits) < 1000:
+            if word:
+                parts.append((1, 0, word))
+                word = ""
             digits += character
         else:
             if digits:
                 parts.append((0, int(digits), ""))
                 digits = ""
-            text += character
-    parts.append((1, 0, text))
+            word += character
+    parts.append((1, 0, word))
     return parts
 
 
 def adapter_name(record: Mapping[str, Any]) -> str:
     """The name of the planned adapter, or of what there is, or an empty string."""
-    planned = (record.get("plan") or {}).get("adapter") or {}
-    if planned.get("name"):
-        return str(planned["name"])
-    adapters = (record.get("facts") or {}).get("adapters") or []
-    return ", ".join(str(adapter.get("name") or adapter.get("id") or "") for adapter in adapters)
+    planned = text(part(record, "plan", "adapter").get("name"))
+    if planned:
+        return planned
+    adapters = items(part(record, "facts").get("adapters"))
+    return ", ".join(text(adapter.get("name")) or text(adapter.get("id")) for adapter in adapters)
 
 
 def stack_name(record: Mapping[str, Any]) -> str:
     """The planned stack and where it runs, or an empty string."""
-    plan = record.get("plan") or {}
-    if not plan.get("stack"):
-        return ""
-    return f"{plan['stack']} ({plan.get('target')})"
+    plan = part(record, "plan")
+    stack, target = text(plan.get("stack")), text(plan.get("target"))
+    return f"{stack} ({target})" if stack and target else stack
 
 
 def changed_hosts(document: Mapping[str, Any]) -> list[str]:
     """The PCs on which something was changed in this run."""
-    return [record["host"] for record in document["hosts"] if (record.get("apply") or {}).get("changed")]
+    return [text(record["host"]) for record in document["hosts"] if part(record, "apply").get("changed") is True]
 
 
 def seconds_of(run: Mapping[str, Any]) -> float | None:
     """How long the run took, or None when its times are not known."""
     try:
         started, finished = (datetime.fromisoformat(str(run[key])) for key in ("started_at", "finished_at"))
-    except (KeyError, ValueError):
+        took = (finished - started).total_seconds()
+    except (KeyError, ValueError, TypeError, OverflowError):  # TypeError: one has a time zone, the other has none
         return None
-    return round((finished - started).total_seconds(), 1)
+    return round(took, 1) if took >= 0 else None
 
 
 def headline(document: Mapping[str, Any]) -> str:
@@ -87,8 +89,18 @@ def headline(document: Mapping[str, Any]) -> str:
     rest = [f"{summary[state]} {state}" for state in STATES if state not in READY_STATES and summary[state]]
     slow = f" ({summary['DEGRADED']} of them DEGRADED)" if summary["DEGRADED"] else ""
     simulated = " SIMULATED" if document["simulated"] else ""
-    text = f"{ready} of {summary['total']}{simulated} PC{'s' * (summary['total'] != 1)} ready{slow}"
-    return f"{text}; {', '.join(rest)}." if rest else f"{text}."
+    found = f"{ready} of {summary['total']}{simulated} PC{'s' * (summary['total'] != 1)} ready{slow}"
+    return f"{found}; {', '.join(rest)}." if rest else f"{found}."
+
+
+def simulated_words(document: Mapping[str, Any]) -> str:
+    """What a report of simulated PCs must say, or an empty string."""
+    if not document["simulated"]:
+        return ""
+    some = sum(record.get("simulated") is True for record in document["hosts"])
+    total = document["summary"]["total"]
+    who = "These PCs are simulated" if some in (0, total) else f"{some} of these {total} PCs are simulated"
+    return f"{who}: no real GPU was looked at{' there' if some not in (0, total) else ''}, and no real GPU trained."
 
 
 def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
@@ -96,21 +108,21 @@ def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
     run, hosts = document["run"], document["hosts"]
     lines = [headline(document)]
     if document["simulated"]:
-        lines.append("These PCs are simulated: no real GPU was looked at, and no real GPU trained.")
+        lines.append(simulated_words(document))
     if run.get("check"):
         lines.append("This was a check: nothing was changed, nothing was trained.")
-    names = max((len(str(record["host"])) for record in hosts), default=0)
+    names = max((len(text(record["host"])) for record in hosts), default=0)
     lines += [
-        f"{record['verdict']['state']:<11}  {record['host']:<{names}}  "
-        f"{record['verdict']['code']}  {stack_name(record)}  {adapter_name(record)}".rstrip()[:width]
+        f"{record['verdict']['state']:<11}  {text(record['host']):<{names}}  "
+        f"{text(record['verdict']['code'])}  {stack_name(record)}  {adapter_name(record)}".rstrip()[:width]
         for record in hosts
     ]
     for record in hosts:
         verdict = record["verdict"]
         if verdict["state"] not in READY_STATES:
-            lines.append(f"{record['host']}: {verdict['cause']}")
-            if verdict.get("next_step"):
-                lines.append(f"    next: {verdict['next_step']}")
+            lines.append(f"{text(record['host'])}: {text(verdict.get('cause'))}")
+            if text(verdict.get("next_step")):
+                lines.append(f"    next: {text(verdict['next_step'])}")
     changed, took = changed_hosts(document), run.get("seconds")
     done = f"Changed: {', '.join(changed)}." if changed else "Changed: nothing."
     lines.append(f"{done} Took {took:.1f} s." if isinstance(took, int | float) else done)

@@ -8,7 +8,10 @@ short_description: Write the records of a run as one report
 version_added: 1.0.0
 description:
   - Collects the records (C(ansible_facts.gpuready)) of the named hosts and writes C(report.json) and its renderings on the controller.
-  - Every file is written whole and then renamed, C(report.json) last. A host without a verdict gets one that says what is missing.
+  - All files are written beside their places first and renamed only when every one is on the disk, C(report.json) last, so that a full disk
+    leaves the old report as it was. A rendering that is not asked for is removed, so that no old one stands beside the new document.
+  - A host without a verdict, or with something else in its place, gets one that says what is missing; a host that is not known to the
+    inventory too. One simulated PC makes the report simulated.
   - Writes in check mode too, since a report is the controller's own output; C(run.check) then says so.
 options:
   hosts:

@@ -16,6 +16,8 @@ options:
       - C(loss_ratio) (0.5) the last loss as a part of the first; C(accuracy) (0.9); C(reference_tolerance) (0.01) how far losses and
         BatchNorm statistics may be from the CPU's; C(throughput_floor) (1.0) samples a second as a multiple of the CPU's, null sets the
         check aside; C(max_age_days) (30) of a pass that stands without training.
+      - A threshold that everything would pass (C(loss_ratio) above 0.99, C(accuracy) below 0.3, anything that is not finite) is refused
+        with the code C(BAD_INPUT). C(docs/verdict.md) has the order of judging and every check.
     type: dict
     default: {}
   failure:

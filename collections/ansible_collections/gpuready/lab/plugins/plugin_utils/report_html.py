@@ -1,16 +1,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The report as one self-contained HTML page: readable without scripts, filtered and sorted with them.
 
-Everything that comes from a PC or an inventory is escaped: a host name may be hostile.
+Everything that comes from a PC or an inventory is escaped and isolated: a host name may be hostile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 from ansible_collections.gpuready.lab.plugins.module_utils import report
+from ansible_collections.gpuready.lab.plugins.module_utils.report_parts import part, text
+from ansible_collections.gpuready.lab.plugins.plugin_utils import report_details
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report_assets import SCRIPT, STYLE
 
 MEANINGS = {
@@ -22,27 +25,29 @@ MEANINGS = {
     "STALE": "passed, but something has changed since",
     "SKIPPED": "nothing was asked of it",
 }
+_COLUMNS = (
+    ("host", "PC"),
+    ("state", "Verdict"),
+    ("stack", "Stack"),
+    ("adapter", "GPU"),
+    ("next", "Cause and next step"),
+)
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
 
 
 def page(document: Mapping[str, Any]) -> str:
     """The whole page."""
     run = document["run"]
     title = "GPU readiness" + (" (simulated)" if document["simulated"] else "")
-    took = f", {run['seconds']:.1f} s" if isinstance(run.get("seconds"), int | float) else ""
-    when = f"{run.get('finished_at') or 'time not known'}{took}"
-    banners = ""
-    if document["simulated"]:
-        banners += '<p class="banner"><strong>Simulated.</strong> These PCs are simulated: no real GPU was looked at, and no real GPU trained.</p>'
-    if run.get("check"):
-        banners += (
-            '<p class="banner"><strong>Check.</strong> Nothing was changed and nothing was trained in this run.</p>'
-        )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="referrer" content="no-referrer">
 <title>{title}</title>
 <style>{STYLE}</style>
 </head>
@@ -50,20 +55,20 @@ def page(document: Mapping[str, Any]) -> str:
 <a class="skip" href="#pcs">Skip to the PCs</a>
 <header>
 <h1>{title}</h1>
-<p class="headline">{escape(report.headline(document))}</p>
-<p class="when">{escape(when)}</p>
+<p class="headline">{escape(_headline(document))}</p>
+<p class="when">{escape(_when(run))}</p>
 </header>
 <main>
-{banners}
+{_banners(document)}
 {_counts(document["summary"])}
 <section aria-labelledby="pcs">
 <h2 id="pcs" tabindex="-1">PCs</h2>
 {_filters(document)}
 <div class="scroll">
-<table id="table">
+<table id="table" role="table">
 <caption>Every PC of this run, its verdict and what to do next</caption>
-<thead><tr>{"".join(f'<th scope="col" data-sort="{key}">{name}</th>' for key, name in _COLUMNS)}</tr></thead>
-<tbody>
+<thead role="rowgroup"><tr role="row">{"".join(f'<th scope="col" role="columnheader" data-sort="{key}">{name}</th>' for key, name in _COLUMNS)}</tr></thead>
+<tbody role="rowgroup">
 {"".join(_row(number, record) for number, record in enumerate(document["hosts"]))}
 </tbody>
 </table>
@@ -72,32 +77,67 @@ def page(document: Mapping[str, Any]) -> str:
 </section>
 <section aria-labelledby="details">
 <h2 id="details">Details</h2>
+<p id="all" hidden><button type="button" id="open">Open all</button> <button type="button" id="close">Close all</button></p>
 {"".join(_details(number, record) for number, record in enumerate(document["hosts"]))}
 </section>
 </main>
-<footer><p>gpuready {escape(str(run.get("gpuready_version") or ""))} · run {escape(str(run.get("id") or ""))} · controller {escape(str(run.get("controller") or ""))}</p></footer>
+<footer><p>gpuready {escape(text(run.get("gpuready_version")))} · {escape(text(run.get("playbook")) or "report")} ·
+run {escape(text(run.get("id")))} · controller <bdi>{escape(text(run.get("controller")))}</bdi></p></footer>
 <script>{SCRIPT}</script>
 </body>
 </html>
 """
 
 
-_COLUMNS = (
-    ("host", "PC"),
-    ("state", "Verdict"),
-    ("stack", "Stack"),
-    ("adapter", "Adapter"),
-    ("next", "Cause and next step"),
-)
+def _headline(document: Mapping[str, Any]) -> str:
+    found = report.headline(document)
+    for state in report.STATES:
+        found = found.replace(f" {state}", f" {_words(state)}")
+    return found
+
+
+def _when(run: Mapping[str, Any]) -> str:
+    took = run.get("seconds")
+    known = isinstance(took, int | float) and not isinstance(took, bool)
+    lasted = f", took {_duration(float(took))}" if known and took is not None else ""
+    try:
+        at = datetime.fromisoformat(str(run.get("finished_at"))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return f"Time not known{lasted}"
+    return f"{at.day} {at:%B %Y, %H:%M} UTC{lasted}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def _banners(document: Mapping[str, Any]) -> str:
+    found = ""
+    if document["simulated"]:
+        found += f'<p class="banner"><strong>Simulated.</strong> {escape(report.simulated_words(document))}</p>'
+    if document["run"].get("check"):
+        words = "Nothing was changed and nothing was trained in this run."
+        found += f'<p class="banner"><strong>Check.</strong> {words}</p>'
+    return found
 
 
 def _counts(summary: Mapping[str, int]) -> str:
     shown = [state for state in report.STATES if summary[state]]
-    items = "".join(
+    entries = "".join(
         f'<li class="{state.lower()}"><b>{summary[state]}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
         for state in shown
     )
-    return f'<ul class="counts" aria-label="Summary">{items}</ul>'
+    return (
+        f'<ul class="counts" aria-label="PCs by verdict">{entries}</ul>'
+        if entries
+        else "<p>This report holds no PC.</p>"
+    )
 
 
 def _filters(document: Mapping[str, Any]) -> str:
@@ -116,13 +156,15 @@ def _words(state: str) -> str:
 
 def _row(number: int, record: Mapping[str, Any]) -> str:
     verdict = record["verdict"]
-    step = f'<p class="step">{escape(str(verdict["next_step"]))}</p>' if verdict.get("next_step") else ""
-    simulated = ' <span class="tag">simulated</span>' if record.get("simulated") else ""
+    state, step = verdict["state"], text(verdict.get("next_step"))
+    shown = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
+    simulated = ' <span class="tag">simulated</span>' if record.get("simulated") is True else ""
+    reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
     return (
-        f'<tr data-state="{verdict["state"]}"><th scope="row"><a href="#pc{number}">{escape(str(record["host"]))}</a>{simulated}</th>'
-        f'<td data-value="{report.STATES.index(verdict["state"])}">{_badge(verdict["state"])}<code>{escape(str(verdict["code"]))}</code></td>'
-        f"<td>{escape(report.stack_name(record)) or _none()}</td><td>{escape(report.adapter_name(record)) or _none()}</td>"
-        f"<td><p>{escape(str(verdict.get('cause') or ''))}</p>{step}</td></tr>\n"
+        f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(text(record["host"]))}</bdi></a>'
+        f'{simulated}</th><td role="cell" data-value="{report.STATES.index(state)}">{_badge(state)}{reused}<code>{escape(text(verdict["code"]))}</code></td>'
+        f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
+        f'<td role="cell"><p><bdi>{escape(text(verdict.get("cause")))}</bdi></p>{shown}</td></tr>\n'
     )
 
 
@@ -130,88 +172,14 @@ def _badge(state: str) -> str:
     return f'<span class="badge {state.lower()}">{_words(state)}</span>'
 
 
-def _none() -> str:
-    return '<span class="none">none</span>'
+def _cell(value: str) -> str:
+    return f"<bdi>{escape(value)}</bdi>" if value else '<span class="none">none</span>'
 
 
 def _details(number: int, record: Mapping[str, Any]) -> str:
-    verdict, plan, facts = record["verdict"], record.get("plan") or {}, record.get("facts") or {}
-    parts = [
-        _list("Troubles", [f"{t.get('code')}: {t.get('message')}" for t in record.get("troubles") or []]),
-        _checks(verdict.get("checks") or []),
-        _training(record.get("training") or {}),
-        _list(
-            "Blocked by",
-            [f"{b.get('code')}: {b.get('cause')} {b.get('next_step') or ''}" for b in plan.get("blockers") or []],
-        ),
-        _list("Why this stack", plan.get("reasons") or []),
-        _list(
-            "Why not another",
-            [
-                f"{r.get('stack')} on {r.get('target')}: {'; '.join(r.get('reasons') or [])}"
-                for r in plan.get("rejected") or []
-            ],
-        ),
-        _list("Mind", plan.get("warnings") or []),
-        _adapters(facts.get("adapters") or []),
-        _list(
-            "Evidence that could not be had",
-            [f"{p.get('piece')}: {p.get('message')}" for p in facts.get("problems") or []],
-        ),
-        _start(record),
-    ]
-    os_name = " ".join(str((facts.get("os") or {}).get(key) or "") for key in ("name", "version")).strip()
+    system = part(record, "facts", "os")
+    named = " ".join(found for key in ("name", "version") if (found := text(system.get(key))))
     return (
-        f'<details id="pc{number}"><summary>{escape(str(record["host"]))} {_badge(verdict["state"])} '
-        f'<span class="os">{escape(os_name)}</span></summary>{"".join(parts)}</details>\n'
-    )
-
-
-def _list(title: str, lines: Iterable[Any]) -> str:
-    items = "".join(f"<li>{escape(str(line))}</li>" for line in lines)
-    return f"<h3>{title}</h3><ul>{items}</ul>" if items else ""
-
-
-def _checks(checks: Iterable[Mapping[str, Any]]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{escape(str(c.get("name")))}</th><td>{escape(str(c.get("state")))}</td><td>{escape(str(c.get("detail") or ""))}</td></tr>'
-        for c in checks
-    )
-    head = '<tr><th scope="col">Check</th><th scope="col">Result</th><th scope="col">Number and bound</th></tr>'
-    return (
-        f'<div class="scroll"><table><caption>Checks</caption><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
-        if rows
-        else ""
-    )
-
-
-def _training(training: Mapping[str, Any]) -> str:
-    if not training:
-        return ""
-    device, result, reference = (training.get(key) or {} for key in ("device", "result", "reference"))
-    framework = training.get("framework") or {}
-    lines = [
-        f"framework: {framework.get('name')} {framework.get('version')}",
-        f"device: {device.get('name')} ({device.get('adapter_name') or 'adapter not named'})",
-    ]
-    for name, part in (("GPU", result), ("CPU", reference)):
-        if isinstance(part.get("samples_per_second"), int | float):
-            lines.append(f"{name}: {part['samples_per_second']:.0f} samples a second")
-    return _list("Training", lines)
-
-
-def _adapters(adapters: Iterable[Mapping[str, Any]]) -> str:
-    lines = []
-    for adapter in adapters:
-        driver, memory = adapter.get("driver") or {}, adapter.get("memory_bytes")
-        size = f"{memory / 2**30:.1f} GiB" if isinstance(memory, int | float) else "memory not known"
-        version = driver.get("vendor_version") or driver.get("version") or "not known"
-        lines.append(f"{adapter.get('name') or adapter.get('id')}: {size}, driver {version}, {adapter.get('status')}")
-    return _list("Adapters", lines)
-
-
-def _start(record: Mapping[str, Any]) -> str:
-    start = ((record.get("apply") or {}).get("environment") or {}).get("start")
-    return (
-        _list("How a student starts it", [start]) if start and record["verdict"]["state"] in report.READY_STATES else ""
+        f'<details id="pc{number}"><summary><h3><bdi>{escape(text(record["host"]))}</bdi></h3> {_badge(record["verdict"]["state"])} '
+        f'<span class="os"><bdi>{escape(named)}</bdi></span></summary>{report_details.body(record)}</details>\n'
     )

@@ -7,11 +7,14 @@ import csv
 import io
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
 
 from ansible_collections.gpuready.lab.plugins.module_utils import report
+from ansible_collections.gpuready.lab.plugins.module_utils.report_parts import text as plain
 
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
 COLUMNS = ("host", "state", "code", "stack", "adapter", "cause", "next_step", "simulated", "reused", "at")
 
 
@@ -19,16 +22,16 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
     """One PC as a flat row."""
     verdict = record["verdict"]
     return {
-        "host": str(record["host"]),
+        "host": plain(record["host"]),
         "state": verdict["state"],
-        "code": verdict["code"],
+        "code": plain(verdict["code"]),
         "stack": report.stack_name(record),
         "adapter": report.adapter_name(record),
-        "cause": str(verdict.get("cause") or ""),
-        "next_step": str(verdict.get("next_step") or ""),
-        "simulated": str(bool(record.get("simulated"))).lower(),
-        "reused": str(bool(verdict.get("reused"))).lower(),
-        "at": str(verdict.get("at") or ""),
+        "cause": plain(verdict.get("cause")),
+        "next_step": plain(verdict.get("next_step")),
+        "simulated": str(record.get("simulated") is True).lower(),
+        "reused": str(verdict.get("reused") is True).lower(),
+        "at": plain(verdict.get("at")),
     }
 
 
@@ -41,7 +44,9 @@ def markdown(document: Mapping[str, Any]) -> str:
 
     lines = ["# GPU readiness", "", cell(report.headline(document)), ""]
     if document["simulated"]:
-        lines += ["**These PCs are simulated.**", ""]
+        lines += [f"**Simulated.** {cell(report.simulated_words(document))}", ""]
+    if document["run"].get("check"):
+        lines += ["**Check.** Nothing was changed and nothing was trained in this run.", ""]
     lines += ["| PC | verdict | code | stack | adapter |", "|---|---|---|---|---|"]
     rows = [row(record) for record in document["hosts"]]
     lines += [f"| {' | '.join(cell(r[key]) for key in ('host', 'state', 'code', 'stack', 'adapter'))} |" for r in rows]
@@ -60,7 +65,7 @@ def table(document: Mapping[str, Any]) -> str:
 
     def safe(text: str) -> str:
         text = " ".join(text.split())
-        return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+        return f"'{text}" if text[:1] in _FORMULA else text
 
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
@@ -113,10 +118,15 @@ def prometheus(document: Mapping[str, Any]) -> str:
         "# HELP gpuready_verdict 1 for the state the PC is in, 0 for the others.",
         "# TYPE gpuready_verdict gauge",
     ]
-    for record in document["hosts"]:
+    named: set[str] = set()
+    for number, record in enumerate(document["hosts"]):
         flat = row(record)
+        host = (
+            flat["host"] if flat["host"] not in named else f"{flat['host']} #{number}"
+        )  # a series must not come twice
+        named.add(host)
         lines += [
-            f'gpuready_verdict{{host="{label(flat["host"])}",state="{state}",simulated="{flat["simulated"]}"}} {int(flat["state"] == state)}'
+            f'gpuready_verdict{{host="{label(host)}",state="{state}",simulated="{flat["simulated"]}"}} {int(flat["state"] == state)}'
             for state in report.STATES
         ]
     lines += ["# HELP gpuready_hosts PCs in the report by state.", "# TYPE gpuready_hosts gauge"]
@@ -128,4 +138,18 @@ def prometheus(document: Mapping[str, Any]) -> str:
             "# TYPE gpuready_run_seconds gauge",
             f"gpuready_run_seconds {took}",
         ]
+    at = _timestamp(document["run"].get("finished_at"))
+    if at is not None:
+        lines += [
+            "# HELP gpuready_run_timestamp_seconds When the run ended.",
+            "# TYPE gpuready_run_timestamp_seconds gauge",
+            f"gpuready_run_timestamp_seconds {at:.0f}",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _timestamp(value: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None

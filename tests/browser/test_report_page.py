@@ -1,0 +1,278 @@
+"""The HTML report in real Chromium: what a person sees, clicks and types, and that nothing hostile runs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import report_html
+from documents import HOSTILE, document, every_state, hostile
+
+sys.path.insert(0, str(Path(__file__).parent))
+from chromium import Chromium, program
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(program() is None, reason="Chromium is not installed (apt-get install chromium)"),
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    found = Chromium()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def page(browser: Chromium, tmp_path: Path) -> Iterator[Chromium]:
+    """The report with a PC in every state."""
+    path = tmp_path / "report.html"
+    path.write_text(report_html.page(document(every_state())), encoding="utf-8")
+    browser.scripts(True)
+    browser.width(1280)
+    browser.media()
+    browser.open(path)
+    yield browser
+    kept = os.environ.get("GPUREADY_PICTURES")
+    if kept:
+        browser.picture(Path(kept) / f"{os.environ['PYTEST_CURRENT_TEST'].split('::')[-1].split(' ')[0]}.png")
+
+
+NAMES = (
+    "[...document.querySelectorAll('#table tbody tr')].filter(r => !r.hidden).map(r => r.cells[0].textContent.trim())"
+)
+SEEN = "[...document.querySelectorAll('#table tbody tr')].filter(r => r.checkVisibility()).length"
+ALL = ["pc01", "pc02", "pc03", "pc04", "pc05", "pc06", "pc07", "pc10", "pc11"]
+
+
+def test_each_pc_stands_there_with_verdict_cause_and_next_step(page: Chromium) -> None:
+    assert page.js("document.title") == "GPU readiness"
+    assert page.js(NAMES) == ALL
+    row = page.js("document.querySelectorAll('#table tbody tr')[2].innerText")
+    for words in ("pc03", "not ready", "BASIC_DRIVER", "basic display driver", "Next: Install the driver"):
+        assert words in row
+    assert page.js("document.querySelector('.headline').textContent").startswith(
+        "2 of 9 PCs ready (1 of them degraded)"
+    )
+    counts = page.js(
+        "[...document.querySelectorAll('.counts li')].map(l => l.querySelector('b').textContent + l.className)"
+    )
+    assert counts == ["1ready", "1degraded", "2not_ready", "2unknown", "1unreachable", "1stale", "1skipped"]
+
+
+def test_a_filter_by_verdict_and_by_words(page: Chromium) -> None:
+    page.js(
+        "{ const s = document.getElementById('state'); s.value = 'NOT_READY'; s.dispatchEvent(new Event('change')) }"
+    )
+    assert page.js(NAMES) == ["pc03", "pc11"]
+    assert page.js("document.getElementById('shown').textContent") == "2 of 9 shown"
+    assert page.js("document.querySelectorAll('details:not([hidden])').length") == 2
+    page.click("#find")
+    page.write("Basic Display")
+    assert page.js(NAMES) == ["pc03"]
+    page.write(" nowhere")
+    assert page.js(NAMES) == []
+    assert page.js("document.getElementById('none').checkVisibility()") is True
+
+
+def test_a_click_on_a_heading_sorts_and_a_second_one_turns_it_around(page: Chromium) -> None:
+    page.click("th[data-sort=host] button")
+    assert page.js("document.querySelector('th[data-sort=host]').getAttribute('aria-sort')") == "ascending"
+    assert page.js(NAMES) == ALL
+    page.click("th[data-sort=host] button")
+    assert page.js(NAMES) == ALL[::-1]
+    page.click("th[data-sort=state] button")
+    states = page.js("[...document.querySelectorAll('#table tbody tr')].map(r => r.dataset.state)")
+    order = ["READY", "DEGRADED", "NOT_READY", "NOT_READY", "UNKNOWN", "UNKNOWN", "UNREACHABLE", "STALE", "SKIPPED"]
+    assert states == order
+    assert page.js("document.querySelectorAll('th[aria-sort]').length") == 1
+
+
+def test_a_click_on_a_pc_opens_its_details(page: Chromium) -> None:
+    page.click("#table tbody tr:nth-child(2) a")
+    assert page.js("new Promise(done => setTimeout(done, 100))") is None
+    assert page.js("[...document.querySelectorAll('details[open]')].map(d => d.id)") == ["pc1"]
+    shown = page.js("document.getElementById('pc1').innerText")
+    for words in (
+        "throughput",
+        "55 samples a second, CPU 100, ratio 0.55, bound 1",
+        "Why this stack",
+        "24.6.1",
+        "tensorflow 2.10.0",
+    ):
+        assert words in shown
+    page.click("#open")
+    assert page.js("document.querySelectorAll('details[open]').length") == 9
+    page.click("#close")
+    assert page.js("document.querySelectorAll('details[open]').length") == 0
+
+
+def test_the_keyboard_alone_does_it_all(page: Chromium) -> None:
+    names = []
+    for _ in range(60):
+        page.press("Tab", 9)
+        names.append(page.js("document.activeElement.id || document.activeElement.textContent.trim().slice(0, 20)"))
+        if names[-1].startswith("pc11") and page.js("document.activeElement.tagName") == "SUMMARY":
+            break
+    assert names[0] == "Skip to the PCs"
+    assert names[1:4] == ["find", "state", "PC"]
+    assert "pc01" in names
+    assert names.index("open") < len(names) - 1
+    page.press("Enter", 13, "\r")
+    assert page.js("document.activeElement.parentElement.open") is True
+    outline = page.js("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid", "the focus is seen"
+
+
+def test_without_scripts_it_is_read_all_the_same(page: Chromium, tmp_path: Path) -> None:
+    page.scripts(False)
+    page.open(tmp_path / "report.html")
+    assert page.js(SEEN) == 9
+    assert page.js("document.getElementById('filter').checkVisibility()") is False, "what would not work is not shown"
+    assert page.js("document.querySelectorAll('#table button').length") == 0, "no script ran"
+    page.click("#pc2 summary")
+    assert page.js("document.getElementById('pc2').open") is True
+    assert "Why not another" in page.js("document.getElementById('pc2').innerText")
+    page.scripts(True)
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_no_width_scrolls_sideways(page: Chromium, width: int) -> None:
+    page.width(width)
+    page.click("#open")
+    assert page.js("document.documentElement.scrollWidth") <= width
+    assert page.js(SEEN) == 9
+    narrow = page.js(
+        "Math.min(...[...document.querySelectorAll('#table tbody td:last-child')].map(c => c.clientWidth))"
+    )
+    assert narrow > 200
+    assert page.js("document.querySelector('caption').clientHeight") < 80
+
+
+CONTRAST = """
+(() => {
+  const parse = c => c.match(/[\\d.]+/g).map(Number);
+  const lum = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const back = e => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c.length < 4 || c[3] > 0) return c;
+    }
+    return [255, 255, 255];
+  };
+  const worst = [];
+  for (const e of document.querySelectorAll('body *')) {
+    if (!e.checkVisibility() || ![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+    const [a, b] = [lum(parse(getComputedStyle(e).color)), lum(back(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) worst.push(e.className + ' ' + e.tagName + ' ' + ratio.toFixed(2));
+  }
+  return worst;
+})()
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_enough_contrast(page: Chromium, scheme: str) -> None:
+    page.media(scheme=scheme)
+    page.click("#open")
+    dark = page.js("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark is (scheme == "dark")
+    assert page.js(CONTRAST) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_a_screen_reader_is_told(page: Chromium, width: int) -> None:
+    page.width(width)
+    page.click("#open")
+    page.call("Accessibility.enable")
+    nodes = [n for n in page.call("Accessibility.getFullAXTree")["nodes"] if not n.get("ignored")]
+    roles = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes]
+    named = [
+        role
+        for role, name in roles
+        if role in ("link", "button", "textbox", "searchbox", "combobox", "table") and not name
+    ]
+    assert named == [], "everything that can be used has a name"
+    assert ("table", "Every PC of this run, its verdict and what to do next") in roles
+    assert sum(role == "rowheader" for role, _ in roles) >= 9
+    assert sum(role == "columnheader" for role, _ in roles) >= (5 if width > 700 else 0)
+    headings = page.js("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
+    assert headings[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(headings))
+    identifiers = page.js("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(identifiers) == len(set(identifiers))
+    assert page.js("document.documentElement.lang") == "en"
+
+
+def test_on_paper_there_are_no_controls_and_all_details(page: Chromium) -> None:
+    page.media("print")
+    assert page.js("document.getElementById('filter').checkVisibility()") is False
+    assert page.js("document.querySelector('.skip').checkVisibility()") is False
+    assert page.js("document.querySelector('#pc2 dl').getBoundingClientRect().height") > 20
+    page.media()
+
+
+def test_nothing_hostile_runs_or_is_fetched(browser: Chromium, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.html"
+    path.write_text(
+        report_html.page(document(hostile(), controller=HOSTILE[0], id=HOSTILE[1], playbook=HOSTILE[2])),
+        encoding="utf-8",
+    )
+    browser.scripts(True)
+    browser.open(path)
+    browser.click("#open")
+    assert browser.js("window.hacked === undefined")
+    assert browser.js("document.querySelectorAll('script, style').length") == 2
+    assert (
+        browser.js("document.querySelectorAll('img, svg, iframe, object, embed, link, [onerror], [onload]').length")
+        == 0
+    )
+    assert browser.js("[...document.links].every(a => /^#pc\\d+$/.test(a.getAttribute('href')) || a.hash === '#pcs')")
+    assert browser.js("document.querySelectorAll('#table tbody tr').length") == len(HOSTILE)
+    shown = browser.js("document.querySelector('#table tbody').textContent")
+    assert "<script>window.hacked = true</script>" in shown
+    asked = [e["params"]["request"]["url"] for e in browser.events if e.get("method") == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("file:", "about:"))] == []
+    logged = [e["params"]["entry"]["text"] for e in browser.events if e.get("method") == "Log.entryAdded"]
+    assert logged == []
+
+
+def test_a_simulated_report_says_so_at_once(browser: Chromium, tmp_path: Path) -> None:
+    records = every_state()
+    for record in records:
+        record["simulated"] = True
+    path = tmp_path / "simulated.html"
+    path.write_text(report_html.page(document(records, simulated=True, check=True)), encoding="utf-8")
+    browser.open(path)
+    assert browser.js("document.title") == "GPU readiness (simulated)"
+    banners = browser.js("[...document.querySelectorAll('.banner')].map(b => b.textContent)")
+    assert banners == [
+        "Simulated. These PCs are simulated: no real GPU was looked at, and no real GPU trained.",
+        "Check. Nothing was changed and nothing was trained in this run.",
+    ]
+    assert browser.js("document.querySelector('.banner').getBoundingClientRect().top < 400")
+    assert browser.js("document.querySelectorAll('.tag').length") == 9
+
+
+def test_a_thousand_pcs_are_filtered_and_sorted_quickly(browser: Chromium, tmp_path: Path) -> None:
+    states = every_state()
+    records = [{**states[number % len(states)], "host": f"pc{number}"} for number in range(1000)]
+    path = tmp_path / "many.html"
+    path.write_text(report_html.page(document(records)), encoding="utf-8")
+    browser.open(path)
+    took = browser.js(
+        "(() => { const t = performance.now(); document.querySelector('th[data-sort=state] button').click();"
+        " const f = document.getElementById('find'); f.value = 'pc99'; f.dispatchEvent(new Event('input'));"
+        " return performance.now() - t; })()"
+    )
+    assert took < 2000
+    assert sorted(browser.js(NAMES)) == sorted(["pc99", *(f"pc99{n}" for n in range(10))])
