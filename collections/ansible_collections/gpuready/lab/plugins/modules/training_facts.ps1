@@ -60,8 +60,8 @@ function Read-Training($Ran) {
 }
 
 $folder = Join-Path $module.Tmpdir ([Guid]::NewGuid().ToString('n'))
-$null = [System.IO.Directory]::CreateDirectory($folder)
 try {
+    $null = [System.IO.Directory]::CreateDirectory($folder)
     $options = @{}
     foreach ($name in $module.Params.options.Keys) { $options[$name] = $module.Params.options[$name] }
     $options.backend = $module.Params.backend

@@ -1,0 +1,166 @@
+"""training_facts.ps1 on the real PowerShell engine with CPython for Windows; its `torch` is the tests' own.
+
+Trainings with the real frameworks are in test_provision_winlab.py.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from winlab import PREFIXES
+
+PYTHON = r"C:\lab\Python310\python.exe"
+TRAINER = Path(__file__).resolve().parents[2] / "collections/ansible_collections/gpuready/lab/trainer/trainer.py"
+ODD = {
+    "silent": "import sys; sys.stderr.write('last words\\n'); sys.exit(7)",
+    "half": 'print(\'noise GPUREADY-TRAINING {"finished": true, "los\')',
+    "list": "print('GPUREADY-TRAINING [1]')",
+    "fine": 'print(\'noise GPUREADY-TRAINING {"finished": false, "n": 1e-07}\')',
+    "crash": "import faulthandler; faulthandler._read_null()",
+    "deaf": "import time; time.sleep(300)",
+}
+
+
+@pytest.fixture(scope="module")
+def pc(winlab_machine):
+    machine = winlab_machine("training-facts")
+    if not machine.path(PYTHON).exists():
+        machine.copy_in(PREFIXES / "windows/Python310", r"C:\lab\Python310")
+    return machine
+
+
+def shim(pc, text: str) -> dict[str, str]:
+    """The variables with which `import torch` runs this text."""
+    folder = pc.path(r"C:\lab\shim")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "torch.py").write_text(textwrap.dedent(text), encoding="utf-8")
+    return {"PYTHONPATH": r"C:\lab\shim"}
+
+
+def train(ansible, pc, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    """What the PC says of the training, by way of the action."""
+    given = {"python": PYTHON, "backend": "torch-cpu", "time_limit": 60, **arguments}
+    result = ansible(pc, "gpuready.lab.training_facts", given, check=check)
+    assert not result["failed"], result
+    assert result["changed"] is False
+    found: dict[str, Any] = result["ansible_facts"]["gpuready"]["training"]
+    return found
+
+
+def left(pc) -> list[str]:
+    """Processes and temporary files of trainings that are still there."""
+    script = (
+        "Get-Process | Where-Object { $_.Name -like 'python*' } | ForEach-Object { $_.Name };"
+        "Get-ChildItem $env:TEMP -Recurse -Filter trainer.py | ForEach-Object { $_.FullName }"
+    )
+    return pc.powershell(script).stdout.split()
+
+
+def test_nothing_is_trained_in_check_mode(pc, ansible):
+    assert train(ansible, pc, check=True)["skipped"] == "check mode"
+
+
+def test_an_interpreter_that_is_not_there(pc, ansible):
+    found = train(ansible, pc, python=r"C:\nowhere\python.exe")
+    assert (found["finished"], found["error"]["code"]) == (False, "INTERPRETER_MISSING")
+    assert r"C:\nowhere\python.exe" in found["error"]["message"]
+
+
+def test_an_access_violation_keeps_its_code_and_the_place(pc, ansible):
+    found = train(ansible, pc, environment=shim(pc, ODD["crash"]))
+    assert (found["finished"], found["error"], found["process"]["rc"]) == (False, None, "0xC0000005")
+    assert found["process"]["phase"] == "import"
+    assert any("access violation" in line for line in found["process"]["stderr_tail"])
+    assert found["task"]["steps"] == 40
+
+
+def test_a_hang_is_ended_with_what_it_started(pc, ansible):
+    text = """
+        import subprocess, sys, time
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        time.sleep(300)
+    """
+    started = time.monotonic()
+    found = train(ansible, pc, environment=shim(pc, text), time_limit=6)
+    assert time.monotonic() - started < 60
+    assert (found["finished"], found["process"]["timed_out"]) == (False, True)
+    assert any("torch.py" in line for line in found["process"]["stderr_tail"])
+    assert left(pc) == []
+
+
+def test_killed_in_the_middle_of_its_answer(pc, ansible):
+    text = """
+        import os, stat
+        for number in range(3, 64):
+            try:
+                if stat.S_ISFIFO(os.fstat(number).st_mode):
+                    os.write(number, b'\\nGPUREADY-TRAINING {"finished": true, "result": {"los')
+            except OSError:
+                pass
+        os._exit(1)
+    """
+    found = train(ansible, pc, environment=shim(pc, text))
+    assert (found["finished"], found["error"]["code"], found["process"]["rc"]) == (False, "OUTPUT_TRUNCATED", 1)
+
+
+# --- trainers of another kind: what the module does when the trainer itself fails ---
+@pytest.fixture
+def own_trainer(monkeypatch, tmp_path):
+    """Let the action send another text. It runs in a process of its own, so it is given a collection of its own."""
+    source = TRAINER.parents[1]
+    target = tmp_path / "ansible_collections/gpuready/lab"
+    target.parent.mkdir(parents=True)
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(tmp_path))
+
+    def put(text: str) -> None:
+        (target / "trainer/trainer.py").write_text(text, encoding="utf-8")
+
+    return put
+
+
+def test_a_trainer_that_says_nothing_or_half(pc, ansible, own_trainer):
+    own_trainer(ODD["silent"])
+    found = train(ansible, pc)
+    assert (found["finished"], found["error"], found["process"]["rc"]) == (False, None, 7)
+    assert found["process"]["stderr_tail"] == ["last words"]
+    for name in ("half", "list"):
+        own_trainer(ODD[name])
+        found = train(ansible, pc)
+        assert (found["finished"], found["error"]["code"]) == (False, "OUTPUT_TRUNCATED")
+    own_trainer(ODD["fine"])
+    assert train(ansible, pc)["n"] == 1e-07
+
+
+def test_a_trainer_that_crashes_or_hangs_itself(pc, ansible, own_trainer):
+    own_trainer(ODD["crash"])
+    assert train(ansible, pc)["process"]["rc"] == "0xC0000005"
+    own_trainer(ODD["deaf"])
+    found = train(ansible, pc, time_limit=1)
+    assert (found["finished"], found["process"]["timed_out"]) == (False, True)
+    assert left(pc) == []
+
+
+def test_a_full_disk_has_its_name(pc, ansible):
+    folder = pc.path(r"C:\users\labadmin\AppData\Local\Temp")
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)], check=True)
+    try:
+        found = train(ansible, pc)
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    assert (found["finished"], found["error"]["code"]) == (False, "DISK_FULL")
+
+
+def test_what_only_the_action_gives_is_asked_for(pc, ansible):
+    found = ansible(pc, "gpuready.lab.training_facts", {"python": PYTHON})
+    assert found["failed"] is False
+    assert (
+        found["ansible_facts"]["gpuready"]["troubles"][-1]["message"]
+        == "backend is missing: the action plugin gives it"
+    )
