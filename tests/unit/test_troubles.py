@@ -44,6 +44,25 @@ def test_an_exception_gives_the_chain_of_its_causes() -> None:
     assert found == {"code": "CONNECTION_CUT", "message": "winrm: the module could not be run"}
 
 
+PLAINLY = {
+    "[Errno 111] Connection refused": "PORT_CLOSED",
+    "certificate verify failed: self-signed certificate": "TLS_UNTRUSTED",
+    "Connection to 10.0.0.7 timed out. (connect timeout=30)": "CONNECT_TIMEOUT",
+    "Failed to resolve 'pc7' ([Errno -2] Name or service not known)": "NAME_UNKNOWN",
+    "wrong version number": "TLS_MISMATCH",
+    "[Errno 113] No route to host": "HOST_OFF",
+}
+
+
+def test_what_urllib3_wraps_is_told_plainly() -> None:
+    told = {
+        classify(text)["message"]: code for text, code in SAID if text.startswith("ntlm: HTTP") and "Caused by" in text
+    }
+    for words, code in PLAINLY.items():
+        ports = [f"ntlm: 10.0.0.7:{port}: {words}" for port in (5985, 5986)]
+        assert [told[line] for line in ports if line in told] == [code], words
+
+
 def test_a_chain_that_bites_its_tail_ends() -> None:
     one, two = RuntimeError("one"), RuntimeError("two")
     one.__cause__, two.__cause__ = two, one

@@ -47,6 +47,11 @@ _COMPILED = [(code, re.compile(pattern, re.IGNORECASE)) for code, pattern in _PA
 _LIMIT = 300
 _READ = 20_000  # what a module printed may be long
 _FRAME = re.compile(r"^(Task failed: |Action failed: |MODULE FAILURE: (?=\S))+")
+_POOL = re.compile(
+    r"HTTPS?ConnectionPool\(host='(?P<host>[^']*)', port=(?P<port>\d+)\): Max retries exceeded with url: \S+ "
+    r"\(Caused by (?P<inner>.*)\)\s*$",
+    re.DOTALL,
+)
 _SECRETS = (
     # Words that name a secret, and what follows them; quoted values may hold blanks.
     (
@@ -85,7 +90,20 @@ def one_line(text: str, limit: int = _LIMIT) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def _plainly(text: str) -> str:
+    """urllib3's nested words as what is in their middle: `10.0.0.7:5985: [Errno 111] Connection refused`."""
+    found = _POOL.search(text)
+    if not found:
+        return text
+    inner = re.sub(r"^[\s(]*(?:\w+\((?:\d+, )?)+", "", found["inner"])
+    inner = re.sub(r"HTTPS?Connection\([^)]*\): |<[^>]*>, ?|Failed to establish a new connection: ", "", inner)
+    inner = re.sub(r" ?\(_ssl\.c:\d+\)|\[SSL: \w+\] ", "", inner).lstrip("('\" ")
+    while inner.endswith(("'", '"', " ")) or (inner.endswith(")") and inner.count(")") > inner.count("(")):
+        inner = inner[:-1]
+    return f"{text[: found.start()]}{found['host']}:{found['port']}: {inner}" if inner else text
+
+
 def _line(text: str, connection: str | None) -> str:
-    line = one_line(text)
+    line = one_line(_plainly(text))
     named = connection and line and not line.lower().startswith(connection.lower())
     return f"{connection}: {line}"[:_LIMIT] if named else line
