@@ -30,6 +30,9 @@ def test_every_cause_that_was_collected_is_there() -> None:
 def test_other_words_stand_for_nothing() -> None:
     assert remedies.match("all is well") is None
     assert remedies.match("") is None
+    opened = "Successfully opened dynamic library "
+    assert remedies.match(opened + r"C:\Windows\directml.dll" + "\nfailed") is None
+    assert remedies.match(opened + "libdirectml.d6f03b303ac3c4f2eeb8ca631688c9757b361310.so") is None
 
 
 def test_noise_never_hides_a_cause() -> None:

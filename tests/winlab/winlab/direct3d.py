@@ -7,6 +7,8 @@ from pathlib import Path
 
 from .registry import Value
 
+# Wine starts its debugger for a process that crashed, and that may hang; Windows as shipped has none.
+AFTER_A_CRASH = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\AeDebug"
 DIRECTML = Path(__file__).resolve().parents[1] / "directml"
 
 
@@ -28,4 +30,4 @@ def install(drive_c: Path, adapter: str) -> dict[str, dict[str, Value]]:
         "VideoPciDeviceID": int(device, 16),
         "VideoMemorySize": str(int(memory) >> 20),
     }
-    return {r"HKCU\Software\Wine\Direct3D": identity}
+    return {r"HKCU\Software\Wine\Direct3D": identity, AFTER_A_CRASH: {"Auto": "1", "Debugger": "cmd.exe /c exit"}}

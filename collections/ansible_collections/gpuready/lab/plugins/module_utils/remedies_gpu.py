@@ -37,6 +37,8 @@ REMEDIES: dict[str, tuple[str, str]] = {
     "NVIDIA_CUDA_ERR": ("nvidia-smi shows ERR! for CUDA: libraries and driver do not fit each other", "After a driver update run nvidia-ctk cdi generate anew; in WSL try a fresh distribution. " + _PURGE),
 }  # fmt: skip
 
+# A log also says what it loaded: "Successfully opened dynamic library directml.dll".
+_NOT_LOADED = "could not|cannot|can't|fail|error|unable|not found|no such|missing"
 PATTERNS: list[tuple[str, str]] = [
     ("DIRECTML_NO_ADAPTER", r"found 0 compatible adapters|no DirectML adapter"),
     ("GPU_REMOVED", r"DXGI_ERROR_DEVICE_(REMOVED|HUNG|RESET)|0x887a000[1567]|GPU device instance has been suspended"),
@@ -44,7 +46,7 @@ PATTERNS: list[tuple[str, str]] = [
     ("OUT_OF_MEMORY", r"out of memory|CUDA_ERROR_OUT_OF_MEMORY|OOM when allocating|ResourceExhausted|Could not allocate tensor|not enough memory|not enough GPU (video )?memory|E_OUTOFMEMORY|0x8007000e|\bMemoryError\b|bad_alloc|Cannot allocate memory|Unable to allocate"),
     ("DIRECTML_ONE_ADAPTER", r"doesn't support multiple devices yet"),
     ("PLUGIN_MISMATCH", r"tfdml_plugin\.(dll|so)"),
-    ("DIRECTML_MISSING", r"Could not load dynamic library '?[^']*directml|DirectML[\w.]*\.dll|libdirectml"),
+    ("DIRECTML_MISSING", rf"(?:{_NOT_LOADED})[^\n]*(?:DirectML[\w.]*\.dll|libdirectml)|(?:DirectML[\w.]*\.dll|libdirectml)[^\n]*(?:{_NOT_LOADED})"),
     ("PROTOBUF_MISMATCH", r"Descriptors cannot (not )?be created directly"),
     ("H5PY_MISMATCH", r"'str' object has no attribute 'decode'"),
     ("TORCH_MISMATCH", r"torch_directml_native.*(undefined symbol|procedure could not be found)"),
@@ -53,7 +55,7 @@ PATTERNS: list[tuple[str, str]] = [
     ("NEEDS_PYTHON_310", r"No matching distribution found for tensorflow-directml-plugin"),
     ("NEEDS_PYTHON_37", r"No matching distribution found for tensorflow-directml(?![-\w])"),
     ("GAST_SOURCE_ONLY", r"No matching distribution found for gast==0\.2\.2|gast==0\.2\.2 has no (usable )?wheels"),
-    ("OPERATOR_UNSUPPORTED", r"CompileGraph|but got: PrivateUse1|not currently (implemented|supported) (for|on) the DML|Call failed\.|No OpKernel was registered|Cannot assign a device for operation|DirectML scatter doesn't allow|Unknown error -2147467259|Could not run 'aten::[^']+' with arguments from the '(PrivateUse1|DML)' backend"),
+    ("OPERATOR_UNSUPPORTED", r"CompileGraph|but got: PrivateUse1|not currently (implemented|supported) (for|on) the DML|Call failed\.|No OpKernel was registered|Could not satisfy device specification|Cannot assign a device for operation|DirectML scatter doesn't allow|Unknown error -2147467259|Could not run 'aten::[^']+' with arguments from the '(PrivateUse1|DML)' backend"),
     ("CUDA_DRIVER_OLD", r"CUDA driver version is insufficient|cudaErrorInsufficientDriver|driver on your system is too old|cuda\w* returned 35\b|\breturned 35\b"),
     ("CUDA_NO_KERNEL", r"no kernel image is available|CUDA_ERROR_INVALID_PTX|cudaErrorNoKernelImageForDevice"),
     ("CUDA_NO_DEVICE", r"CUDA_ERROR_NO_DEVICE|no CUDA-capable device|No CUDA GPUs are available|Found no NVIDIA driver|Call to cuInit results in"),
