@@ -8,12 +8,14 @@ framework in the training's process, or because a file, an option or the GPU is 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 import textwrap
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ HOME = r"C:\ProgramData\gpuready"
 CERTIFICATES = r"C:\ProgramData\lab\ca.crt"
 CLASS = r"HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0001"
 PLUGIN = "tensorflow-directml-plugin"
-TENSORFLOW_STEPS = 40
+Training = tuple[dict[str, Any], dict[str, Any]]  # the verdict and the evidence
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ NVIDIA = Gpu("NVIDIA GeForce RTX 3080", "10de", "2206", 10737418240, "NVIDIA", "
 
 
 def sources(pc: Machine, folder: Path) -> dict[str, Any]:
-    """The variables of an inventory whose uv and Python come from archives on the controller, packages from the index."""
+    """The variables of an inventory: uv and Python from archives on the controller, packages from the index."""
     windows = PREFIXES / "windows"
     python, uv = folder / "cpython-3.10.zip", folder / "uv.zip"
     if not python.exists():
@@ -113,7 +115,7 @@ def sources(pc: Machine, folder: Path) -> dict[str, Any]:
         "python_environment_certificates": CERTIFICATES,
         "python_environment_interpreters": {"3.10": _archive(python)},
         "python_environment_uv_archive": _archive(uv),
-        "fleet_report_directory": str(folder / "report"),
+        "fleet_report_directory": str(folder / f"report-{pc.name}"),
     }
 
 
@@ -165,7 +167,6 @@ if "--child" in sys.orig_argv:
 """
 # TensorFlow, changed: `on_gpu(tensor)` is true in the second training only; the first is the CPU's reference.
 TENSORFLOW = """
-import ctypes, os, time
 import numpy as np
 import tensorflow as tf
 true_loss, true_norm, true_constant = (
@@ -180,7 +181,7 @@ def loss(labels, logits):
     return broken(labels, logits)
 
 tf.nn.sparse_softmax_cross_entropy_with_logits = loss
-broken = lambda labels, logits: true_loss(labels=labels, logits=logits)
+broken = true_loss
 """
 
 
@@ -190,6 +191,12 @@ class Bench:
 
     pc: Machine
     record: dict[str, Any]
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2), repr=False)
+    _sites: Iterator[int] = field(default_factory=itertools.count, repr=False)
+
+    def start(self, *arguments: Any, **options: Any) -> Future[Training]:
+        """`train`, two at a time: importing TensorFlow takes most of it, and waits more than it computes."""
+        return self._pool.submit(self.train, *arguments, **options)
 
     def train(
         self,
@@ -199,15 +206,16 @@ class Bench:
         record: dict[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         **options: Any,
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> Training:
         """Train with this sitecustomize.py (with TENSORFLOW before it, unless told otherwise): verdict and evidence."""
         variables = dict(environment or {})
         if site:
-            folder = self.pc.path(r"C:\lab\site")
-            folder.mkdir(parents=True, exist_ok=True)
+            place = rf"C:\lab\site{next(self._sites)}"
+            folder = self.pc.path(place)
+            folder.mkdir(parents=True)
             text = (TENSORFLOW if tensorflow else "") + textwrap.dedent(site)
             (folder / "sitecustomize.py").write_text(SITE + textwrap.indent(text, "    "))
-            variables["PYTHONPATH"] = r"C:\lab\site"
+            variables["PYTHONPATH"] = place
         limit = options.pop("time_limit", 300)
         tasks: list[dict[str, Any]] = [
             {"name": "Record", "ansible.builtin.set_fact": {"cacheable": True, "gpuready": record or self.record}},
@@ -230,6 +238,51 @@ class Bench:
         record = found["Judge"]["ansible_facts"]["gpuready"]
         assert record["troubles"] == [], record["troubles"]
         return record["verdict"], record["training"]
+
+
+# What a sitecustomize.py does to TensorFlow, and the code of the verdict.
+WRONG = {
+    "NOT_FINITE": """
+        broken = lambda labels, logits: true_loss(labels, logits) * (float('nan') if calls[0] > 30 else 1.0)
+        """,
+    "LOSS_NOT_FALLING": "broken = lambda labels, logits: true_loss(labels, tf.stop_gradient(logits) + 0.0 * logits)",
+    "LABELS_NOT_LEARNED": """
+        def constant(value, *rest, **more):
+            labels = getattr(value, "dtype", None) == np.int64 and value.ndim == 1 and value.size > 4
+            return true_constant(np.random.RandomState(1).permutation(value) if labels else value, *rest, **more)
+        tf.constant = constant
+        """,
+    "BATCHNORM_WRONG": """
+        def norm(x, *rest, **more):
+            y, mean, variance, *others = true_norm(x, *rest, **more)
+            return (y, mean, variance * 1.5 if on_gpu(x) else variance, *others)
+        tf.compat.v1.nn.fused_batch_norm = norm
+        """,
+    "REFERENCE_DISAGREES": """
+        broken = lambda labels, logits: true_loss(labels, logits) + (0.05 if on_gpu(logits) else 0.0)
+        """,
+    "CPU_FALLBACK": """
+        true_relu = tf.nn.relu
+        def relu(x):
+            with tf.device("/CPU:0"):
+                return true_relu(tf.identity(x))
+        tf.nn.relu = relu
+        """,
+    # DirectML has no kernel for it
+    "OPERATOR_UNSUPPORTED": """
+        def broken(labels, logits):
+            if on_gpu(logits):
+                tf.linalg.svd(logits)
+            return true_loss(labels, logits)
+        """,
+    # 16 TiB; of the PC's memory, since Wine's Direct3D 12 does not survive the same of the GPU's
+    "OUT_OF_MEMORY": """
+        def broken(labels, logits):
+            with tf.device("/CPU:0"):
+                tf.ones([1 << 22, 1 << 20])
+            return true_loss(labels, logits)
+        """,
+}
 
 
 def failed(verdict: Mapping[str, Any]) -> set[str]:

@@ -7,17 +7,35 @@ goes wrong on it. Each negative is a training that really fails, judged by the p
 from __future__ import annotations
 
 import copy
+import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from provision_help import AMD, HOME, PLUGIN, Bench, Outcome, failed, play, sources
+from provision_help import (
+    AMD,
+    HOME,
+    INTEL,
+    NVIDIA,
+    PLUGIN,
+    WRONG,
+    Bench,
+    Gpu,
+    Outcome,
+    Training,
+    failed,
+    hand_over,
+    play,
+    sources,
+)
 from winlab import Machine
 
+TORCH = Path(__file__).resolve().parents[1] / "data/locks/torch-directml-0.2.0-win_amd64.txt"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("winlab-gpu")]
 
 
@@ -44,7 +62,7 @@ def bench(amd: Machine, first: Outcome) -> Bench:
     return Bench(amd, first.record)
 
 
-def no_pass(word: dict[str, Any], code: str) -> None:
+def assert_not_ready(word: dict[str, Any], code: str) -> None:
     assert (word["state"], word["code"]) == ("NOT_READY", code), word
     assert word["cause"]
     assert word["next_step"]
@@ -86,16 +104,48 @@ def test_a_second_run_changes_nothing(amd: Machine, bench: Bench, folder: Path) 
 
 
 # --- what goes wrong in a training ------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def wrong(bench: Bench) -> dict[str, Future[Training]]:
+    """All that go wrong inside TensorFlow, started at once."""
+    return {code: bench.start(site) for code, site in WRONG.items()}
+
+
+@pytest.mark.parametrize(("code", "checks"), [
+    ("NOT_FINITE", {"finite", "loss", "accuracy", "batchnorm", "agreement"}),
+    ("LOSS_NOT_FALLING", {"loss", "accuracy"}),
+    ("LABELS_NOT_LEARNED", {"labels", "loss", "accuracy"}),
+    ("BATCHNORM_WRONG", {"batchnorm"}),
+    ("REFERENCE_DISAGREES", {"agreement"}),
+    ("CPU_FALLBACK", {"device"}),
+])  # fmt: skip
+def test_a_training_that_ends_and_is_wrong(wrong: dict[str, Future[Training]], code: str, checks: set[str]) -> None:
+    word, training = wrong[code].result(300)
+    assert_not_ready(word, code)
+    assert failed(word) == checks
+    assert training["finished"] is True
+    assert training["device"]["adapter_name"] == AMD.name
+    assert training["device"]["fallbacks"] == (["Identity", "Relu"] if code == "CPU_FALLBACK" else [])
+
+
+@pytest.mark.parametrize("code", ["OPERATOR_UNSUPPORTED", "OUT_OF_MEMORY"])
+def test_a_training_that_the_framework_gives_up(wrong: dict[str, Future[Training]], code: str) -> None:
+    word, training = wrong[code].result(300)
+    assert_not_ready(word, code)
+    assert training["finished"] is False
+    assert training["error"]["type"] == {"OUT_OF_MEMORY": "ResourceExhaustedError"}.get(code, "InvalidArgumentError")
+
+
 def test_a_hang(bench: Bench) -> None:
-    word, training = bench.train("import time\ntime.sleep(900)", tensorflow=False, time_limit=10)
-    no_pass(word, "TIMED_OUT")
+    word, training = bench.train("import time\ntime.sleep(900)", tensorflow=False, time_limit=8)
+    assert_not_ready(word, "TIMED_OUT")
     assert training["process"]["timed_out"] is True
 
 
 def test_a_crash_by_an_access_violation(bench: Bench) -> None:
-    word, training = bench.train("import ctypes\nctypes.string_at(0)", tensorflow=False)
-    no_pass(word, "ACCESS_VIOLATION")
+    word, training = bench.train("import faulthandler\nfaulthandler._read_null()", tensorflow=False)
+    assert_not_ready(word, "ACCESS_VIOLATION")
     assert training["process"]["rc"] == "0xC0000005"
+    assert any("sitecustomize.py" in line for line in training["process"]["stderr_tail"])
 
 
 def test_killed_half_way_through_its_answer(bench: Bench) -> None:
@@ -105,20 +155,104 @@ def test_killed_half_way_through_its_answer(bench: Bench) -> None:
     os.kill(os.getpid(), 9)
     """
     word, training = bench.train(half, tensorflow=False)
-    no_pass(word, "OUTPUT_TRUNCATED")
+    assert_not_ready(word, "OUTPUT_TRUNCATED")
     assert training["finished"] is False
 
 
 def test_directml_is_missing(amd: Machine, bench: Bench) -> None:
     amd.path(r"C:\lab\empty").mkdir(parents=True, exist_ok=True)
     word, _ = bench.train(environment={"TF_DIRECTML_PATH": r"C:\lab\empty"})
-    no_pass(word, "DIRECTML_MISSING")
+    assert_not_ready(word, "DIRECTML_MISSING")
 
 
 def test_another_gpu_than_the_planned_one(bench: Bench) -> None:
     record = copy.deepcopy(bench.record)
     record["plan"]["adapter"]["name"] = record["facts"]["adapters"][0]["name"] = "AMD Radeon RX 7900 XTX"
     word, training = bench.train(record=record)
-    no_pass(word, "WRONG_ADAPTER")
-    assert training["finished"] is True
+    assert_not_ready(word, "WRONG_ADAPTER")
+    assert failed(word) == {"adapter"}
     assert training["device"]["adapter_name"] == AMD.name
+
+
+# --- whole runs that must not end READY, and leave what works as it is ------------------------------------------------
+def test_no_adapter(amd: Machine, bench: Bench, folder: Path) -> None:
+    kept = amd.path(rf"{HOME}\passes\{PLUGIN}.json").read_bytes()
+    hidden = {"gpu_verify_environment": {"DML_VISIBLE_DEVICES": "-1"}}
+    outcome = play(amd, "verify", sources(amd, folder) | hidden)
+    assert_not_ready(outcome.verdict, "DIRECTML_NO_ADAPTER")
+    assert outcome.changed == 0
+    assert amd.path(rf"{HOME}\passes\{PLUGIN}.json").read_bytes() == kept
+
+
+def test_a_wheel_with_a_wrong_hash(amd: Machine, bench: Bench, folder: Path) -> None:
+    lock = folder / "wrong.txt"
+    lock.write_text(f"six==1.16.0 --hash=sha256:{'0' * 64}\n")
+    current = amd.path(rf"{HOME}\current\{PLUGIN}.json").read_bytes()
+    outcome = play(amd, "provision", sources(amd, folder) | {"gpuready_stack_locks": {f"{PLUGIN}/windows": str(lock)}})
+    assert_not_ready(outcome.verdict, "HASH_MISMATCH")
+    assert "six" in outcome.verdict["cause"]
+    assert amd.path(rf"{HOME}\current\{PLUGIN}.json").read_bytes() == current
+    assert len(list(amd.path(rf"{HOME}\environments").iterdir())) == 1
+
+
+def test_a_disk_that_fills(amd: Machine, bench: Bench, folder: Path) -> None:
+    small = amd.path(r"C:\ProgramData\small")
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", small], check=True)
+    try:
+        home = {"python_environment_home": r"C:\ProgramData\small"}
+        outcome = play(amd, "provision", sources(amd, folder) | home)
+        assert_not_ready(outcome.verdict, "DISK_FULL")
+        assert not list((small / "environments").iterdir())
+    finally:
+        subprocess.run(["umount", "-l", small], check=False)
+
+
+def test_another_driver_makes_the_pass_stale(amd: Machine, bench: Bench, folder: Path) -> None:
+    before = play(amd, "report", sources(amd, folder))
+    AMD.change_driver(amd, "32.0.21013.1000")
+    after = play(amd, "report", sources(amd, folder))
+    AMD.change_driver(amd, AMD.driver)
+    again = play(amd, "report", sources(amd, folder))
+    assert after.word == ("STALE", "PASS_STALE"), after.verdict
+    assert "driver changed from 31.0.24027.1012 to 32.0.21013.1000" in after.verdict["cause"]
+    assert after.verdict["next_step"]
+    for one in (before, again):
+        assert one.word == ("READY", "TRAINED"), one.verdict
+        assert one.verdict["reused"] is True
+        assert "training" not in one.record
+
+
+# --- the other vendors ------------------------------------------------------------------------------------------------
+def other(winlab_machine: Callable[..., Machine], key: str, gpu: Gpu, amd: Machine) -> Machine:
+    pc = winlab_machine(key, **gpu.arguments())
+    hand_over(amd, pc)
+    return pc
+
+
+@pytest.mark.parametrize(("key", "gpu"), [("provision-nvidia", NVIDIA), ("provision-intel", INTEL)])
+def test_the_plugin_on(winlab_machine: Any, amd: Machine, bench: Bench, folder: Path, key: str, gpu: Gpu) -> None:
+    pc = other(winlab_machine, key, gpu, amd)
+    outcome = play(pc, "provision", sources(pc, folder))
+    assert outcome.word == ("READY", "TRAINED"), (outcome.verdict, outcome.record["troubles"])
+    assert outcome.record["plan"]["adapter"]["name"] == gpu.name
+    assert outcome.record["training"]["device"]["adapter_name"] == gpu.name
+    assert outcome.record["apply"]["environment"]["built"] is False
+
+
+def test_pytorch_with_a_lock_of_the_labs_own(winlab_machine: Any, amd: Machine, bench: Bench, folder: Path) -> None:
+    pc = other(winlab_machine, "provision-intel", INTEL, amd)
+    mine = {"gpuready_library": "pytorch", "gpuready_stack_locks": {"torch-directml/windows": str(TORCH)}}
+    outcome = play(pc, "provision", sources(pc, folder) | mine)
+    assert outcome.word == ("READY", "TRAINED"), (outcome.verdict, outcome.record["troubles"])
+    training = outcome.record["training"]
+    assert training["framework"] == {
+        "name": "torch",
+        "version": "2.0.0+cpu",
+        "plugin": "torch-directml 0.2.0.dev230426",
+    }
+    assert training["device"]["adapter_name"] == INTEL.name
+    assert training["device"]["placed"] is True
+    assert outcome.record["apply"]["environment"]["built"] is True
+    environment = outcome.record["apply"]["environment"]
+    assert environment["lock_sha256"] == outcome.record["plan"]["environment"]["lock_sha256"]

@@ -91,7 +91,7 @@ def all_checks(record: Mapping[str, Any], policy: Mapping[str, Any]) -> list[Che
     """Every check, in the order in which a failure names the cause."""
     given = Given(record, section(record, "training"), section(record, "plan"), policy)
     checks: tuple[Callable[[Given], Check], ...] = (
-        _evidence, _finite, _device, _adapter, _loss, _accuracy, _labels, _batchnorm, _agreement, _throughput,
+        _evidence, _finite, _device, _adapter, _labels, _loss, _accuracy, _batchnorm, _agreement, _throughput,
     )  # fmt: skip
     return [check(given) for check in checks]
 
