@@ -1,4 +1,5 @@
-"""The command line. Exit codes: 0 all as asked, 2 some PC is not ready, 1 could not run, 130 stopped by Ctrl-C.
+"""The command line. Exit codes: 0 all as asked, 2 some PC is not ready, 1 could not run or a PC's variables
+are wrong, 130 stopped by Ctrl-C.
 
 `gpuready facts` is 0 when every PC gave its facts, `gpuready plan` and `explain` when every PC has a stack and nothing
 stands in its way, `provision` and `verify` when every PC is ready or was skipped, `report` when every PC is ready.

@@ -198,8 +198,21 @@ class LabResult:
 
     @property
     def exit_code(self) -> int:
-        """0 all as asked, 2 some PC is not."""
+        """0 all as asked, 2 some PC is not, 1 when a variable was wrong: then the run is not the one that was meant."""
+        if self.bad_input:
+            return 1
         return 2 if self.not_as_asked else 0
+
+    @property
+    def bad_input(self) -> list[str]:
+        """What is wrong with the variables, a line a PC."""
+        found = []
+        for host in self.hosts:
+            mine = [one.message for one in host.troubles if one.code == "BAD_INPUT"]
+            if host.verdict.code == "BAD_INPUT":
+                mine = mine or [host.verdict.cause]
+            found += [f"{host.host}: {line}" for line in mine]
+        return found
 
     def _as_asked(self, host: HostResult) -> bool:
         if self.action == "facts":

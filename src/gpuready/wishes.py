@@ -18,6 +18,25 @@ VALUES: dict[str, tuple[str, ...] | None] = {
     "adapter": None,
     "knows_linux": ("true", "false", "yes", "no", "on", "off", "1", "0"),
 }
+# Variables that are no wishes, by short name; any other is a mistake (the collection's wishes.VARIABLES).
+OTHERS = (
+    "evidence",
+    "evidence_dir",
+    "evidence_file",
+    "hosts",
+    "look_timeout",
+    "planned",
+    "playbook",
+    "report_dir",
+    "run_id",
+    "show_plan",
+    "simulated",
+    "stack_dirs",
+    "stack_locks",
+    "started_at",
+    "training",
+    "version",
+)
 
 
 def variables(wishes: Mapping[str, Any], stacks: Collection[str]) -> dict[str, Any]:
@@ -37,7 +56,11 @@ def variables(wishes: Mapping[str, Any], stacks: Collection[str]) -> dict[str, A
 
 def check(found: Mapping[str, Any], stacks: Collection[str]) -> list[str]:
     """What is wrong with the wishes among some variables, a sentence each. Values with templates are not judged."""
-    problems = []
+    problems = [
+        f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in VALUES)}"
+        for name in found
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in (*VALUES, *OTHERS)
+    ]
     for name, allowed in VALUES.items():
         value = found.get(PREFIX + name)
         if name == "stack" and stacks:

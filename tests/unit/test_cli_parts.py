@@ -97,6 +97,7 @@ def result(action: str, *hosts: dict[str, Any], tmp_path: Path) -> results.LabRe
 def test_wishes_are_those_of_the_collection() -> None:
     assert tuple(wishes.VALUES) == collection_wishes.NAMES
     assert wishes.VALUES["experience"] == collection_wishes.EXPERIENCES
+    assert wishes.OTHERS == collection_wishes.VARIABLES
     assert wishes.VALUES["library"] == collection_wishes.LIBRARIES
     assert wishes.VALUES["environment"] == collection_wishes.ENVIRONMENTS
 
@@ -288,6 +289,12 @@ def test_no_report(tmp_path: Path) -> None:
         ("plan", record(facts=FACTS, plan={**PLAN, "blockers": [{"code": "X", "cause": "c", "next_step": "n"}]}), 2),
         ("plan", record(state="UNREACHABLE"), 2),
         ("explain", record(state="NOT_READY", facts=FACTS, plan=PLAN), 0),
+        (
+            "provision",
+            record(state="UNREACHABLE", troubles=[{"code": "BAD_INPUT", "message": "gpuready_x is not a wish"}]),
+            1,
+        ),
+        ("plan", record(state="NOT_READY", facts=FACTS, troubles=[{"code": "BAD_INPUT", "message": "wrong"}]), 1),
     ],
 )
 def test_exit_codes(tmp_path: Path, action: str, host: dict[str, Any], code: int) -> None:

@@ -78,6 +78,9 @@ REFUSED = [
     (pc("windows", "rx6800", "rx6800"), {"adapter": "amd"}, "ADAPTER_AMBIGUOUS", "0: AMD Radeon RX 6800 (amd); 1: AMD"),
     (pc("windows", "rx6800", "vega8"), {"adapter": "radeon"}, "ADAPTER_AMBIGUOUS", "Radeon(TM) Graphics"),
     (pc("windows"), {"adapter": "0"}, "ADAPTER_UNKNOWN", "none"),
+    (pc("linux"), {"adapter": "7"}, "ADAPTER_UNKNOWN", "none"),  # the processor is no substitute for the GPU asked for
+    (pc("linux"), {"adapter": "nvidia", "library": "pytorch"}, "ADAPTER_UNKNOWN", "none"),
+    (pc("linux", "a100_linux"), {"adapter": "0", "stack": "cpu"}, "ADAPTER_UNSUITABLE", "trains on the processor"),
     (pc("guest"), {"adapter": "nvidia"}, "ADAPTER_UNKNOWN", "none"),
 ]
 

@@ -98,6 +98,7 @@ def test_the_headline_and_the_lines_for_a_terminal() -> None:
     assert "pc05: nothing listens on the PC's port, or a firewall refuses: winrm: Connection refused" in lines
     assert all(lines[number + 1].startswith("    next: ") for number, line in enumerate(lines) if line.startswith("pc"))
     assert lines[-1] == "Changed: pc01. Took 600.0 s."
+    assert report.summary_lines(document(every_state(), check=True))[-1] == "Would change: pc01. Took 600.0 s."
 
 
 def test_a_simulated_report_says_so_and_of_how_many() -> None:

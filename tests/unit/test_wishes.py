@@ -56,6 +56,13 @@ def test_what_is_understood(name, value, understood):
         ({"gpuready_adapter": {"index": 1}}, "is not one of auto, an index, a vendor"),
         ({"gpuready_libary": "cuda"}, "gpuready_libary is not a wish: gpuready_library is"),
         ({"gpuready_experiance": "student"}, "gpuready_experiance is not a wish: gpuready_experience is"),
+        (
+            {"gpuready_exp": "student"},
+            "gpuready_exp is not a wish: the wishes are gpuready_experience, gpuready_library",
+        ),
+        ({"gpuready_colour": "red"}, "gpuready_colour is not a wish: the wishes are "),
+        ({"gpuready_stack_lock": {}}, "gpuready_stack_lock is not a wish: gpuready_stack_locks is"),
+        ({"gpuready_": None}, "gpuready_ is not a wish"),
     ],
 )
 def test_what_is_wrong_is_one_line(variables, says):

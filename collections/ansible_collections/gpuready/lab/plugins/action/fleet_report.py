@@ -69,9 +69,7 @@ class ActionModule(ActionBase):
             "summary": [*report.summary_lines(document), f"Report: {shown}"],
             "counts": document["summary"],
             "bad_input": [
-                f"{text(record['host'])}: {text(record['verdict']['cause'])}"
-                for record in document["hosts"]
-                if record["verdict"]["code"] == "BAD_INPUT"
+                f"{text(record['host'])}: {found}" for record in document["hosts"] for found in _bad_input(record)
             ],
         }
 
@@ -104,6 +102,15 @@ class ActionModule(ActionBase):
 
     def _flag(self, value: object) -> bool:
         return boolean(self._templar.template(value), strict=False) if value is not None else False
+
+
+def _bad_input(record: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a host's variables: a wrong one is the lab's mistake even where the PC is in trouble too."""
+    if record["verdict"]["code"] == "BAD_INPUT":
+        return [text(record["verdict"]["cause"])]
+    return [
+        text(one.get("message")) for one in report_parts.items(record["troubles"]) if one.get("code") == "BAD_INPUT"
+    ]
 
 
 def _left(variables: Any) -> Any:

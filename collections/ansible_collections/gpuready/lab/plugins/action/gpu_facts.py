@@ -29,7 +29,16 @@ class ActionModule(RemoteAction):
             marker = (found.get("pieces", {}).get("marker") or {}).get("value")
             record["simulated"] = record["simulated"] or bool(isinstance(marker, dict) and marker.get("simulated"))
             if save:
-                self._save(Path(save), record["host"], found)
+                try:
+                    self._save(Path(save), record["host"], found)
+                except OSError as error:  # the controller's disk, not the PC's
+                    reason = f"the evidence cannot be saved on the controller: {error.strerror or error}"
+                    return {
+                        **result,
+                        "failed": True,
+                        "code": "BAD_INPUT",
+                        "msg": f"gpuready_evidence_dir: {save}: {reason}",
+                    }
         return {**result, "changed": False, "ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
 
     def _from_pc(
@@ -60,9 +69,6 @@ class ActionModule(RemoteAction):
 
     def _save(self, directory: Path, host: str, found: dict[str, Any]) -> None:
         name = "".join(c if c.isalnum() or c in "-_." else "_" for c in host) or "pc"
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({"host": host, "gpuready_evidence": found}, indent=1, ensure_ascii=False)
-            write_whole(directory / f"{name}.json", text + "\n")
-        except OSError as error:
-            raise AnsibleActionFail(f"{directory}: the evidence cannot be saved: {error.strerror}") from None
+        directory.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"host": host, "gpuready_evidence": found}, indent=1, ensure_ascii=False)
+        write_whole(directory / f"{name}.json", text + "\n")

@@ -15,8 +15,6 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import record_
 stackfiles.preload()
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
-# Variables of other parts that look like a wish.
-_KNOWN = ("gpuready_environments", "gpuready_stacks", "gpuready_adapters")
 
 
 class ActionModule(ActionBase):
@@ -36,7 +34,7 @@ class ActionModule(ActionBase):
             stacks = stackfiles.load(
                 self._list(directories), self._mapping(own_locks), task_vars.get("inventory_dir") or "."
             )
-            wished = wishes.parse(given, stacks, known=_KNOWN)
+            wished = wishes.parse(given, stacks, known=_LIBRARY)
         except (stackfiles.StackFilesError, wishes.WishError) as error:
             return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
         result |= {"changed": False, "ansible_facts": {"gpuready": record}}

@@ -161,7 +161,7 @@ def _machine(stack: Stack, target: Target, view: View) -> list[Problem]:
 
 def _gpu(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Problem]:
     if not stack.vendors:
-        return []
+        return _no_gpu_meant(stack, at)
     found = []
     if at.view.guest:
         if at.view.dxg is False:
@@ -183,6 +183,16 @@ def _gpu(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Pr
     if need is not None and not choice.problems:
         found += driver_problem(choice.adapter, need, stack.name, linux=target.name == "linux")
     return found
+
+
+def _no_gpu_meant(stack: Stack, at: Situation) -> list[Problem]:
+    """A stack for the processor does not replace a GPU that the lab asks for."""
+    if at.wishes.adapter == AUTO:
+        return []
+    if at.adapter_problem is not None:
+        return [at.adapter_problem]
+    cause = f"gpuready_adapter asks for {at.wishes.adapter!r}, and {stack.name} trains on the processor"
+    return [problem("ADAPTER_UNSUITABLE", cause, fatal=True)]
 
 
 def _no_gpu(stack: Stack, at: Situation) -> list[Problem]:

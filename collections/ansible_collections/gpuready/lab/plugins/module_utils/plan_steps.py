@@ -64,7 +64,11 @@ def _needs_runtime(chosen: Candidate) -> bool:
 
 
 def _python_reason(chosen: Candidate, view: View) -> str:
-    if any(found.stack == chosen.stack.name and found.state == "current" for found in view.environments):
+    same = [found for found in view.environments if found.stack == chosen.stack.name]
+    lock = chosen.variant.lock_sha256 if chosen.variant else None
+    if any(found.state == "old" and found.lock_sha256 == lock for found in same):
+        return "an environment of this lock is there but not in use: it is checked, and built anew if it is not whole"
+    if any(found.state == "current" for found in same):
         return "the lock has changed since the environment in use was made"
     return "there is no environment of this stack yet"
 

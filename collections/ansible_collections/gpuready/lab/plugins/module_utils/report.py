@@ -124,6 +124,6 @@ def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
             if text(verdict.get("next_step")):
                 lines.append(f"    next: {text(verdict['next_step'])}")
     changed, took = changed_hosts(document), run.get("seconds")
-    done = f"Changed: {', '.join(changed)}." if changed else "Changed: nothing."
+    done = f"{'Would change' if run.get('check') else 'Changed'}: {', '.join(changed) or 'nothing'}."
     lines.append(f"{done} Took {took:.1f} s." if isinstance(took, int | float) else done)
     return lines

@@ -14,6 +14,25 @@ ENVIRONMENTS = ("any", "windows", "wsl", "linux")
 AUTO = "auto"
 PREFIX = "gpuready_"
 NAMES = ("experience", "library", "environment", "stack", "adapter", "knows_linux")
+# Variables of the product that are no wishes. Any other gpuready_ variable is a mistake: a wish that would do nothing.
+VARIABLES = (
+    "evidence",
+    "evidence_dir",
+    "evidence_file",
+    "hosts",
+    "look_timeout",
+    "planned",
+    "playbook",
+    "report_dir",
+    "run_id",
+    "show_plan",
+    "simulated",
+    "stack_dirs",
+    "stack_locks",
+    "started_at",
+    "training",
+    "version",
+)
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -38,10 +57,10 @@ class Wishes:
 
 
 def parse(variables: Mapping[str, Any], stacks: Collection[str], known: Collection[str] = ()) -> Wishes:
-    """Wishes from inventory variables (`gpuready_experience: ...`); other variables are left alone.
+    """Wishes from inventory variables (`gpuready_experience: ...`); variables without the prefix are left alone.
 
-    `stacks` are the names that exist, `known` further `gpuready_` variables with a meaning elsewhere. Null and empty
-    mean the default. Raises WishError, also for a variable that is almost the name of a wish.
+    `stacks` are the names that exist, `known` further `gpuready_` variables with a meaning elsewhere, beside VARIABLES.
+    Null and empty mean the default. Raises WishError, also for a gpuready_ variable that means nothing.
     """
     problems: list[str] = []
     given: dict[str, Any] = {}
@@ -63,12 +82,12 @@ def parse(variables: Mapping[str, Any], stacks: Collection[str], known: Collecti
         given["knows_linux"] = _boolean("knows_linux", given["knows_linux"], problems)
     if "adapter" in given:
         given["adapter"] = _adapter(given["adapter"], problems)
-    wishes = [PREFIX + name for name in NAMES]
+    wishes, others = [PREFIX + name for name in NAMES], [PREFIX + name for name in VARIABLES]
     for variable in sorted(str(key) for key in variables):
-        if variable.startswith(PREFIX) and variable not in wishes and variable not in known:
-            near = difflib.get_close_matches(variable, wishes, 1, 0.9)
-            if near:
-                problems.append(f"{variable} is not a wish: {near[0]} is")
+        if variable.startswith(PREFIX) and variable not in (*wishes, *others, *known):
+            near = difflib.get_close_matches(variable, [*wishes, *others], 1, 0.8)
+            meant = f"{near[0]} is" if near else f"the wishes are {', '.join(wishes)}"
+            problems.append(f"{variable} is not a wish: {meant}")
     if problems:
         raise WishError("; ".join(problems))
     return Wishes(**given)

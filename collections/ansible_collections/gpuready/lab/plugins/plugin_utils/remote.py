@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpuready.lab.plugins.module_utils import troubles
 
@@ -60,6 +61,11 @@ class RemoteAction(ActionBase):
         return found
 
 
+def _is_said(value: object) -> bool:
+    """Whether a PC counts as simulated: for all that is no plain no; a word on the command line is a text."""
+    return str(value or "no").strip().lower() not in BOOLEANS_FALSE
+
+
 def record_of(task_vars: dict[str, Any]) -> dict[str, Any]:
     """The host's record so far: a copy to extend, empty but for its frame when nothing was looked at yet."""
     known = (task_vars.get("ansible_facts") or {}).get("gpuready")
@@ -73,7 +79,7 @@ def new_record(task_vars: dict[str, Any]) -> dict[str, Any]:
     return {  # the controller's clock: those of the PCs may be wrong
         "schema_version": RECORD_VERSION,
         "host": task_vars["inventory_hostname"],
-        "simulated": bool(task_vars.get("gpuready_simulated", False)),
+        "simulated": _is_said(task_vars.get("gpuready_simulated")),
         "looked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "troubles": [],
     }
