@@ -1,6 +1,8 @@
-"""`make bench`: what look, plan and verify cost, each as a multiple of what it is held against. Medians of runs in turn.
+"""`make bench`: what look, plan and verify cost, each as a multiple of what it is held against.
 
-    bench.py [local] [lab] [winlab] [runs=N]      every section that this machine can measure, without one named
+Medians of runs in turn.
+
+bench.py [local] [lab] [winlab] [runs=N]      every section that this machine can measure, without one named
 """
 
 from __future__ import annotations
@@ -35,7 +37,13 @@ def local(runs: int) -> None:
         print("verify: skipped, no environment here: run make provision first")
         return
     options = json.dumps({"backend": "torch-cpu", "speed_seconds": 0})
-    ratio("verify / bare import and the same two trainings", [python, str(TRAINER), options], [python, str(BARE)], 1.5, runs)
+    ratio(
+        "verify / bare import and the same two trainings",
+        [python, str(TRAINER), options],
+        [python, str(BARE)],
+        1.5,
+        runs,
+    )
 
 
 def environment_python() -> str | None:
@@ -48,18 +56,42 @@ def lab(runs: int) -> None:
     """Two hundred simulated PCs in one process, over real WinRM."""
     with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:
         scenario, inventory, pid = (Path(folder) / name for name in ("lab.yml", "inventory.yml", "pid"))
-        pc = {"gpus": [{"name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968,
-                        "driver": {"version": "31.0.24027.1012", "radeon_software": "24.6.1"}}]}  # fmt: skip
-        scenario.write_text(yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{number:03}"} for number in range(PCS)]}))
+        pc = {
+            "gpus": [
+                {
+                    "name": "AMD Radeon RX 6800",
+                    "vendor": "amd",
+                    "device": "73BF",
+                    "memory": 17163091968,
+                    "driver": {"version": "31.0.24027.1012", "radeon_software": "24.6.1"},
+                }
+            ]
+        }
+        scenario.write_text(
+            yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{number:03}"} for number in range(PCS)]})
+        )
         simlab = [sys.executable, "-m", "gpuready.simlab", str(scenario), f"--pid-file={pid}"]
         base = ["--base-address=127.0.8.1", "--port=17985"]
-        subprocess.run([*simlab, *base, "--detach", f"--inventory-out={inventory}", f"--log-file={folder}/log"], check=True)
+        subprocess.run(
+            [*simlab, *base, "--detach", f"--inventory-out={inventory}", f"--log-file={folder}/log"], check=True
+        )
         try:
-            kilobytes = int(next(line.split()[1] for line in Path(f"/proc/{pid.read_text().strip()}/status").read_text().splitlines() if line.startswith("VmRSS")))
+            kilobytes = int(
+                next(
+                    line.split()[1]
+                    for line in Path(f"/proc/{pid.read_text().strip()}/status").read_text().splitlines()
+                    if line.startswith("VmRSS")
+                )
+            )
             print(f"{'200 simulated PCs in one process':64} {kilobytes / 1024:8.0f} MB (target under 150 MB)")
             forks = f"--forks={FORKS}"
-            ratio(f"facts and plan of {PCS} simulated PCs / win_ping of the same", play("look_plan.yml", inventory, forks),
-                  play("ping.yml", inventory, forks), 1.25, runs)  # fmt: skip
+            ratio(
+                f"facts and plan of {PCS} simulated PCs / win_ping of the same",
+                play("look_plan.yml", inventory, forks),
+                play("ping.yml", inventory, forks),
+                1.25,
+                runs,
+            )
         finally:
             subprocess.run([*simlab, "--stop"], check=True)
 
@@ -78,10 +110,24 @@ def winlab(runs: int) -> None:
         call.out("<nvidia_smi_log></nvidia_smi_log>\r\n")  # type: ignore[attr-defined]
         return 0
 
-    with Machine("bench", address="127.0.1.95", cim=documents["cim"], registry=documents["registry"], programs={"nvidia-smi.exe": smi}) as pc, \
-         tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:  # fmt: skip
+    with (
+        Machine(
+            "bench",
+            address="127.0.1.95",
+            cim=documents["cim"],
+            registry=documents["registry"],
+            programs={"nvidia-smi.exe": smi},
+        ) as pc,
+        tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder,
+    ):
         hosts = testing.inventory(pc, Path(folder) / "hosts.yml")
-        ratio("gpu_facts on Windows / setup and a task for each piece", play("look.yml", hosts), play("separate.yml", hosts), 0.5, runs)
+        ratio(
+            "gpu_facts on Windows / setup and a task for each piece",
+            play("look.yml", hosts),
+            play("separate.yml", hosts),
+            0.5,
+            runs,
+        )
 
 
 SECTIONS = {"local": local, "lab": lab, "winlab": winlab}

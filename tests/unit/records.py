@@ -13,7 +13,13 @@ GOOD: dict[str, Any] = {
     "troubles": [],
     "facts": {
         "collected_at": "2026-11-23T08:00:00Z",
-        "os": {"family": "windows", "name": "Windows 11", "version": "10.0.22631", "build": 22631, "architecture": "x86_64"},
+        "os": {
+            "family": "windows",
+            "name": "Windows 11",
+            "version": "10.0.22631",
+            "build": 22631,
+            "architecture": "x86_64",
+        },
         "machine": {},
         "disk": {},
         "adapters": [
@@ -46,17 +52,39 @@ GOOD: dict[str, Any] = {
     "training": {
         "schema_version": 1,
         "trainer_sha256": "bb",
-        "process": {"rc": 0, "timed_out": False, "seconds": 12.1, "stderr_tail": ["DirectML device enumeration: found 1 compatible adapters."]},
+        "process": {
+            "rc": 0,
+            "timed_out": False,
+            "seconds": 12.1,
+            "stderr_tail": ["DirectML device enumeration: found 1 compatible adapters."],
+        },
         "framework": {"name": "tensorflow", "version": "2.10.0"},
-        "device": {"requested": "directml", "name": "/GPU:0", "kind": "DML", "adapter_name": "AMD Radeon RX 6800", "adapters_found": 1, "placed": True, "fallbacks": []},
+        "device": {
+            "requested": "directml",
+            "name": "/GPU:0",
+            "kind": "DML",
+            "adapter_name": "AMD Radeon RX 6800",
+            "adapters_found": 1,
+            "placed": True,
+            "fallbacks": [],
+        },
         "task": {"seed": 1, "classes": 4, "samples": 256, "steps": 8, "batch": 64, "labels": True},
         "reference": {"losses": LOSSES, "accuracy": 1.0, "seconds": 1.0, "samples_per_second": 100.0},
-        "result": {"losses": [loss + 1e-6 for loss in LOSSES], "accuracy": 1.0, "seconds": 1.0, "samples_per_second": 900.0},
-        "agreement": {"loss_max_difference": 1e-6, "batchnorm_mean_difference": 1e-7, "batchnorm_variance_difference": 2e-7},
+        "result": {
+            "losses": [loss + 1e-6 for loss in LOSSES],
+            "accuracy": 1.0,
+            "seconds": 1.0,
+            "samples_per_second": 900.0,
+        },
+        "agreement": {
+            "loss_max_difference": 1e-6,
+            "batchnorm_mean_difference": 1e-7,
+            "batchnorm_variance_difference": 2e-7,
+        },
         "error": None,
         "finished": True,
     },
-}  # fmt: skip
+}
 
 
 def good() -> dict[str, Any]:

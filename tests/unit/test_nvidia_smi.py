@@ -138,7 +138,8 @@ def test_other_text_is_no_answer(name: str) -> None:
         ("<kmd_version>610.57.04</kmd_version><cuda_umd_version>13.3</cuda_umd_version>", "610.57.04", "13.3"),
         (
             (
-                '<driver_version>Deprecated, see "kmd_version" instead</driver_version><kmd_version>610.88</kmd_version>'
+                '<driver_version>Deprecated, see "kmd_version" instead</driver_version>'
+                "<kmd_version>610.88</kmd_version>"
                 "<cuda_version>Deprecated</cuda_version><cuda_umd_version>13.3</cuda_umd_version>"
             ),
             "610.88",
@@ -248,8 +249,8 @@ def test_entities_are_never_expanded() -> None:
     [
         (
             (
-                "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest "
-                "NVIDIA driver is installed and running."
+                "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that "
+                "the latest NVIDIA driver is installed and running."
             ),
             "NVIDIA_DRIVER_NOT_RUNNING",
         ),

@@ -1,4 +1,6 @@
-"""Record what the installed ansible-core sends to a Windows PC: `python tests/data/winrm_traces/record.py` writes VERSION.json.
+"""Record what the installed ansible-core sends to a Windows PC.
+
+`python tests/data/winrm_traces/record.py` writes VERSION.json.
 
 Scripts are kept as length and sha256: the trace pins the form of the manifest, not ansible-core's code.
 """
@@ -39,9 +41,11 @@ TASKS: list[dict[str, Any]] = [
 
 
 def record(address: str = "127.0.3.1", port: int = 15985) -> list[dict[str, Any]]:
-    """Run the tasks against one simulated PC; each command with its line, its two documents and what was piped behind."""
+    """Run the tasks against one simulated PC; each command with its line, documents and what was piped behind."""
     found: list[dict[str, Any]] = []
-    lab = SimulatedLab(scenario.parse({"pcs": [{"name": "recorded"}]}), base_address=address, port=port, boot_seconds=0.2)
+    lab = SimulatedLab(
+        scenario.parse({"pcs": [{"name": "recorded"}]}), base_address=address, port=port, boot_seconds=0.2
+    )
     lab.pcs["recorded"].recorder = lambda what, line, stdin: found.append(trimmed(what, line, stdin))
     with tempfile.TemporaryDirectory() as folder, lab:
         lab.write_inventory(Path(folder) / "hosts.yml")
@@ -49,9 +53,14 @@ def record(address: str = "127.0.3.1", port: int = 15985) -> list[dict[str, Any]
         (Path(folder) / "play.yml").write_text(yaml.safe_dump(play))
         done = subprocess.run(
             [str(Path(sys.executable).parent / "ansible-playbook"), "-i", f"{folder}/hosts.yml", f"{folder}/play.yml"],
-            env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
-            cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+            env=os.environ
+            | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
     if done.returncode:
         raise RuntimeError(done.stdout[-3000:] + done.stderr[-1000:])
     return found
@@ -85,7 +94,11 @@ def shape(commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
             one["boot"] = {"name": command["boot"]["name"], "params": sorted(command["boot"]["params"])}
             one["manifest"] = sorted(command["manifest"])
             one["actions"] = [
-                {"name": action["name"], "params": sorted(action["params"]), "secure_params": sorted(action["secure_params"])}
+                {
+                    "name": action["name"],
+                    "params": sorted(action["params"]),
+                    "secure_params": sorted(action["secure_params"]),
+                }
                 for action in command["manifest"]["actions"]
             ]
             one["scripts"] = sorted(command["manifest"]["scripts"])
