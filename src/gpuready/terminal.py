@@ -13,7 +13,7 @@ from gpuready.results import HostResult, LabResult, Plan, Rejected, State
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
 
 
-_MOST_PLANS = 25  # PCs whose whole plan is printed unasked
+_MOST_PLANS = 3  # PCs whose whole plan is printed unasked
 
 
 def summary(console: Console, result: LabResult, *, verbose: bool = False) -> None:

@@ -43,7 +43,7 @@ PATTERNS: list[tuple[str, str]] = [
     ("DIRECTML_NO_ADAPTER", r"found 0 compatible adapters|no DirectML adapter"),
     ("GPU_REMOVED", r"DXGI_ERROR_DEVICE_(REMOVED|HUNG|RESET)|0x887a000[1567]|GPU device instance has been suspended"),
     ("GUEST_MEMORY", r"oom-kill|Out of memory: Killed process|^\s*Killed\s*$"),
-    ("OUT_OF_MEMORY", r"out of memory|CUDA_ERROR_OUT_OF_MEMORY|OOM when allocating|ResourceExhausted|Could not allocate tensor|not enough memory|not enough GPU (video )?memory|E_OUTOFMEMORY|0x8007000e|\bMemoryError\b|bad_alloc|Cannot allocate memory|Unable to allocate"),
+    ("OUT_OF_MEMORY", r"out of memory|CUDA_ERROR_OUT_OF_MEMORY|OOM when allocating|ResourceExhausted|Could not allocate tensor|not enough memory|not enough GPU (video )?memory|E_OUTOFMEMORY|0x8007000e|\bMemoryError\b|bad_alloc|[Cc]an(?:no|')t allocate memory|Unable to allocate"),
     ("DIRECTML_ONE_ADAPTER", r"doesn't support multiple devices yet"),
     ("PLUGIN_MISMATCH", r"tfdml_plugin\.(dll|so)"),
     ("DIRECTML_MISSING", rf"(?:{_NOT_LOADED})[^\n]*(?:DirectML[\w.]*\.dll|libdirectml)|(?:DirectML[\w.]*\.dll|libdirectml)[^\n]*(?:{_NOT_LOADED})"),
@@ -71,4 +71,5 @@ PATTERNS: list[tuple[str, str]] = [
 # After everything else: the words of an import say that it failed, seldom why.
 LAST_PATTERNS: list[tuple[str, str]] = [
     ("FRAMEWORK_IMPORT", r"\b(ModuleNotFoundError|ImportError)\b|DLL load failed|\[WinError 12[67]\]"),
+    ("CRASHED", r"access violation|[Ss]egmentation fault"),
 ]
