@@ -173,7 +173,7 @@ def test_the_module_as_ansible_runs_it(tmp_path: Path, limit: int, fails: bool) 
 
 def test_documentation_says_the_options_and_their_defaults() -> None:
     options = yaml.safe_load(gpu_facts.DOCUMENTATION)["options"]
-    assert set(options) == {"home", "time_limit", "sysfs", "evidence_file", "save_evidence"}
+    assert set(options) == {"home", "time_limit", "sysfs", "evidence_file", "save_evidence", "plan"}
     assert (options["time_limit"]["default"], options["sysfs"]["default"]) == (20, "/sys")
     assert yaml.safe_load(gpu_facts.EXAMPLES)
     assert "ansible_facts" in yaml.safe_load(gpu_facts.RETURN)

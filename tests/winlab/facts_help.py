@@ -81,4 +81,5 @@ def wsl_says(lines: tuple[str, ...], encoding: str | None = None, rc: int = 0):
 def write(pc, windows: str, content: bytes) -> None:
     path = pc.path(windows)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be a link to the template's
     path.write_bytes(content)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.gpuready.lab.plugins.module_utils import evidence
+from ansible_collections.gpuready.lab.plugins.plugin_utils import planning
 from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_whole
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, new_record
 
@@ -17,11 +19,12 @@ class ActionModule(RemoteAction):
     """Run gpuready.lab.gpu_facts and give the host's record with its facts."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Collect, interpret, keep."""
+        """Collect, interpret, keep, plan."""
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         file, save = arguments.pop("evidence_file", None), arguments.pop("save_evidence", None)
+        planned = boolean(arguments.pop("plan", False))
         record = new_record(task_vars)
         found = self._from_file(file, record) if file else self._from_pc(arguments, task_vars, record)
         if found is not None:
@@ -39,7 +42,13 @@ class ActionModule(RemoteAction):
                         "code": "BAD_INPUT",
                         "msg": f"gpuready_evidence_dir: {save}: {reason}",
                     }
-        return {**result, "changed": False, "ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
+        result |= {"changed": False, "ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
+        if planned:
+            try:
+                result["summary"] = planning.extend(record, task_vars, self._templar.template)
+            except planning.PlanningError as error:
+                return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
+        return result
 
     def _from_pc(
         self, arguments: dict[str, Any], task_vars: dict[str, Any], record: dict[str, Any]

@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Planning a host from its record and its variables, for the actions that plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.gpuready.lab.plugins.module_utils import plan, plan_steps, wishes
+from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
+
+# Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
+stackfiles.preload()
+
+_LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
+_MEANT = frozenset({wishes.PREFIX + name for name in wishes.NAMES} | set(_LIBRARY))
+
+
+class PlanningError(Exception):
+    """The inventory asks for what means nothing; the text is one line for its author."""
+
+
+def extend(
+    record: dict[str, Any],
+    task_vars: Mapping[str, Any],
+    template: Callable[[Any], Any],
+    given: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Add the plan to a record that has facts; its lines for a reader, none where there are no facts.
+
+    `given` are wishes that come before the host's variables. Raises PlanningError, also where there is nothing to plan:
+    a wrong variable is wrong before its PC is switched on.
+    """
+    values = _variables(task_vars, template)
+    directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
+    for name, value in (given or {}).items():
+        if name not in wishes.NAMES:
+            raise PlanningError(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
+        values[wishes.PREFIX + name] = value
+    try:
+        stacks = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
+        wished = wishes.parse(values, stacks, known=_LIBRARY)
+    except (stackfiles.StackFilesError, wishes.WishError) as error:
+        raise PlanningError(str(error)) from None
+    if not isinstance(record.get("facts"), dict):
+        return []
+    record["plan"] = plan.plan(record["facts"], wished, stacks).as_dict()
+    return plan_steps.summary(record["plan"])
+
+
+def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """The gpuready_ variables, templated where they have a meaning here."""
+    names = [name for name in task_vars if isinstance(name, str) and name.startswith(wishes.PREFIX)]
+    return {name: template(task_vars[name]) if name in _MEANT else None for name in names}
+
+
+def _list(value: object) -> list[str]:
+    values = [value] if isinstance(value, str) else value or []
+    if not isinstance(values, list) or not all(isinstance(item, str) and item for item in values):
+        raise PlanningError("gpuready_stack_dirs: this is not a list of folders")
+    return values
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise PlanningError("gpuready_stack_locks: this is not a mapping of a stack to its lock")
+    return value or {}
