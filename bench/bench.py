@@ -2,7 +2,7 @@
 
 Medians of runs in turn.
 
-bench.py [local] [lab] [winlab] [runs=N]      every section that this machine can measure, without one named
+bench.py [local] [lab] [winlab] [winlab-verify] [runs=N]      without a section: every one that this machine can measure
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def local(runs: int) -> None:
     ratio(
         "verify / bare import and the same two trainings",
         [python, str(TRAINER), options],
-        [python, str(BARE)],
+        [python, str(BARE), "torch-cpu"],
         1.5,
         runs,
     )
@@ -130,7 +130,36 @@ def winlab(runs: int) -> None:
         )
 
 
-SECTIONS = {"local": local, "lab": lab, "winlab": winlab}
+def winlab_verify(runs: int) -> None:
+    """TensorFlow through Microsoft's DirectML on a Wine machine that is provisioned for it first."""
+    sys.path.insert(0, str(ROOT / "tests/winlab"))
+    from winlab import Machine, why_not
+
+    if reason := why_not():
+        print(f"verify on Windows: skipped, {reason}")
+        return
+    from provision_help import AMD, PLUGIN, play, sources
+
+    with (
+        tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder,
+        Machine("bench-verify", address="127.0.1.96", **AMD.arguments()) as pc,
+    ):
+        record = play(pc, "provision", sources(pc, Path(folder))).record
+        python = record["apply"]["environment"]["python"]
+        for file in (TRAINER, BARE):
+            pc.path(rf"C:\ProgramData\{file.name}").write_bytes(file.read_bytes())
+        backend = record["plan"]["environment"]["backend"]
+        options = json.dumps({"backend": backend, "speed_seconds": 0})
+        ratio(
+            f"verify on Windows ({PLUGIN}) / bare import and the same two trainings",
+            pc.command(["wine", python, r"C:\ProgramData\trainer.py", options]),
+            pc.command(["wine", python, r"C:\ProgramData\bare.py", backend]),
+            1.5,
+            min(runs, 3),
+        )
+
+
+SECTIONS = {"local": local, "lab": lab, "winlab": winlab, "winlab-verify": winlab_verify}
 
 if __name__ == "__main__":
     words = sys.argv[1:]

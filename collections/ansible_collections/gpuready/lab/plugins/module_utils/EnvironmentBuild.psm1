@@ -156,7 +156,8 @@ function Install-Package([string]$Uv, [hashtable]$Variables, [string]$HomePath, 
     $links = @()
     if (@($Params.offered_wheels).Count) { $links += "$HomePath\wheelhouse" }
     if ($Params.wheelhouse) { $links += $Params.wheelhouse }
-    $common = @('pip', 'install', '--python', "$Environment\Scripts\python.exe", '--require-hashes', '--no-deps', '-r', "$HomePath\tmp\lock.txt")
+    # Compiled now: a student may not write here, and would wait for it at every import.
+    $common = @('pip', 'install', '--compile-bytecode', '--python', "$Environment\Scripts\python.exe", '--require-hashes', '--no-deps', '-r', "$HomePath\tmp\lock.txt")
     foreach ($link in @($links) + @($Params.find_links)) { $common += '--find-links', $link }
     $attempts = @($true)
     if ($Params.no_index) { $common += '--no-index' }

@@ -222,9 +222,9 @@ class Builder:
         first: Trouble | None = None
         for stack_urls in tries:
             try:
-                uv.run(
+                uv.run(  # compiled now: a student may not write here, and would wait for it at every import
                     "packages",
-                    *("pip", "install", "--python", str(interpreter_of(self.environment))),
+                    *("pip", "install", "--compile-bytecode", "--python", str(interpreter_of(self.environment))),
                     *("--require-hashes", "--no-deps", "-r", str(lock)),
                     *uvs.sources(self._wishes, pip, wheels, stack_urls),
                 )
