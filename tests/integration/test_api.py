@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,18 @@ class ActionModule(ActionBase):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def short() -> Iterator[Path]:
+    """A temporary folder of a short name: Ansible has a socket in it, and a socket's path ends at 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="gp-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes a project with two PCs and these playbooks."""
     monkeypatch.setenv("GPUREADY_ROOT", str(tmp_path))
     monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(short))
     monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "playbooks").mkdir()
     (tmp_path / "inventories").mkdir()

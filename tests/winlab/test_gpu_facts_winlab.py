@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.module_utils import wsl_output
 from facts_help import HOME, WSL, look, says, write, wsl_says
 
+pytestmark = pytest.mark.xdist_group("winlab-facts")  # one worker boots the machines
 DATA = Path(__file__).resolve().parents[1] / "data"
 CLASS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
 GPU = r"PCI\VEN_10DE&DEV_2684&SUBSYS_889D1043&REV_A1\4&36DBEA65&0&0008"
@@ -100,6 +101,7 @@ def full(winlab_machine):
     ):
         write(pc, name, program)
     write(pc, rf"{HOME}\python\empty\readme.txt", b"")
+    write(pc, rf"{HOME}\python\store\python.exe", b"")
     made = {"stack": "torch-directml", "lock_sha256": "0" * 64, "python": "3.10.11", "complete": True}
     path = rf"{HOME}\environments\torch-directml-000000000000"
     write(pc, rf"{path}\gpuready.json", json.dumps(made).encode())
@@ -247,3 +249,26 @@ def test_everything_that_waits_for_a_restart(full, ansible, tmp_path):
     assert pieces["marker"]["value"] == {"simulated": True, "by": None}
     assert pieces["wsl_version"]["value"]["path"] == r"C:\Lab\WSL\wsl.exe"
     assert facts["wsl"]["version"] == "2.6.1.0"
+
+
+def test_odd_answers(full, ansible, tmp_path):
+    """A registry value of another type, a controller without an id, a user without a domain, a Python on the PATH."""
+    key = r"[Microsoft.Win32.Registry]::LocalMachine.CreateSubKey('SOFTWARE\Microsoft\Windows\CurrentVersion\Lxss\MSI')"
+    assert full.powershell(f"{key}.SetValue('InstallLocation', 5, 'DWord')").rc == 0
+    full.set_cim("Win32_VideoController", [{"Name": "Somebody's GPU", "PNPDeviceID": None}])
+    explorer = {"Name": "explorer.exe", "ProcessId": 7, "SessionId": 3, "Handle": "7", "Domain": "", "User": "anna"}
+    full.set_cim("Win32_Process", [explorer])
+    result = ansible(
+        full,
+        "gpuready.lab.gpu_facts",
+        {"save_evidence": str(tmp_path)},
+        task={"environment": {"PATH": r"C:\Lab\OnPath;C:\windows\system32;C:\Program Files\PowerShell\7"}},
+    )
+    facts = result["ansible_facts"]["gpuready"]["facts"]
+    pieces = json.loads((tmp_path / f"{full.name}.json").read_text())["gpuready_evidence"]["pieces"]
+    for name in ("wsl_registry", "wsl_version"):
+        assert pieces[name]["error"]["code"] == "COLLECTION_FAILED", name
+    assert pieces["video_controllers"]["value"][0]["Driver"] is None
+    assert {"name": "anna", "session": 3, "state": None} in facts["users"]
+    assert [i["path"] for i in facts["interpreters"] if i["path"].startswith(r"C:\Lab\OnPath")]
+    assert {problem["piece"] for problem in facts["problems"]} >= {"wsl_registry", "wsl_version"}

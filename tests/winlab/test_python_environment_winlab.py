@@ -486,6 +486,31 @@ def test_without_an_archive_the_interpreter_is_looked_for_and_fetched(lab: Lab) 
     shutil.copytree(PREFIXES / "windows/Python310", python)
     done = lab.one(lab.locks[0], interpreters={})
     assert done["changed"], done
+    holders = []
+
+    def uv(call: Any) -> int:
+        """Says what a uv says and makes nothing; in the second building a virus scanner sits on what there is."""
+        if call.args == ["--version"]:
+            call.out("uv 0.9.2\r\n")
+        elif call.args[:2] == ["python", "find"]:
+            call.out(rf"{lab.windows}\python\{python.name}\python.exe" + "\r\n")
+        elif call.args[0] == "venv" and sha256(lab.locks[2].encode())[:12] in call.args[-1]:
+            folder = lab.pc.path(call.args[-1])
+            folder.mkdir(parents=True)
+            (folder / "scanned.txt").write_text("x")
+            holders.append(hold(lab.pc, call.args[-1] + r"\scanned.txt", 20))
+        elif call.args[0] == "pip" and holders:
+            return 1
+        return 0
+
+    lab.pc.install_program(r"C:\lab\fake\uv.exe", uv)
+    fake = {"interpreters": {}, "uv": r"C:\lab\fake\uv.exe"}
+    broken, held = lab.run((lab.locks[1], fake), (lab.locks[2], fake))
+    assert broken["code"] == "ENVIRONMENT_BROKEN"
+    assert held["code"] == "UV_FAILED"
+    assert any("could not be removed" in note for note in held["notes"])
+    for holder in holders:
+        holder.join(60)
 
 
 def test_the_runtime(lab: Lab) -> None:
@@ -508,6 +533,8 @@ def test_the_runtime(lab: Lab) -> None:
     lab.pc.install_program(r"C:\lab\vc_redist.x64.exe", install)
     lab.pc.programs[rf"{lab.windows}\tmp\vc_redist.exe"] = install
     archive = {"path": r"C:\lab\vc_redist.x64.exe", "sha256": sha256(redist.read_bytes())}
+    sent = lab.folder / "vc_redist.x64.exe"
+    sent.write_bytes(redist.read_bytes())
     dlls = {f"msvc_runtime-1.0.data/data/Scripts/{name}": real for name in RUNTIME}
     own = make_wheel(lab.folder / "runtime", "msvc_runtime", "1.0", dlls)
     shutil.copy(own, lab.pc.path(r"C:\lab\wheels"))
@@ -524,7 +551,8 @@ def test_the_runtime(lab: Lab) -> None:
         assert (lab.environment(with_own) / "Lib/site-packages/gpuready_vc_runtime.pth").exists()
         lab.one(with_own, state="current", verified=True)
         assert lab.says("import os; print('scripts' in os.environ['PATH'].split(';')[0].lower())") == "True"
-        results = lab.run((lock, {}), *((lock, {**need, "vc_archive": archive}) for _ in range(4)))
+        archives = ({**archive, "path": str(sent)}, archive, archive, archive)  # the first lies on the controller
+        results = lab.run((lock, {}), *((lock, {**need, "vc_archive": one}) for one in archives))
     finally:
         for name, data in kept.items():
             (system / name).unlink(missing_ok=True)
@@ -547,19 +575,32 @@ def test_arguments_that_mean_nothing(lab: Lab) -> None:
     ]
     results = lab.run(*((lab.locks[0], one) for one in bad))
     assert [result["code"] for result in results] == ["ARGUMENTS"] * len(bad)
+    assert lab.one(state="absent")["changed"] is False
     assert not lab.home.exists()
 
 
-def test_a_file_in_use(lab: Lab) -> None:
-    one, two = lab.locks[0], lab.locks[1]
-    lab.run((one, {}), (two, {}), (two, {"state": "current", "verified": True}))
-    python = rf"{lab.windows}\environments\tiny-{sha256(one.encode())[:12]}\Lib\site-packages\gpalpha.py"
-    opened = f"$f = [System.IO.File]::Open('{python}', 'Open', 'Read', 'None')"
-    hold = opened + r"; Set-Content C:\lab\held yes; Start-Sleep 30"
-    holder = threading.Thread(target=lab.pc.powershell, args=(hold,), daemon=True)
+def hold(pc: Machine, file: str, seconds: int) -> threading.Thread:
+    """Keep a file open on the machine for so long; returns when it is open."""
+    flag = rf"C:\lab\held-{sha256(file.encode())[:8]}"
+    opened = f"$f = [System.IO.File]::Open('{file}', 'Open', 'Read', 'None')"
+    script = f"{opened}; Set-Content {flag} yes; Start-Sleep {seconds}"
+    holder = threading.Thread(target=pc.powershell, args=(script,), daemon=True)
     holder.start()
-    while not lab.pc.path(r"C:\lab\held").exists():
+    while not pc.path(flag).exists():
         time.sleep(0.2)
+    return holder
+
+
+def test_a_file_in_use(lab: Lab) -> None:
+    """A student's program holds a file of the old environment; the interpreter died before and was brought again."""
+    one, two = lab.locks[0], lab.locks[1]
+    lab.one(one)
+    (interpreter,) = (lab.home / "python").rglob("python.exe")
+    interpreter.unlink()
+    interpreter.write_bytes(b"no program")
+    lab.run((two, {}), (two, {"state": "current", "verified": True}))
+    python = rf"{lab.windows}\environments\tiny-{sha256(one.encode())[:12]}\Lib\site-packages\gpalpha.py"
+    holder = hold(lab.pc, python, 30)
     left = lab.one(two, state="current", verified=True, keep_old=0)
     holder.join(90)
     gone = lab.one(two, state="current", verified=True, keep_old=0)

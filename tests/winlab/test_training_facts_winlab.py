@@ -8,14 +8,14 @@ from __future__ import annotations
 import subprocess
 import textwrap
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from winlab import PREFIXES
+from winlab.testing import source
 
 PYTHON = r"C:\lab\Python310\python.exe"
-TRAINER = Path(__file__).resolve().parents[2] / "collections/ansible_collections/gpuready/lab/trainer/trainer.py"
+COLLECTION = "collections/ansible_collections/gpuready/lab"
 ODD = {
     "silent": "import sys; sys.stderr.write('last words\\n'); sys.exit(7)",
     "half": 'print(\'noise GPUREADY-TRAINING {"finished": true, "los\')',
@@ -23,6 +23,16 @@ ODD = {
     "fine": 'print(\'noise GPUREADY-TRAINING {"finished": false, "n": 1e-07}\')',
     "crash": "import faulthandler; faulthandler._read_null()",
     "deaf": "import time; time.sleep(300)",
+    "holds": """
+import subprocess, sys, time
+import os
+hold = "import sys, time; f = open(sys.argv[1]); open(sys.argv[2], 'w'); time.sleep(15)"
+silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+subprocess.Popen([sys.executable, "-c", hold, __file__, __file__ + ".held"], **silent)
+while not os.path.exists(__file__ + ".held"):
+    time.sleep(0.1)
+print('GPUREADY-TRAINING {"finished": true}')
+""",
 }
 
 
@@ -112,10 +122,9 @@ def test_killed_in_the_middle_of_its_answer(pc, ansible):
 @pytest.fixture
 def own_trainer(monkeypatch, tmp_path):
     """Let the action send another text. It runs in a process of its own, so it is given a collection of its own."""
-    source = TRAINER.parents[1]
     target = tmp_path / "ansible_collections/gpuready/lab"
     target.parent.mkdir(parents=True)
-    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    subprocess.run(["cp", "-aL", str(source(COLLECTION)), str(target)], check=True)  # copies, not links: one is written
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(tmp_path))
 
     def put(text: str) -> None:
@@ -144,6 +153,13 @@ def test_a_trainer_that_crashes_or_hangs_itself(pc, ansible, own_trainer):
     found = train(ansible, pc, time_limit=1)
     assert (found["finished"], found["process"]["timed_out"]) == (False, True)
     assert left(pc) == []
+
+
+def test_what_the_trainer_leaves_running_is_told(pc, ansible, own_trainer):
+    own_trainer(ODD["holds"])
+    result = ansible(pc, "gpuready.lab.training_facts", {"python": PYTHON, "backend": "torch-cpu", "time_limit": 60})
+    assert result["ansible_facts"]["gpuready"]["training"]["finished"] is True
+    assert any("cannot be removed" in warning for warning in result["warnings"])
 
 
 def test_a_full_disk_has_its_name(pc, ansible):

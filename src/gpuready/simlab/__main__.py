@@ -61,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
     if options.until_eof:
 
         def wait_for_end() -> None:
-            sys.stdin.buffer.read()
+            while os.read(0, 4096):  # not sys.stdin: a thread within it makes the interpreter's end fail
+                pass
             stop.set()
 
         threading.Thread(target=wait_for_end, daemon=True).start()

@@ -24,7 +24,12 @@ class ActionModule(RemoteAction):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         file, save = arguments.pop("evidence_file", None), arguments.pop("save_evidence", None)
-        planned = boolean(arguments.pop("plan", False))
+        prepared = None
+        if boolean(arguments.pop("plan", False)):
+            try:
+                prepared = planning.prepare(task_vars, self._templar.template)
+            except planning.PlanningError as error:
+                return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
         record = new_record(task_vars)
         found = self._from_file(file, record) if file else self._from_pc(arguments, task_vars, record)
         if found is not None:
@@ -43,11 +48,8 @@ class ActionModule(RemoteAction):
                         "msg": f"gpuready_evidence_dir: {save}: {reason}",
                     }
         result |= {"changed": False, "ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
-        if planned:
-            try:
-                result["summary"] = planning.extend(record, task_vars, self._templar.template)
-            except planning.PlanningError as error:
-                return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
+        if prepared:
+            result["summary"] = planning.extend(record, prepared)
         return result
 
     def _from_pc(

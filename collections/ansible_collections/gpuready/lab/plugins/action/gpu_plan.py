@@ -27,8 +27,9 @@ class ActionModule(ActionBase):
                 raise planning.PlanningError(f"gpu_plan: {unknown} is not an option (wishes is)")
             if not isinstance(given, dict):
                 raise planning.PlanningError("gpu_plan: wishes: this is not a mapping of wishes")
-            lines = planning.extend(record, task_vars, self._templar.template, given)
+            prepared = planning.prepare(task_vars, self._templar.template, given)
         except planning.PlanningError as error:
             return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
+        lines = planning.extend(record, prepared)
         first = lines[0] if lines else "the PC was not looked at, so there is nothing to plan"
         return {**result, "changed": False, "ansible_facts": {"gpuready": record}, "summary": lines, "msg": first}

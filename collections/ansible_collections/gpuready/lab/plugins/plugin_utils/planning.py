@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.gpuready.lab.plugins.module_utils import plan, plan_steps, wishes
+from ansible_collections.gpuready.lab.plugins.module_utils.stacks import Stack
 from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
 
 # Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
@@ -16,20 +18,24 @@ _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _MEANT = frozenset({wishes.PREFIX + name for name in wishes.NAMES} | set(_LIBRARY))
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """The wishes of a host, and the stacks that it may have."""
+
+    wishes: wishes.Wishes
+    stacks: dict[str, Stack]
+
+
 class PlanningError(Exception):
     """The inventory asks for what means nothing; the text is one line for its author."""
 
 
-def extend(
-    record: dict[str, Any],
-    task_vars: Mapping[str, Any],
-    template: Callable[[Any], Any],
-    given: Mapping[str, Any] | None = None,
-) -> list[str]:
-    """Add the plan to a record that has facts; its lines for a reader, none where there are no facts.
+def prepare(
+    task_vars: Mapping[str, Any], template: Callable[[Any], Any], given: Mapping[str, Any] | None = None
+) -> Preparation:
+    """What a host's variables ask for: wrong ones are wrong before its PC is looked at, or even switched on.
 
-    `given` are wishes that come before the host's variables. Raises PlanningError, also where there is nothing to plan:
-    a wrong variable is wrong before its PC is switched on.
+    `given` are wishes that come before the host's variables. Raises PlanningError.
     """
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
@@ -38,13 +44,17 @@ def extend(
             raise PlanningError(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
         values[wishes.PREFIX + name] = value
     try:
-        stacks = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
-        wished = wishes.parse(values, stacks, known=_LIBRARY)
+        library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
+        return Preparation(wishes.parse(values, library, known=_LIBRARY), library)
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise PlanningError(str(error)) from None
+
+
+def extend(record: dict[str, Any], prepared: Preparation) -> list[str]:
+    """Add the plan to a record that has facts; its lines for a reader, none where there are no facts."""
     if not isinstance(record.get("facts"), dict):
         return []
-    record["plan"] = plan.plan(record["facts"], wished, stacks).as_dict()
+    record["plan"] = plan.plan(record["facts"], prepared.wishes, prepared.stacks).as_dict()
     return plan_steps.summary(record["plan"])
 
 

@@ -1,0 +1,408 @@
+"""The PowerShell modules function by function, on the real engine: what a whole run on a healthy PC seldom meets."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from winlab import PREFIXES, Machine
+from winlab.programs import Call
+from winlab.testing import source
+
+pytestmark = pytest.mark.xdist_group("winlab-parts")
+UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils"
+NAMES = ("Programs", "Evidence", "EnvironmentHome", "EnvironmentArchives", "EnvironmentBuild", "EnvironmentState")
+PYTHON = r"C:\lab\Python310\python.exe"
+START = r"""
+$ErrorActionPreference = 'Stop'
+Set-StrictMode -Version Latest
+foreach ($name in 'Programs', 'Evidence', 'EnvironmentHome', 'EnvironmentArchives', 'EnvironmentBuild', 'EnvironmentState') {
+    Import-Module "C:\lab\parts\$name.psm1"
+}
+$archives, $build = (Get-Module EnvironmentArchives), (Get-Module EnvironmentBuild)
+$found = [ordered]@{}
+function Get-CodeOf([scriptblock]$Work) { try { & $Work } catch { (ConvertTo-Trouble $_).code } }
+"""  # noqa: E501
+END = "\n'FOUND ' + (ConvertTo-Json -InputObject $found -Depth 6 -Compress)\n"
+
+
+@pytest.fixture(scope="module")
+def pc(winlab_machine: Callable[..., Machine]) -> Machine:
+    machine = winlab_machine("powershell-parts")
+    for name in NAMES:
+        put(machine, rf"C:\lab\parts\{name}.psm1", source(f"{UTILS}/{name}.psm1").read_bytes())
+    machine.copy_in(PREFIXES / "windows/Python310", r"C:\lab\Python310")
+    return machine
+
+
+def put(pc: Machine, windows: str, data: bytes) -> None:
+    path = pc.path(windows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
+def ask(pc: Machine, script: str) -> dict[str, Any]:
+    """What the script put into $found."""
+    reply = pc.powershell(START + script + END)
+    lines = [line for line in reply.stdout.splitlines() if line.startswith("FOUND ")]
+    assert lines, reply
+    return dict(json.loads(lines[-1][6:]))
+
+
+# --- evidence and programs ---
+def test_pieces_of_evidence(pc: Machine) -> None:
+    put(pc, r"C:\lab\odd.exe", b"MZ".ljust(0x3C, b"\0") + b"\xff\xff\x00\x00" + b"\0" * 200)
+    found = ask(
+        pc,
+        r"""
+        $inner = New-Object System.UnauthorizedAccessException 'inner'
+        $found.denied = ConvertTo-ErrorEntry (New-Object System.Exception 'outer', $inner)
+        $found.nothing = Read-OrNull { throw 'no' }
+        $found.version = Get-FileVersion 'C:\nowhere.dll'
+        $found.machine = Get-Machine 'C:\lab\odd.exe'
+        """,
+    )
+    assert found == {
+        "denied": {"code": "ACCESS_DENIED", "message": "inner"},
+        "nothing": None,
+        "version": None,
+        "machine": None,
+    }
+
+
+def test_programs(pc: Machine) -> None:
+    """A share on the PATH, a 32-bit PowerShell's name of System32, a process without taskkill, pipes that break."""
+    found = ask(
+        pc,
+        r"""
+        $env:PATH = '\\dead\share;;' + $env:PATH
+        $found.cmd = @(Find-OnPath 'cmd.exe').Count
+        $null = New-Item -ItemType Directory "$env:SystemRoot\Sysnative"
+        try {
+            $found.system = Get-SystemDirectory
+            $run = Start-Program 'C:\lab\Python310\python.exe' '-c "import time; time.sleep(60)"'
+            $found.hung = (Receive-Program $run 1).__error.code
+            $found.ended = $run.process.WaitForExit(5000)
+        } finally { Remove-Item "$env:SystemRoot\Sysnative" }
+        $run = Start-Program 'C:\lab\Python310\python.exe' '-c "print(1)"'
+        $broken = [System.Threading.Tasks.Task]::FromException((New-Object System.IO.IOException 'broken'))
+        $run.reading = [System.Threading.Tasks.Task[]]@($broken)
+        $found.rc = (Receive-Program $run 30).rc
+        """,
+    )
+    assert found["cmd"] >= 1
+    assert found["system"].endswith("Sysnative")
+    assert (found["hung"], found["ended"], found["rc"]) == ("TIME_LIMIT", True, 0)
+
+
+# --- gpuready's home ---
+def test_errors_are_known_by_type_and_number(pc: Machine) -> None:
+    found = ask(
+        pc,
+        r"""
+        $found.denied = Get-CodeOf { throw (New-Object System.UnauthorizedAccessException 'x') }
+        $found.held = Get-CodeOf { throw (New-Object System.IO.IOException 'x', -2147024864) }
+        $found.full = Get-CodeOf { throw (New-Object System.IO.IOException 'x', -2147024784) }
+        $found.other = Get-CodeOf { throw 'x' }
+        $found.field = Get-Field (New-Object PSObject -Property @{ a = 1 }) 'b'
+        """,
+    )
+    assert found == {
+        "denied": "HOME_NOT_WRITABLE",
+        "held": "ENVIRONMENT_IN_USE",
+        "full": "DISK_FULL",
+        "other": "ENVIRONMENT_FAILED",
+        "field": None,
+    }
+
+
+def test_files_of_the_home(pc: Machine) -> None:
+    found = ask(
+        pc,
+        r"""
+        $h = 'C:\lab\home-files'
+        $found.new = Write-Whole "$h\a.txt" 'text'
+        $found.same = Write-Whole "$h\a.txt" 'text'
+        $null = New-Item -ItemType Directory "$h\folder"
+        $found.onto = Get-CodeOf { Write-Whole "$h\folder" 'text' }
+        $found.left = @(Get-ChildItem -Force $h -Filter '.new-*').Count
+        $null = Write-Whole "$h\list.json" '[1, 2]'
+        $found.list = Read-Json "$h\list.json"
+        $null = New-Item -ItemType Directory "$h\environments\.new-1", "$h\environments\kept-1"
+        Clear-Leftover $h
+        $found.environments = @(Get-ChildItem -Force "$h\environments" | ForEach-Object Name)
+        """,
+    )
+    assert (found["new"], found["same"], found["left"], found["list"]) == (True, False, 0, None)
+    assert found["onto"] == "ENVIRONMENT_FAILED"
+    assert found["environments"] == ["kept-1"]
+
+
+def test_two_runs_in_one_home(pc: Machine) -> None:
+    found = ask(
+        pc,
+        r"""
+        $h = 'C:\lab\home-lock'
+        $found.nowhere = Get-CodeOf { Enter-Home "$h\nowhere" 0 }
+        $null = New-Item -ItemType Directory $h
+        $other = New-Object System.IO.FileStream "$h\.lock", 'OpenOrCreate', 'ReadWrite', 'None'
+        $found.busy = try { Enter-Home $h 1 } catch { $_.Exception.Message }
+        $other.Dispose()
+        $lock = Enter-Home $h 0
+        $found.holder = (Read-Json "$h\.holder").pid -eq $PID
+        Exit-Home $h $lock
+        $found.left = Test-Path "$h\.holder"
+        """,
+    )
+    assert found["nowhere"] == "ENVIRONMENT_FAILED"
+    assert "process unknown, since unknown" in found["busy"]
+    assert (found["holder"], found["left"]) == (True, False)
+
+
+# --- archives ---
+@contextmanager
+def cut_off() -> Iterator[int]:
+    """A web server that ends each answer half way."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 100_000)
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.close()
+
+
+def test_where_archives_come_from(pc: Machine) -> None:
+    with cut_off() as port:
+        found = ask(
+            pc,
+            rf"""
+            $h = 'C:\lab\home-archives'
+            $null = Write-Whole "$h\downloads\a.bin" 'abc'
+            $sha = & $archives {{ Get-Sha256 $args[0] }} "$h\downloads\a.bin"
+            $sent = @{{ sha256 = $sha }}
+            $found.there = & $archives {{ Get-FromController $args[0] $args[1] @{{}} }} $sent "$h\downloads\a.bin"
+            $found.no_wheels = @(Find-Wheel $h $null @{{}}).Count
+            $get = {{ Get-FromUrl $args[0] $args[1] $args[2] $args[3] }}
+            $found.first = & $archives $get $h 'file:///C:/lab/home-archives/downloads/a.bin' $sha 60
+            $found.again = & $archives $get $h 'file:///C:/nowhere/a.bin' $sha 60
+            $a = 'file:///C:/lab/home-archives/downloads/a.bin'
+            $found.late = Get-CodeOf {{ & $archives $get $h $a ('0' * 64) -5 }}
+            $found.cut = Get-CodeOf {{ & $archives $get $h 'http://127.0.0.1:{port}/b.bin' ('0' * 64) 60 }}
+            $found.left = @(Get-ChildItem -Force "$h\downloads" -Filter '.new-*').Count
+            """,
+        )
+    assert found["there"].endswith(r"\downloads\a.bin")
+    assert found["first"] == found["again"]
+    assert found["first"].endswith("-a.bin")
+    assert (found["no_wheels"], found["left"]) == (0, 0)
+    assert (found["late"], found["cut"]) == ("ENVIRONMENT_TIME_LIMIT", "ARCHIVE_UNREACHABLE")
+
+
+def test_archives_of_every_shape(pc: Machine) -> None:
+    """Folders in a zip; POSIX' prefixes and a header for all members in a tar; one that ends within a header."""
+    name = "d" * 60 + "/" + "e" * 60 + ".txt"
+    for kind, form in (("prefix", tarfile.USTAR_FORMAT), ("global", tarfile.PAX_FORMAT)):
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w", format=form, pax_headers={"comment": "for all"}) as archive:
+            member = tarfile.TarInfo(name)
+            member.size = 5
+            archive.addfile(member, io.BytesIO(b"hello"))
+            archive.addfile(tarfile.TarInfo("other.txt"))
+        put(pc, rf"C:\lab\{kind}.tar", data.getvalue())
+    put(pc, r"C:\lab\short.tar", data.getvalue()[:100])
+    with zipfile.ZipFile(pc.path(r"C:\lab\folders.zip"), "w") as zipped:
+        zipped.mkdir("top")
+        zipped.writestr("top/a.txt", "hello")
+    found = ask(
+        pc,
+        r"""
+        foreach ($kind in 'prefix.tar', 'global.tar', 'folders.zip') {
+            $into = Expand-File "C:\lab\$kind" "C:\lab\out-$kind"
+            $found[$kind] = @(Get-ChildItem -Recurse -File $into | Where-Object Length | ForEach-Object { [IO.File]::ReadAllText($_.FullName) })
+        }
+        $found.short = Get-CodeOf { Expand-File 'C:\lab\short.tar' 'C:\lab\out-short' }
+        """,  # noqa: E501
+    )
+    assert found == {
+        "prefix.tar": ["hello"],
+        "global.tar": ["hello"],
+        "folders.zip": ["hello"],
+        "short": "ARCHIVE_UNREADABLE",
+    }
+    assert pc.path(rf"C:\lab\out-prefix.tar\{name}").read_bytes() == b"hello"
+
+
+# --- uv, interpreters, packages ---
+def uv_that(pc: Machine, work: Callable[[Call, str], int | None]) -> None:
+    """A uv whose behaviour is `work(call, words)`; None: as if all were well."""
+
+    def uv(call: Call) -> int:
+        words = " ".join(call.args)
+        if words == "--version":
+            call.out("uv 0.9.2\r\n")
+            return 0
+        return work(call, words) or 0
+
+    pc.install_program(r"C:\lab\fake\uv.exe", uv)
+
+
+def test_a_uv_that_does_not_run(pc: Machine) -> None:
+    with zipfile.ZipFile(pc.path(r"C:\lab\no-uv.zip"), "w") as archive:
+        archive.writestr("uv.exe", "no program")
+    with zipfile.ZipFile(pc.path(r"C:\lab\uv.zip"), "w") as archive:
+        archive.write(PREFIXES / "program.exe", "uv.exe")
+    pc.programs[r"C:\lab\home-uv\tmp\uv-archive\uv.exe"] = lambda call: call.out("uv 0.9.2\r\n") or 0
+    found = ask(
+        pc,
+        r"""
+        $found.nowhere = Get-CodeOf { & $build { Invoke-Tool 'C:\nowhere.exe' '' 'uv' 5 } }
+        $found.quoted = & $build { Format-Argument 'a b\', 'c' }
+        $found.version = & $build { Get-UvVersion 'C:\nowhere.exe' }
+        $h = 'C:\lab\home-uv'
+        $null = New-Item -ItemType Directory "$h\tmp"
+        $found.broken = Get-CodeOf { Install-Uv $h 'C:\lab\no-uv.zip' }
+        Remove-Item -Recurse "$h\tmp\uv-archive"
+        $null = Write-Whole "$h\uv.exe" 'an old one'
+        $found.replaced = Install-Uv $h 'C:\lab\uv.zip'
+        """,
+    )
+    assert found["nowhere"] == "UV_FAILED"
+    assert found["quoted"] == '"a b" c'
+    assert (found["version"], found["broken"]) == (None, "UV_MISSING")
+    assert pc.path(r"C:\lab\home-uv\uv.exe").read_bytes() == (PREFIXES / "program.exe").read_bytes()
+
+
+def test_what_a_student_set_is_not_uvs(pc: Machine) -> None:
+    put(pc, r"C:\lab\text\python.exe", b"no program")
+    pc.install_program(r"C:\lab\terse\python.exe", lambda call: call.out("3.10.0\r\n") or 0)
+    found = ask(
+        pc,
+        rf"""
+        $env:VIRTUAL_ENV, $env:PYTHONPATH = 'C:\mine', 'C:\mine'
+        $found.variables = (Get-UvVariables 'C:\lab\h' '').VIRTUAL_ENV
+        $found.python = (Get-PythonAnswer '{PYTHON}').version
+        $found.text = Get-PythonAnswer 'C:\lab\text\python.exe'
+        $found.terse = Get-PythonAnswer 'C:\lab\terse\python.exe'
+        $found.none = @(Get-Distribution 'C:\nowhere').Count
+        """,
+    )
+    assert found == {"variables": "", "python": "3.10.11", "text": None, "terse": None, "none": 0}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [("slow", "ENVIRONMENT_TIME_LIMIT"), ("useless", "INTERPRETER_MISSING"), ("good", PYTHON)],
+)
+def test_an_interpreter_that_uv_fetches(pc: Machine, answers: str, expected: str) -> None:
+    fetched = []
+
+    def work(call: Call, words: str) -> int | None:
+        if words.startswith("python install"):
+            fetched.append(words)
+            if answers == "slow":
+                time.sleep(30)
+            return 0
+        if not fetched:
+            return 1
+        call.out((PYTHON if answers == "good" else r"C:\nowhere\python.exe") + "\r\n")
+        return 0
+
+    uv_that(pc, work)
+    found = ask(pc, r"$found.it = Get-CodeOf { Install-Interpreter 'C:\lab\fake\uv.exe' @{} '3.10' 3 }")
+    assert found["it"] == expected
+    assert fetched == ["python install --no-bin 3.10"]
+
+
+def test_where_packages_come_from(pc: Machine) -> None:
+    asked: list[str] = []
+
+    def work(call: Call, words: str) -> int:
+        asked.append(words)
+        call.err("No solution found\r\n")
+        return 0 if "https://stack" in words and "https://more" in words else 1
+
+    uv_that(pc, work)
+    ask(
+        pc,
+        r"""
+        $params = @{ lock = 'a==1'; offered_wheels = @(); wheelhouse = 'C:\lab\wheels'; find_links = @('C:\lab\more wheels')
+            no_index = $false; index_url = $null; extra_index_urls = @('https://more'); stack_index_urls = @('https://stack') }
+        Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params ([DateTime]::UtcNow.AddSeconds(60))
+        """,  # noqa: E501
+    )
+    first, second = asked
+    assert "https://stack" not in first
+    assert "--index https://more --index https://stack" in second
+    assert r"--find-links C:\lab\wheels --find-links C:\lab\more wheels" in second
+    assert "--require-hashes" in second
+
+
+def test_an_installer_that_does_not_run_or_end(pc: Machine) -> None:
+    pc.install_program(r"C:\lab\vc_redist.exe", lambda call: time.sleep(30) or 0)
+    found = ask(
+        pc,
+        r"""
+        $found.nowhere = Get-CodeOf { Install-Runtime 'C:\nowhere.exe' 5 }
+        $found.hangs = Get-CodeOf { Install-Runtime 'C:\lab\vc_redist.exe' 1 }
+        """,
+    )
+    assert found == {"nowhere": "VC_RUNTIME_MISSING", "hangs": "VC_RUNTIME_MISSING"}
+
+
+# --- the state ---
+def test_arguments_and_markers(pc: Machine) -> None:
+    marker = {
+        "complete": True,
+        "lock_sha256": "0" * 64,
+        "interpreter": PYTHON,
+        "version": "3.10.0",
+        "distributions": [],
+    }
+    put(pc, r"C:\lab\env-old\gpuready.json", json.dumps(marker).encode())
+    pc.install_program(
+        r"C:\lab\env-old\Scripts\python.exe", lambda call: call.out("3.9.1\r\nC:\\lab\\env-old\r\n") or 0
+    )
+    found = ask(
+        pc,
+        r"""
+        $params = @{ stack = 'cpu'; lock_sha256 = $null; python = $null; interpreter_archive = $null; vc_archive = $null
+            time_limit = 1; keep_old = 0; lock_wait = 0; certificates = $null }
+        $found.unhashed = Get-CodeOf { Assert-Arguments 'C:\h' ($params + @{ uv_archive = @{ path = 'x' } }) }
+        $found.nowhere = Get-CodeOf { Assert-Arguments 'C:\h' ($params + @{ uv_archive = @{ sha256 = '0' * 64 } }) }
+        $found.other_python = Get-CompleteMarker 'C:\lab\env-old' ('0' * 64) '3.10'
+        $found.environments = @(Get-StackEnvironment 'C:\nowhere' 'cpu').Count
+        $unbound = @{ verdict = @{ state = 'READY'; code = 'TRAINED' }; fingerprint = $null }
+        $found.unbound = Test-SamePass $unbound $unbound
+        """,
+    )
+    assert found == {
+        "unhashed": "ARGUMENTS",
+        "nowhere": "ARGUMENTS",
+        "other_python": None,
+        "environments": 0,
+        "unbound": True,
+    }
+
+
+def test_every_module_is_under_test() -> None:
+    assert {path.stem for path in Path(source(UTILS)).glob("*.psm1")} == {*NAMES, "Cim"}
