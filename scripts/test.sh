@@ -14,10 +14,10 @@ molecule test --all >.cache/molecule.log 2>&1 || { cat .cache/molecule.log; exit
 sed -n '/SCENARIO RECAP/,$p' .cache/molecule.log
 say winlab
 if python -c "import sys; sys.path.insert(0, 'tests/winlab'); import winlab; sys.exit(winlab.why_not())"; then
-    python tests/winlab/ps_coverage run -n 2 --dist loadgroup tests/winlab
+    python tests/winlab/ps_coverage run -n 2 --dist loadfile tests/winlab
 else
     pytest tests/winlab
 fi
 say pytest
-pytest -n 2 --dist loadgroup --ignore tests/winlab tests "$@"
+pytest -n 2 --dist loadfile --ignore tests/winlab tests "$@"
 say done

@@ -18,7 +18,6 @@ from chromium import Chromium, program
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(program() is None, reason="Chromium is not installed (apt-get install chromium)"),
-    pytest.mark.xdist_group("browser"),
 ]
 
 

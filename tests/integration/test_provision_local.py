@@ -26,7 +26,7 @@ SCHEMA = json.loads((ROOT / "collections/ansible_collections/gpuready/lab/schema
 FILES = ["junit.xml", "metrics.prom", "report.csv", "report.html", "report.json", "report.md"]
 HAS_NVIDIA = bool(shutil.which("nvidia-smi")) or Path("/proc/driver/nvidia/version").exists()
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("provision_local")]
+pytestmark = pytest.mark.slow
 
 
 class Machine:

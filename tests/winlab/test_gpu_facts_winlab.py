@@ -10,7 +10,6 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.module_utils import wsl_output
 from facts_help import HOME, WSL, look, says, write, wsl_says
 
-pytestmark = pytest.mark.xdist_group("winlab-facts")  # one worker boots the machines
 DATA = Path(__file__).resolve().parents[1] / "data"
 CLASS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
 GPU = r"PCI\VEN_10DE&DEV_2684&SUBSYS_889D1043&REV_A1\4&36DBEA65&0&0008"

@@ -19,7 +19,6 @@ from winlab import PREFIXES, Machine
 from winlab.programs import Call
 from winlab.testing import source
 
-pytestmark = pytest.mark.xdist_group("winlab-parts")
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils"
 NAMES = ("Programs", "Evidence", "EnvironmentHome", "EnvironmentArchives", "EnvironmentBuild", "EnvironmentState")
 PYTHON = r"C:\lab\Python310\python.exe"

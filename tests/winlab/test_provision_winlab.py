@@ -36,7 +36,7 @@ from provision_help import (
 from winlab import Machine
 
 TORCH = Path(__file__).resolve().parents[1] / "data/locks/torch-directml-0.2.0-win_amd64.txt"
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("winlab-gpu")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

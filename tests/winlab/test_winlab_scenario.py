@@ -10,7 +10,6 @@ import pytest
 import yaml
 from winlab.testing import CHECKOUT, inventory, run_playbook
 
-pytestmark = pytest.mark.xdist_group("winlab-scenario")  # one worker boots the machines
 LAB = CHECKOUT / "inventories/simulated/lab.yml"
 # A German PC with WSL, nvidia-smi and somebody logged on; a card changed for another, with what that leaves behind; a
 # laptop with two GPUs, of which one counts.
