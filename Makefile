@@ -17,7 +17,7 @@ setup: .venv/.complete  ## Make the environment; the command line is then .venv/
 
 .uv/bin/uv:
 	python3 -m venv .uv
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r scripts/uv.txt
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r collections/ansible_collections/gpuready/lab/stacks/uv.txt
 
 .venv/.complete: uv.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
 	$(ENVIRONMENT) $(UV) sync --quiet --frozen --python '>=3.12,<3.15'

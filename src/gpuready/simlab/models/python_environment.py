@@ -30,17 +30,8 @@ _ARGUMENTS = (
     *("pass_record", "verified"),
 )
 _OWN = (
-    "environments",
-    "current",
-    "passes",
-    "bin",
-    "python",
-    "downloads",
-    "wheelhouse",
-    "cache",
-    "tmp",
-    "uv.exe",
-    "README.txt",
+    *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
+    *("uv.exe", "README.txt"),
 )
 _NO_UV = "there is no uv on this PC; give uv_archive (path or url, and sha256), or install uv for all users"
 _VERSIONS = {"3.7": "3.7.9", "3.8": "3.8.20", "3.9": "3.9.23", "3.10": "3.10.18", "3.11": "3.11.13", "3.12": "3.12.11"}
@@ -93,6 +84,7 @@ def present(task: Task, home: Home) -> dict[str, Any]:
         if task.check:
             if not wished.get("uv_archive") and _uv(home) is None:
                 raise fail("UV_MISSING", _NO_UV)
+            _runtime_to_bring(task, home)
         else:
             marker = _build(task, home, environment)
     names = ("uv", "interpreter", "environment", "packages", "mark") if built and not task.check else ()
@@ -144,6 +136,18 @@ def _check(name: str, data: bytes, sha256: str) -> None:
         raise fail("HASH_MISMATCH", f"{name}: its sha256 is {found}, not {sha256}; it was not used: get the right file")
 
 
+def _runtime_to_bring(task: Task, home: Home) -> list[str]:
+    """The files of the Visual C++ runtime that the installer must bring; raises where there is none to bring them."""
+    wished = task.arguments
+    lost = [name for name in _RUNTIME if not home.disk.is_file(rf"C:\Windows\System32\{name}")]
+    if not wished.get("needs_vc_runtime") or _OWN_RUNTIME.search(str(wished["lock"])):
+        return []
+    if lost and not wished.get("vc_archive"):
+        what = "give vc_archive (vc_redist.x64.exe with its sha256), or install it on the PC"
+        raise fail("VC_RUNTIME_MISSING", f"the Visual C++ runtime is missing ({', '.join(lost)}); {what}")
+    return lost
+
+
 def _build(task: Task, home: Home, environment: str) -> dict[str, Any]:
     wished, needs = task.arguments, []
     for wheel in wished.get("offered_wheels") or []:
@@ -173,12 +177,7 @@ def _build(task: Task, home: Home, environment: str) -> dict[str, Any]:
     interpreter = rf"{home.path}\python\cpython-{version}-windows-x86_64-none"
     if not home.disk.is_file(rf"{interpreter}\python.exe"):
         home.disk.write(rf"{interpreter}\python.exe", b"MZ", size=INTERPRETER_BYTES, version=version, machine=34404)
-    lock = str(wished["lock"])
-    lost = [name for name in _RUNTIME if not home.disk.is_file(rf"C:\Windows\System32\{name}")]
-    if wished.get("needs_vc_runtime") and lost and not _OWN_RUNTIME.search(lock):
-        if not wished.get("vc_archive"):
-            what = "give vc_archive (vc_redist.x64.exe with its sha256), or install it on the PC"
-            raise fail("VC_RUNTIME_MISSING", f"the Visual C++ runtime is missing ({', '.join(lost)}); {what}")
+    if lost := _runtime_to_bring(task, home):
         if asked := _archive(task, home, "vc_runtime", wished["vc_archive"]):
             raise Needs([asked])
         for name in lost:

@@ -19,6 +19,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment_sources import SourceError, Sources
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, record_of
 
+WINDOWS_HOME = r"C:\ProgramData\gpuready"
 MODULE = "gpuready.lab.python_environment"
 READY = ("READY", "DEGRADED")
 # What the other states take; the rest says how to build and is passed over there.
@@ -135,9 +136,12 @@ class ActionModule(RemoteAction):
                 raise SourceError("ARGUMENTS", f"{name}: this is not a mapping with path or url, and sha256")
             options[name] = sources.archive(name, value, self._here(value))
         target = "windows" if self._windows() else "linux"
-        if target == "linux" and not options.get("uv") and not options["uv_archive"]:
-            machine = (record.get("facts") or {}).get("os") or {}
-            options["uv_binary"] = sources.own_uv(machine.get("architecture"))
+        if not options.get("uv") and not options["uv_archive"]:
+            facts = record.get("facts") or {}
+            there = str((facts.get("uv") or {}).get("path") or "").lower()
+            ours = str(options.get("home") or WINDOWS_HOME).lower() + r"\uv.exe"  # then none need be fetched for it
+            own = None if there == ours else sources.own_uv(target, (facts.get("os") or {}).get("architecture"))
+            options["uv_binary" if target == "linux" else "uv_archive"] = own
         folder = options.pop("wheelhouse", None)
         if "remote_wheelhouse" in options:
             options["wheelhouse"] = options.pop("remote_wheelhouse")

@@ -100,7 +100,7 @@ function Build-Environment([string]$Environment) {
         $python = Expand-Interpreter $homePath $pythonArchive $params.python $place
     } elseif (-not $python) { $python = Install-Interpreter $uv $variables $params.python (Get-Remaining $deadline) }
     Add-Step 'interpreter' $watch
-    if ($params.needs_vc_runtime -and $params.lock -notmatch '(?mi)^msvc[-_.]runtime\s*==') { Set-Runtime '' $watch }
+    if ($params.needs_vc_runtime -and -not (Test-OwnRuntime)) { Set-Runtime '' $watch }
     try {
         $null = Remove-Whole $Environment
         $null = Invoke-Tool $uv (Format-Argument 'venv', '--no-project', '--python', $python, $Environment) 'environment' (Get-Remaining $deadline) $variables
@@ -127,11 +127,17 @@ function Build-Environment([string]$Environment) {
     if (-not $params.keep_cache) { $null = Remove-Whole "$homePath\cache" }
 }
 
+function Test-OwnRuntime { $params.lock -match '(?mi)^msvc[-_.]runtime\s*==' }
+
+function Stop-NoRuntime([string]$Environment) {
+    Stop-With 'VC_RUNTIME_MISSING' "the Visual C++ runtime is missing ($(@(Get-MissingRuntime $Environment) -join ', ')); give vc_archive (vc_redist.x64.exe with its sha256), or install it on the PC"
+}
+
 function Set-Runtime([string]$Environment, $Watch) {
     # The Visual C++ runtime: Windows' own, else the environment's (package msvc-runtime), else its installer.
     if (@(Get-MissingRuntime $Environment).Count -eq 0) { return }
     if ($Environment -and (Use-OwnRuntime $Environment)) { Add-Step 'vc_runtime' $Watch; return }
-    if (-not $params.vc_archive) { Stop-With 'VC_RUNTIME_MISSING' "the Visual C++ runtime is missing ($(@(Get-MissingRuntime $Environment) -join ', ')); give vc_archive (vc_redist.x64.exe with its sha256), or install it on the PC" }
+    if (-not $params.vc_archive) { Stop-NoRuntime $Environment }
     $source = Get-Source 'vc_runtime' $params.vc_archive
     # Its name decides what Windows does with it.
     $installer = "$homePath\tmp\vc_redist.exe"
@@ -153,6 +159,7 @@ function Invoke-Present {
     if (-not $module.Result.changed) { return }
     if ($module.CheckMode) {
         if ($null -eq $marker -and -not $params.uv_archive -and -not (Find-Uv $homePath $params.uv)) { Stop-With 'UV_MISSING' 'there is no uv on this PC; give uv_archive (path or url, and sha256), or install uv for all users' }
+        if (-not $runtime -and -not $params.vc_archive -and -not (Test-OwnRuntime)) { Stop-NoRuntime $environment }
         return
     }
     Initialize-Home $homePath

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import shutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpuready.lab.plugins.module_utils import locks, wheels
-
-_ELF = b"\x7fELF"
+from ansible_collections.gpuready.lab.plugins.plugin_utils import controller_uv
 
 
 class SourceError(ValueError):
@@ -92,32 +90,14 @@ class Sources:
                 offered.append({"name": name, "sha256": sha256})
         return offered
 
-    def own_uv(self, architecture: str | None) -> dict[str, Any] | None:
-        """The controller's own uv, for a Linux PC with the same processor; None when there is none."""
-        if architecture and architecture != platform.machine():
-            return None
-        path = _own_uv()
+    def own_uv(self, target: str, architecture: str | None) -> dict[str, Any] | None:
+        """The controller's uv for a PC with this system (linux, windows) and processor; None when there is none."""
+        if target == "windows":
+            path = controller_uv.for_windows() if architecture in (None, "x86_64") else None
+        else:
+            path = controller_uv.for_linux() if architecture in (None, platform.machine()) else None
         if path is None:
             return None
         sha256 = sha256_of(path)
         self.files[sha256] = path
         return {"name": path.name, "sha256": sha256}
-
-
-@lru_cache(maxsize=1)
-def _own_uv() -> Path | None:
-    """A real program, not a shim: that of the uv package beside us, else the one on the PATH."""
-    candidates: list[str | None] = []
-    try:
-        from uv import find_uv_bin
-
-        candidates.append(find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        pass
-    candidates.append(shutil.which("uv"))
-    for candidate in candidates:
-        if candidate:
-            with Path(candidate).open("rb") as file:
-                if file.read(4) == _ELF:
-                    return Path(candidate)
-    return None
