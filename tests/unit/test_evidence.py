@@ -123,10 +123,10 @@ ADAPTER = {
 }  # fmt: skip
 STATUSES = ("ok", "restart_needed", "disabled", "no_driver", "failing", "absent", "unknown")
 FACTS: dict[str, Any] = {
-    "collected_at": (str, NULL), "os": (dict,), "machine": (dict,), "disk": (dict, NULL), "adapters": (list,),
+    "collected_at": (str, NULL), "os": (dict,), "machine": (dict,), "disk": (dict, NULL), "adapters": (list, NULL),
     "ignored_adapters": (list,), "wsl": (dict, NULL), "dxg": (TRUTH, NULL), "features": (dict, NULL),
     "vc_runtime": (dict, NULL), "pending_reboot": (dict, NULL), "users": (list, NULL), "uv": (dict, NULL),
-    "interpreters": (list,), "environments": (list,), "last_pass": (dict, NULL), "problems": (list,),
+    "interpreters": (list,), "environments": (list,), "last_pass": (dict, NULL), "passes": (list,), "problems": (list,),
 }  # fmt: skip
 OS = {
     "family": (str,), "name": (str, NULL), "version": (str, NULL), "build": (NUMBER, NULL), "kind": (str, NULL),
@@ -156,7 +156,7 @@ def valid(facts: dict[str, Any]) -> None:
     conforms(facts["machine"], MACHINE)
     if facts["wsl"] is not None:
         conforms(facts["wsl"], WSL)
-    for position, adapter in enumerate(facts["adapters"]):
+    for position, adapter in enumerate(facts["adapters"] or ()):
         conforms(adapter, ADAPTER)
         assert adapter["index"] == position
         assert adapter["status"] in STATUSES

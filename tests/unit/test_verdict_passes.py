@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.module_utils import verdict_passes
 from ansible_collections.gpuready.lab.plugins.module_utils.verdict import fingerprint, verdict
 from records import changed, good
 
@@ -138,3 +139,14 @@ def test_a_pass_left_for_the_cpu_stack_makes_nothing_ready() -> None:
     record = passed()
     record["plan"]["stack"] = record["facts"]["last_pass"]["fingerprint"]["stack"] = "cpu"
     assert judged(record, trainer_sha256="bb") == ("NOT_READY", "NO_GPU")
+
+
+def test_the_pass_of_the_planned_stack_counts_and_not_the_newest() -> None:
+    """Two stacks on one PC: a later pass of the other says nothing of this one."""
+    mine = {"fingerprint": {"stack": "torch-directml"}, "verdict": {}, "at": "2026-01-01"}
+    other = {"fingerprint": {"stack": "tensorflow-directml-plugin"}, "verdict": {}, "at": "2026-02-02"}
+    facts = {"passes": [other, mine], "last_pass": other}
+    assert verdict_passes.of_stack(facts, "torch-directml") == mine
+    assert verdict_passes.of_stack(facts, "tensorflow-directml") == other
+    assert verdict_passes.of_stack({"passes": None, "last_pass": mine}, "x") == mine
+    assert verdict_passes.of_stack({}, "x") is None

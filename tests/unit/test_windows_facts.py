@@ -142,7 +142,7 @@ def test_nothing_is_known_without_pieces() -> None:
     for nothing in ({}, None, [], {"pieces": None}, {"pieces": []}):
         facts = windows_facts.interpret(nothing)
         assert (facts["adapters"], facts["users"], facts["wsl"]["installed"], facts["pending_reboot"]["pending"]) == (
-            [],
+            None,
             None,
             None,
             None,

@@ -16,7 +16,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpuready.lab.plugins.module_utils import report, report_parts, verdict
 from ansible_collections.gpuready.lab.plugins.module_utils.report_parts import text
-from ansible_collections.gpuready.lab.plugins.plugin_utils import report_html, report_text
+from ansible_collections.gpuready.lab.plugins.plugin_utils import report_html, report_text, trainer
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report_files import write_together
 
 RENDERINGS = {
@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
             if "verdict" not in record:  # the PC was lost on the way: what is not known is not ready
                 lab = simulated or ("gpuready_simulated" in variables and self._flag(variables["gpuready_simulated"]))
                 record["simulated"] = record["simulated"] or lab
-                policy = {"simulated_lab": lab, "check_mode": self._task.check_mode}
+                policy = {"simulated_lab": lab, "check_mode": self._task.check_mode, "trainer_sha256": trainer.sha256()}
                 record["verdict"] = verdict.verdict(record, policy)
             records.append(record)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")

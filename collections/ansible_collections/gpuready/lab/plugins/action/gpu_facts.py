@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.gpuready.lab.plugins.module_utils import evidence
+from ansible_collections.gpuready.lab.plugins.module_utils import evidence, verdict_words
 from ansible_collections.gpuready.lab.plugins.plugin_utils import planning
 from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_whole
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, new_record
@@ -60,7 +60,7 @@ class ActionModule(RemoteAction):
         if isinstance(found, dict):
             return found
         trouble = answer.get("trouble") or {
-            "code": "NO_EVIDENCE",
+            "code": verdict_words.code_of(answer.get("code")) or "NO_EVIDENCE",
             "message": str(answer.get("msg") or "the PC answered without evidence"),
         }
         record["troubles"].append({**trouble, "step": "look", "task": self._task.get_name()})
@@ -74,8 +74,7 @@ class ActionModule(RemoteAction):
             raise AnsibleActionFail(f"{path}: cannot be read: {error.strerror}") from None
         except evidence.EvidenceError as error:
             raise AnsibleActionFail(f"{path}: {error}") from None
-        if host:
-            record["host"] = host
+        record["host"] = host or path.stem  # not the controller, on which the file lies
         return found
 
     def _save(self, directory: Path, host: str, found: dict[str, Any]) -> None:

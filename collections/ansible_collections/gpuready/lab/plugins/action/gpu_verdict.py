@@ -32,6 +32,9 @@ _WITHOUT_UNREACHABLE = (
 )
 
 
+_GONE = ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT")
+
+
 class ActionModule(ActionBase):
     """Extend the record by its verdict; a failed task given as `failure` becomes a trouble of the record first."""
 
@@ -50,7 +53,10 @@ class ActionModule(ActionBase):
         )
         record = record_of(task_vars)
         if arguments["failure"] is not None:
-            record["troubles"].append(self._trouble(arguments["failure"], arguments["failed_task"]))
+            trouble = self._trouble(arguments["failure"], arguments["failed_task"])
+            if trouble["code"] in _GONE and record.get("facts"):  # it answered in this very run
+                trouble["code"] = "CONNECTION_CUT"
+            record["troubles"].append(trouble)
         try:
             thresholds = self._numbers(arguments["policy"])
         except ValueError as error:

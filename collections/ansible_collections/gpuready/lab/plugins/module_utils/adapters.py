@@ -72,9 +72,9 @@ def interpret(devices: list[Device], smi: NvidiaSmi | None) -> tuple[list[dict[s
 
 def vendor(device: Device) -> str:
     """`amd`, `intel`, `nvidia` or `other`: by the PCI or ACPI id; by name only where there is none."""
-    if device.pci_ids[0]:
+    if device.pci_ids[0] and device.pci_ids != pci.PASSED_ON:
         return pci.vendor(device.pci_ids[0])
-    if device.id:
+    if device.id and device.pci_ids != pci.PASSED_ON:
         match = re.match(r"ACPI\\(?:VEN_)?([A-Z]{4})", device.id, re.I)
         return _ACPI_VENDORS.get(match[1].upper(), "other") if match else "other"
     text = " ".join(part for part in (device.manufacturer, device.name) if part)
@@ -85,6 +85,8 @@ def ignored_because(device: Device) -> str | None:
     """Why this display device cannot be meant for training, or None when it can."""
     if device.problem_code in _ABSENT or device.present is False:
         return "phantom: no longer in the PC"
+    if device.pci_ids == pci.PASSED_ON:
+        return None
     if device.pci_ids[0]:
         return pci.ignored_because(*device.pci_ids)
     bus = device.bus

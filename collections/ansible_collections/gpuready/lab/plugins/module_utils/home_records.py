@@ -45,19 +45,19 @@ def environments(pieces: Pieces) -> list[dict[str, Any]]:
     return found
 
 
-def last_pass(pieces: Pieces) -> dict[str, Any] | None:
-    """`{fingerprint, verdict, at}` of the latest pass, None when there was none."""
-    passes = [found for file in pieces.rows("last_pass") if (found := _content(pieces, "last_pass", file))]
+def passes(pieces: Pieces) -> list[dict[str, Any]]:
+    """`{fingerprint, verdict, at}` of each stack's last pass, the latest first."""
+    found_passes = [found for file in pieces.rows("last_pass") if (found := _content(pieces, "last_pass", file))]
     whole = [
         {"fingerprint": one["fingerprint"], "verdict": one["verdict"], "at": one["at"]}
-        for one in passes
+        for one in found_passes
         if isinstance(one.get("fingerprint"), dict)
         and isinstance(one.get("verdict"), dict)
         and isinstance(one.get("at"), str)
     ]
-    if len(whole) < len(passes):
+    if len(whole) < len(found_passes):
         pieces.malformed("last_pass", "a pass lacks its fingerprint, its verdict or its time")
-    return max(whole, key=lambda one: str(one["at"]), default=None)
+    return sorted(whole, key=lambda one: str(one["at"]), reverse=True)
 
 
 def _content(pieces: Pieces, piece: str, file: Row) -> dict[str, Any] | None:

@@ -44,6 +44,7 @@ def interpret(evidence: object) -> dict[str, Any]:
         pieces,
     )
     environments = home_records.environments(pieces)
+    passes = home_records.passes(pieces)
     return {
         "collected_at": plain_text(pieces.evidence.get("collected_at")),
         "os": _os(kernel, release, plain_text(pieces.value("glibc")), inside_wsl),
@@ -60,7 +61,8 @@ def interpret(evidence: object) -> dict[str, Any]:
         "uv": _uv(pieces.row("uv")),
         "interpreters": _interpreters(pieces.rows("interpreters")),
         "environments": environments,
-        "last_pass": home_records.last_pass(pieces),
+        "last_pass": passes[0] if passes else None,
+        "passes": passes,
         "problems": pieces.problems,
     }
 

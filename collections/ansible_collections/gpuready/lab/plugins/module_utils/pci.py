@@ -31,6 +31,9 @@ VIRTUAL_VENDORS = {
     "18ca": "management controller (XGI)",
 }
 
+# A GPU that Hyper-V passes on to a virtual machine: DirectML reaches the real one, whose name it bears.
+PASSED_ON = ("1414", "008e")
+
 # Class 03xx: 00 VGA, 01 XGA, 02 3D controller (laptops' second GPU, data centre cards), 80 other.
 DISPLAY_CLASSES = {"0300": "VGA", "0301": "XGA", "0302": "3D controller", "0380": "display controller"}
 # AMD's data centre GPUs announce themselves as processing accelerators.

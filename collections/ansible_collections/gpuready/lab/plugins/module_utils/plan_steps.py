@@ -124,6 +124,8 @@ def warnings(chosen: Candidate, view: View) -> list[str]:
         found.append(f"{stack.name}: {stack.life_note}")
     found += pc_warnings(view)
     found += plan_adapters.warnings(view.adapters or (), chosen.choice.adapter)
+    if view.smi_problems and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":
+        found.append(f"nvidia-smi complains ({view.smi_problems[0]}): restart the PC if the training fails")
     if view.memory_bytes is None:
         found.append("how much memory the PC has is not known")
     elif view.memory_bytes < stack.memory_bytes * 0.95:

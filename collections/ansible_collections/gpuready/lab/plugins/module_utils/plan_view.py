@@ -91,6 +91,7 @@ class View:
     vc_runtime: bool | None
     pending_reboot: bool | None
     environments: tuple[Environment, ...]
+    smi_problems: tuple[str, ...] = ()
 
 
 def version_key(text: str | None) -> tuple[int, ...] | None:
@@ -140,7 +141,14 @@ def view(facts: object) -> View:
         vc_runtime=_boolean(_mapping(top.get("vc_runtime")).get("installed")),
         pending_reboot=_boolean(pending.get("pending")),
         environments=_environments(top.get("environments")),
+        smi_problems=_smi_problems(top.get("problems")),
     )
+
+
+def _smi_problems(items: object) -> tuple[str, ...]:
+    """What nvidia-smi complained of, as far as the facts say it."""
+    rows = [_mapping(item) for item in items] if isinstance(items, list) else []
+    return tuple(_text(row.get("message")) or "" for row in rows if row.get("piece") == "nvidia_smi")
 
 
 def _adapters(items: list[Any]) -> tuple[Adapter, ...]:

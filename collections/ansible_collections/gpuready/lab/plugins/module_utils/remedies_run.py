@@ -26,7 +26,7 @@ CONNECTION: dict[str, tuple[str, str]] = {
     "PROXY_IN_THE_WAY": ("a proxy stands between the controller and the PC and refuses", "Add the PCs to NO_PROXY on the controller (or set ansible_winrm_proxy / ansible_psrp_proxy as it must be), and run again."),
     "NOT_WINRM": ("something else than WinRM answers at the PC's address and port", "Check ansible_host, ansible_port and ansible_winrm_path (/wsman); another device or web server may have this address."),
     "CONNECTION_CUT": ("the connection was cut in the middle", "Check that the PC was not restarted or put to sleep, that the port fits the scheme (5985 http, 5986 https) and that its network is steady, and run again."),
-    "CONNECTION_SETTINGS": ("the inventory's settings for the connection do not fit each other", "Compare the PC's ansible_ variables with the examples in docs/remoting.md and correct them."),
+    "CONNECTION_SETTINGS": ("the inventory's settings for the connection do not fit each other", "Give the password (--ask-pass, or a vault), and compare the PC's ansible_ variables with the examples in inventories/lab."),
     "CONTROLLER_LACKS_LIBRARY": ("the controller lacks a program or library for this connection", "Install what the details name on the controller (Kerberos: the extra kerberos of gpuready), or use another way of logging on."),
     "SSH_HOST_KEY": ("the PC's ssh host key is not known, or another one than before", "Check the key at the PC itself, then put it into known_hosts (ssh-keyscan) or remove the old one (ssh-keygen -R)."),
     "WINRM_REFUSED": ("WinRM answered, but refused the work", "Check that the account is an administrator of the PC, WinRM's quotas (winrm get winrm/config) and its event log, and run again."),

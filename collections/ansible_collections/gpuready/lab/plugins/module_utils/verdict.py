@@ -179,7 +179,8 @@ def _untrained(
     if plan["stack"] == "cpu":
         return word("SKIPPED", "CHECK_MODE") if checking else _no_gpu(plan)
     bound = fingerprint(record, rules["trainer_sha256"])
-    left = verdict_passes.judge(section(record, "facts").get("last_pass"), bound, plan, rules["max_age_days"], now)
+    left = verdict_passes.of_stack(section(record, "facts"), plan["stack"])
+    left = verdict_passes.judge(left, bound, plan, rules["max_age_days"], now)
     if left is not None:
         return left
     if checking:

@@ -55,6 +55,15 @@ def judge(
     return {**found, "reused": True, "at": at}
 
 
+def of_stack(facts: Mapping[str, Any], stack: object) -> object:
+    """What the planned stack's last pass left; without one, that of another stack, which says what has changed."""
+    passes = facts.get("passes")
+    for one in passes if isinstance(passes, list) else []:
+        if section(one, "fingerprint").get("stack") == stack:
+            return one
+    return facts.get("last_pass")
+
+
 def environment_is_there(plan: Mapping[str, Any]) -> bool | None:
     """Whether the PC has the environment of the planned lock, by the plan's own steps; None when they do not say."""
     steps = plan.get("steps")

@@ -41,4 +41,6 @@ def text_of(value: object) -> str | None:
 def with_detail(cause: str, detail: object, unit: str = "") -> str:
     """The cause, and what the PC itself said about it."""
     said = str(detail) if isinstance(detail, float) else text_of(detail)
+    if said and said.lower().startswith(cause.lower()):
+        return f"{said}{unit}"
     return f"{cause}: {said}{unit}" if said else cause

@@ -48,13 +48,16 @@ def interpret(evidence: object) -> dict[str, Any]:
     controllers, entities = pieces.rows("video_controllers"), pieces.rows("pnp_display")
     found = devices.gather(controllers, entities, pieces.rows("display_class"))
     kept, ignored = adapters.interpret(found, smi)
+    # None found is "there is none" only where Windows was asked for all of them.
+    looked = pieces.known("video_controllers") and pieces.known("pnp_display")
     features = windows_software.features(pieces)
+    passes = windows_software.passes(pieces)
     facts = {
         "collected_at": plain_text(pieces.evidence.get("collected_at")),
         "os": os,
         "machine": machine,
         "disk": _disk(pieces),
-        "adapters": kept,
+        "adapters": kept if kept or looked else None,
         "ignored_adapters": ignored,
         "wsl": windows_software.wsl(pieces, features),
         "dxg": None,
@@ -65,7 +68,8 @@ def interpret(evidence: object) -> dict[str, Any]:
         "uv": windows_software.uv(pieces),
         "interpreters": windows_software.interpreters(pieces),
         "environments": windows_software.environments(pieces),
-        "last_pass": windows_software.last_pass(pieces),
+        "last_pass": passes[0] if passes else None,
+        "passes": passes,
         "problems": pieces.problems,
     }
     pieces.row("marker")  # read by the caller; here for its error alone

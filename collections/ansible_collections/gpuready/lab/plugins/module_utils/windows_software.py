@@ -226,9 +226,9 @@ def environments(pieces: Pieces) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: str(one["path"]))
 
 
-def last_pass(pieces: Pieces) -> dict[str, Any] | None:
-    """The newest pass that gpuready left on the PC, or null."""
-    passes = []
+def passes(pieces: Pieces) -> list[dict[str, Any]]:
+    """The passes that gpuready left on the PC, one a stack, the newest first."""
+    whole = []
     for row in pieces.rows("last_pass"):
         found = _json(pieces, "last_pass", row) or {}
         if isinstance(found.get("fingerprint"), dict) and isinstance(found.get("verdict"), dict):
@@ -237,8 +237,8 @@ def last_pass(pieces: Pieces) -> dict[str, Any] | None:
                 "verdict": found["verdict"],
                 "at": plain_text(found.get("at")),
             }
-            passes.append(entry)
-    return max(passes, key=lambda one: str(one["at"] or ""), default=None)
+            whole.append(entry)
+    return sorted(whole, key=lambda one: str(one["at"] or ""), reverse=True)
 
 
 def _folded(value: object) -> str | None:
