@@ -20,7 +20,7 @@ setup: .venv/.complete  ## Make the environment; the command line is then .venv/
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r collections/ansible_collections/gpuready/lab/stacks/uv.txt
 
 .venv/.complete: uv.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
-	$(ENVIRONMENT) $(UV) sync --quiet --frozen --python '>=3.12,<3.15'
+	$(ENVIRONMENT) $(UV) sync --quiet --frozen --inexact --python '>=3.12,<3.15'
 	@touch $@
 
 provision: setup  ## Provision and verify this machine (or INVENTORY=...), write reports/latest

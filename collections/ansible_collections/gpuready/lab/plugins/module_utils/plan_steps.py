@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.gpuready.lab.plugins.module_utils import plan_adapters
+from ansible_collections.gpuready.lab.plugins.module_utils import directml_hardware, plan_adapters
 from ansible_collections.gpuready.lab.plugins.module_utils.plan_checks import SIDES, Candidate, current
 from ansible_collections.gpuready.lab.plugins.module_utils.plan_view import View
 
@@ -115,6 +115,17 @@ def pc_warnings(view: View) -> list[str]:
     return found
 
 
+def _old_hardware(chosen: Candidate) -> list[str]:
+    """A GPU that DirectML may not serve."""
+    adapter = chosen.choice.adapter
+    if adapter is None or "directml" not in chosen.stack.backend:
+        return []
+    if not directml_hardware.older_than_named(adapter.vendor, adapter.device_id):
+        return []
+    least = directml_hardware.NAMED[adapter.vendor]
+    return [f"{adapter.name} is older than what Microsoft names for DirectML ({least} and later): training tells"]
+
+
 def warnings(chosen: Candidate, view: View) -> list[str]:
     """End of life, other GPUs, little memory, what is not known."""
     stack, found = chosen.stack, []
@@ -124,6 +135,7 @@ def warnings(chosen: Candidate, view: View) -> list[str]:
         found.append(f"{stack.name}: {stack.life_note}")
     found += pc_warnings(view)
     found += plan_adapters.warnings(view.adapters or (), chosen.choice.adapter)
+    found += _old_hardware(chosen)
     if view.smi_problems and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":
         found.append(f"nvidia-smi complains ({view.smi_problems[0]}): restart the PC if the training fails")
     if view.memory_bytes is None:

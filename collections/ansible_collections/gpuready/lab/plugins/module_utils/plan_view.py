@@ -36,6 +36,7 @@ class Adapter:
     driver_model: str | None
     uuid: str | None
     utilization: float | None
+    device_id: str | None = None
 
     def driver(self, linux: bool = False) -> str | None:
         """The driver's version in the numbers of the minimums: NVIDIA's and AMD's own, Intel's of Windows."""
@@ -178,6 +179,7 @@ def _adapters(items: list[Any]) -> tuple[Adapter, ...]:
                 driver_model=_text(item.get("driver_model")),
                 uuid=_text(item.get("uuid")),
                 utilization=_number(busy.get("utilization_percent")),
+                device_id=_text(item.get("device_id")),
             )
         )
     return tuple(found)

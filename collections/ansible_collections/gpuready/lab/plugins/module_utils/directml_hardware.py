@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""GPUs that are older than what Microsoft names for DirectML: AMD R5/R7/R9 200, Intel HD Graphics 500, NVIDIA GTX 900.
+
+Microsoft gives names, not chips; the chips before them are told by their PCI device ids (pci.ids, nouveau's, Mesa's and
+the kernel's lists). Some of these still train, so this is a warning and no verdict.
+"""
+
+from __future__ import annotations
+
+NAMED = {"amd": "Radeon R5, R7 or R9 200", "intel": "Intel HD Graphics 500", "nvidia": "GeForce GTX 900"}
+
+# First and last device id of what came before.
+_BEFORE: dict[str, tuple[tuple[int, int], ...]] = {
+    "amd": (
+        (0x3150, 0x3E54),  # R300 to R400
+        (0x4136, 0x5F57),
+        (0x6700, 0x677F),  # Cayman, Barts, Turks, Caicos
+        (0x6840, 0x684F),
+        (0x6880, 0x68FF),  # Evergreen
+        (0x7100, 0x72FF),  # R500
+        (0x9400, 0x97FF),  # R600, R700 and their chipsets
+        (0x9802, 0x980A),  # Wrestler
+        (0x9900, 0x99A4),  # Trinity, Richland
+    ),
+    "intel": (
+        (0x0042, 0x016A),  # Ironlake to Ivy Bridge
+        (0x0402, 0x0BCF),  # Haswell
+        (0x0C02, 0x0F33),  # Haswell, Bay Trail
+        (0x1602, 0x163E),  # Broadwell
+        (0x22B0, 0x22B3),  # Cherry Trail
+        (0x2562, 0x2E93),  # chipsets
+        (0xA001, 0xA016),
+    ),
+    "nvidia": ((0x0020, 0x133F), (0x1380, 0x13BF)),  # to Kepler, and Maxwell's first chips (GTX 750)
+}
+
+
+def older_than_named(vendor: str, device_id: str | None) -> bool:
+    """Whether a GPU of this vendor (amd, intel, nvidia) and device id (four hexadecimal digits) is one of them."""
+    try:
+        number = int(device_id or "", 16)
+    except ValueError:
+        return False
+    return any(first <= number <= last for first, last in _BEFORE.get(vendor, ()))
