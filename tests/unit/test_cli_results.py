@@ -1,0 +1,162 @@
+"""The command line's events, results and what is printed of them. No Ansible is started here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_help import FACTS, PLAN, document, record, result
+from rich.console import Console
+
+from gpuready import GpureadyError, events, results, terminal
+
+# events
+
+
+def raw(kind: str, action: str, res: dict[str, Any] | None = None, **data: Any) -> dict[str, Any]:
+    return {"event": kind, "event_data": {"host": "pc1", "task": "T", "task_action": action, "res": res, **data}}
+
+
+def test_events_of_ansible_become_ours() -> None:
+    built = raw("runner_on_ok", "gpuready.lab.python_environment", {"changed": True}, duration=2.5)
+    assert events.translate({"event": "playbook_on_start", "event_data": {}}) == []
+    assert events.translate({"event": "verbose", "stdout": "x"}) == []
+    started = raw("runner_on_start", "gpuready.lab.gpu_facts")
+    assert events.translate(started) == [events.StepStarted("pc1", "look", "T", "gpuready.lab.gpu_facts")]
+    assert events.translate(built) == [
+        events.StepFinished("pc1", "apply", "T", "changed", 2.5, "", "gpuready.lab.python_environment")
+    ]
+    assert events.step_of({"task_action": "ansible.builtin.validate_argument_spec", "role": "directml"}) == "other"
+    assert events.translate(raw("runner_on_failed", "ansible.builtin.copy", {"msg": "a\nb"}, role="directml")) == [
+        events.StepFinished("pc1", "apply", "T", "failed", None, "a b", "ansible.builtin.copy")
+    ]
+    assert events.translate(raw("runner_on_unreachable", "gpuready.lab.gpu_facts", {"msg": "off"})) == [
+        events.StepFinished("pc1", "look", "T", "unreachable", None, "off", "gpuready.lab.gpu_facts")
+    ]
+
+
+def test_a_verdict_ends_a_pc() -> None:
+    facts = {"ansible_facts": {"gpuready": record()}}
+    step, end = events.translate(raw("runner_on_ok", "gpuready.lab.gpu_verdict", facts))
+    assert isinstance(step, events.StepFinished)
+    assert end == events.HostFinished("pc1", "READY", "CODE", "why pc1 is READY", "")
+
+
+@pytest.mark.parametrize("res", [None, 5, "text", {"ansible_facts": None}, {"ansible_facts": {"gpuready": 3}}])
+def test_results_of_any_shape(res: Any) -> None:
+    assert len(events.translate(raw("runner_on_ok", "gpuready.lab.gpu_verdict", res))) == 1
+
+
+# results
+
+
+def test_a_report_of_an_earlier_run_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(document(record(), run_id="earlier")))
+    with pytest.raises(GpureadyError, match="of an earlier run"):
+        results.load(path, "this", "plan")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"run": 5}', '{"run": {"id": "this"}}'])
+def test_reports_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    with pytest.raises(GpureadyError) as found:
+        results.load(path, "this", "plan")
+    assert "\n" not in str(found.value)
+
+
+def test_no_report(tmp_path: Path) -> None:
+    with pytest.raises(GpureadyError, match="the run wrote no report"):
+        results.load(tmp_path / "report.json", "this", "plan")
+
+
+@pytest.mark.parametrize(
+    ("action", "host", "code"),
+    [
+        ("provision", record(state="READY"), 0),
+        ("provision", record(state="DEGRADED"), 0),
+        ("provision", record(state="SKIPPED"), 0),
+        ("provision", record(state="NOT_READY"), 2),
+        ("verify", record(state="UNKNOWN"), 2),
+        ("verify", record(state="UNREACHABLE"), 2),
+        ("verify", record(state="STALE"), 2),
+        ("report", record(state="READY"), 0),
+        ("report", record(state="SKIPPED"), 2),
+        ("report", record(state="STALE"), 2),
+        ("facts", record(state="UNKNOWN", facts=FACTS), 0),
+        ("facts", record(state="UNREACHABLE"), 2),
+        ("plan", record(state="NOT_READY", facts=FACTS, plan=PLAN), 0),
+        ("plan", record(state="NOT_READY", facts=FACTS, plan={**PLAN, "stack": None, "target": None}), 2),
+        ("plan", record(facts=FACTS, plan={**PLAN, "blockers": [{"code": "X", "cause": "c", "next_step": "n"}]}), 2),
+        ("plan", record(state="UNREACHABLE"), 2),
+        ("explain", record(state="NOT_READY", facts=FACTS, plan=PLAN), 0),
+        (
+            "provision",
+            record(state="UNREACHABLE", troubles=[{"code": "BAD_INPUT", "message": "gpuready_x is not a wish"}]),
+            1,
+        ),
+        ("plan", record(state="NOT_READY", facts=FACTS, troubles=[{"code": "BAD_INPUT", "message": "wrong"}]), 1),
+    ],
+)
+def test_exit_codes(tmp_path: Path, action: str, host: dict[str, Any], code: int) -> None:
+    assert result(action, host, tmp_path=tmp_path).exit_code == code
+    assert result(action, record("pc0", "READY", facts=FACTS, plan=PLAN), host, tmp_path=tmp_path).exit_code == code
+
+
+# what is printed
+
+
+def printed(found: results.LabResult) -> str:
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    terminal.summary(console, found)
+    return console.export_text()
+
+
+def test_a_plan_is_readable_at_80_columns(tmp_path: Path) -> None:
+    blocked = {
+        **PLAN,
+        "blockers": [{"code": "DRIVER_TOO_OLD", "cause": "the driver is old " * 9, "next_step": "install a new one"}],
+        "warnings": ["tensorflow-directml is at its end"],
+    }
+    text = printed(result("plan", record("pc1", "NOT_READY", facts=FACTS, plan=blocked), tmp_path=tmp_path))
+    assert [line for line in text.splitlines() if len(line) > 80 and not line.startswith("Report: ")] == []
+    for part in (
+        "AMD Radeon RX 6800 [x] (ok), 16 GB, driver 24.5.1",
+        "torch-directml on native Windows",
+        "PyTorch was asked for",
+        "cuda, cpu on WSL 2: no NVIDIA GPU",
+        "DRIVER_TOO_OLD: the driver is old",
+        "install a new one",
+        "Parsec: virtual adapter",
+        "tensorflow-directml is at its end",
+    ):
+        assert part in text
+
+
+def test_what_is_not_ready_comes_with_its_next_step(tmp_path: Path) -> None:
+    text = printed(
+        result("provision", record("pc1"), record("pc[2]", "UNREACHABLE"), record("pc3", "SKIPPED"), tmp_path=tmp_path)
+    )
+    assert "pc[2]: why pc[2] is UNREACHABLE" in text
+    assert "next: do this with pc[2]" in text
+    assert "pc3: why" not in text
+    assert "1 of 3 ready." in text
+
+
+@pytest.mark.parametrize("action", ["facts", "plan", "provision", "report"])
+def test_long_names_are_never_cut(tmp_path: Path, action: str) -> None:
+    name = "pc-in-room-1234.faculty-of-something.university.example.org"
+    text = printed(result(action, record(name, "NOT_READY", facts=FACTS, plan=PLAN), tmp_path=tmp_path))
+    table = text[text.index("PC  ") :] if "PC  " in text else text
+    assert name in "".join(line.split(" ")[0] for line in table.splitlines())
+    assert [line for line in text.splitlines() if len(line) > 80 and not line.startswith("Report: ")] == []
+
+
+def test_a_big_lab_gets_a_table_and_not_all_reasons(tmp_path: Path) -> None:
+    many = [record(f"pc{n}", facts=FACTS, plan=PLAN) for n in range(26)]
+    text = printed(result("plan", *many, tmp_path=tmp_path))
+    assert "PyTorch was asked for" not in text
+    assert "--limit PC" in text
