@@ -1,0 +1,180 @@
+"""A Windows PC's software as facts: features, restarts, WSL, and the programs that training needs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from windows_facts_help import look, values, within
+
+GERMAN = """WSL-Version: 2.6.1.0
+Kernelversion: 6.6.87.2-1
+WSLg-Version: 1.0.66
+MSRDC-Version: 1.2.6353
+Direct3D-Version: 1.611.1-81528511
+DXCore-Version: 10.0.26100.1-240331-1435.ge-release
+Windows-Version: 10.0.22631.4602
+"""
+
+
+def program(stdout: str, rc: int = 0, path: str = "C:\\x.exe") -> dict[str, Any]:
+    return {"path": path, "rc": rc, "stdout": stdout, "stderr": "", "timed_out": False, "seconds": 0.1}
+
+
+def wsl_program(stdout: bytes, rc: int = 0) -> dict[str, Any]:
+    encoded = base64.b64encode(stdout).decode()
+    return {
+        "path": "wsl.exe",
+        "rc": rc,
+        "stdout_base64": encoded,
+        "stderr_base64": "",
+        "timed_out": False,
+        "seconds": 1,
+    }
+
+
+def test_features_and_their_pending_states() -> None:
+    states = {
+        "VirtualMachinePlatform": {"install_state": 1, "dism_state": "EnablePending"},  # CIM cannot know
+        "Microsoft-Windows-Subsystem-Linux": {"install_state": 3, "dism_state": None},
+        "Microsoft-Hyper-V": {"install_state": 4, "dism_state": None},
+    }
+    facts = look({"features": states})
+    assert list(facts["features"].values()) == ["EnablePending", "Absent", None]
+    assert facts["pending_reboot"] == {"pending": True, "reasons": ["feature VirtualMachinePlatform is EnablePending"]}
+    nothing = {name: {"install_state": None, "dism_state": None} for name in states}
+    assert set(look({"features": nothing}, {"features": "CIM_FAILED"})["features"].values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"cbs_reboot_pending": True}, "component based servicing: RebootPending"),
+        ({"cbs_packages_pending": True}, "component based servicing: PackagesPending"),
+        ({"windows_update": True}, "Windows Update: RebootRequired"),
+        ({"wsl_install_status": True}, "WSL: InstallStatus"),
+        ({"file_renames": 2}, "PendingFileRenameOperations"),
+        ({"computer_name": {"active": "PC07", "pending": "PC08"}}, "the computer's name becomes PC08"),
+    ],
+)
+def test_pending_reboot(change: dict[str, Any], reason: str) -> None:
+    assert look(within("pending_reboot", **change))["pending_reboot"] == {"pending": True, "reasons": [reason]}
+
+
+WITHOUT_WSL = {
+    "msi": None, "store": None, "policies": None, "inbox": True,
+    "user": {"name": "x", "sid": "S", "DefaultDistribution": None, "DefaultVersion": None, "distributions": []},
+}  # fmt: skip
+
+
+def test_wsl_that_is_not_installed() -> None:
+    wsl = look({"wsl_registry": WITHOUT_WSL, "wsl_version": None})["wsl"]
+    assert (wsl["installed"], wsl["version"], wsl["distributions"], wsl["error"]) == (False, None, [], None)
+    wsl = look({"wsl_registry": None, "wsl_version": None}, {"wsl_registry": "ACCESS_DENIED"})["wsl"]
+    assert (wsl["installed"], wsl["policy_allows"], wsl["distributions"]) == (None, None, None)
+
+
+def test_wsl_of_windows_10_is_a_feature() -> None:
+    enabled = {name: {"install_state": 1, "dism_state": None} for name in values()["features"]}
+    wsl = look({"wsl_registry": WITHOUT_WSL, "wsl_version": None, "features": enabled})["wsl"]
+    assert (wsl["installed"], wsl["version"]) == (True, None)
+    unknown = look({"wsl_registry": WITHOUT_WSL, "wsl_version": None, "features": None}, {"features": "CIM_FAILED"})
+    assert unknown["wsl"]["installed"] is None
+
+
+@pytest.mark.parametrize(("value", "allows"), [(0, False), (1, True), (None, True)])
+def test_wsl_policy(value: int | None, allows: bool) -> None:
+    policies = {"AllowInboxWSL": 0} if value is None else {"AllowWSL": value}
+    assert look(within("wsl_registry", policies=policies))["wsl"]["policy_allows"] is allows
+
+
+def test_wsl_in_utf16_from_a_program_that_ignores_wsl_utf8() -> None:
+    assert look({"wsl_version": wsl_program(GERMAN.encode("utf-16-le"))})["wsl"]["kernel"] == "6.6.87.2-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "rc", "code"),
+    [
+        ("Der Dienst kann nicht gestartet werden.\r\nFehlercode: Wsl/0x80070422\r\n", -1, "Wsl/0x80070422"),
+        (
+            "Classe non enregistrée\r\nCode d'erreur : Wsl/CallMsi/REGDB_E_CLASSNOTREG\r\n",
+            -1,
+            "Wsl/CallMsi/REGDB_E_CLASSNOTREG",
+        ),
+        ("系統無法存取該檔案。\r\n", 1, "WSL_OUTPUT_UNREADABLE"),
+        ("", 0, "WSL_OUTPUT_UNREADABLE"),
+        (GERMAN, 1, "WSL_OUTPUT_UNREADABLE"),
+    ],
+)
+def test_wsl_that_fails(text: str, rc: int, code: str) -> None:
+    facts = look({"wsl_version": wsl_program(text.encode("utf-16-le"), rc)})
+    assert facts["wsl"]["error"]["code"] == code
+    assert (facts["wsl"]["installed"], facts["wsl"]["version"], facts["wsl"]["kernel"]) == (True, "2.6.1.0", None)
+    assert [(p["piece"], p["code"]) for p in facts["problems"]] == [("wsl_version", code)]
+
+
+def test_wsl_that_hangs() -> None:
+    hanging = {**wsl_program(b""), "rc": None, "timed_out": True}
+    facts = look({"wsl_version": hanging}, {"wsl_version": "TIME_LIMIT"})
+    assert facts["wsl"]["error"]["code"] == "TIME_LIMIT"
+
+
+def test_nvidia_smi_that_hangs_costs_its_own_facts_alone() -> None:
+    hanging = {**program("<?xml version"), "rc": None, "stdout": "", "timed_out": True}
+    facts = look({"nvidia_smi": hanging}, {"nvidia_smi": "TIME_LIMIT"})
+    assert [(p["piece"], p["code"]) for p in facts["problems"]] == [("nvidia_smi", "TIME_LIMIT")]
+    assert (facts["adapters"][0]["status"], facts["adapters"][0]["busy"]) == ("ok", None)
+
+
+@pytest.mark.parametrize(
+    ("registry", "files", "expected"),
+    [
+        (None, ["14.29.30133.0"] * 4, {"installed": True, "version": "14.29.30133.0"}),
+        (
+            1,
+            ["14.40.33810.0", None, "14.40.33810.0", "14.40.33810.0"],
+            {"installed": False, "version": None},
+        ),  # a file is missing
+        (0, None, {"installed": False, "version": None}),
+        (1, None, {"installed": True, "version": "14.40.33810.0"}),
+        (None, None, {"installed": None, "version": None}),
+        (None, ["", "", "", ""], {"installed": True, "version": None}),
+    ],
+)
+def test_vc_runtime(registry: int | None, files: list[str | None] | None, expected: dict[str, Any]) -> None:
+    value = values()["vc_runtime"]
+    value["registry"] = None if registry is None else {**value["registry"], "Installed": registry}
+    value["files"] = None if files is None else dict(zip(value["files"], files, strict=True))
+    assert look({"vc_runtime": value})["vc_runtime"] == expected
+
+
+def test_uv_that_says_no_version() -> None:
+    facts = look({"uv": program("garbage")})
+    assert facts["uv"] is None
+    assert [p["code"] for p in facts["problems"]] == ["UV_UNREADABLE"]
+    assert look({"uv": None})["uv"] is None
+
+
+def test_an_environment_that_is_not_complete_is_never_current() -> None:
+    value = values()["environments"]
+    value["directories"][0]["text"] = json.dumps({"stack": "torch-directml", "complete": False})
+    assert look({"environments": value})["environments"][0]["state"] == "building"
+    value["directories"][0]["text"] = '{"stack": "torch'
+    facts = look({"environments": value})
+    assert facts["environments"][0]["state"] == "building"
+    assert [p["code"] for p in facts["problems"]] == ["FILE_UNREADABLE"]
+
+
+def test_interpreters_of_other_processors() -> None:
+    rows = [
+        {"path": "p", "version": "3.9", "machine": 332},
+        {"path": "q", "version": None, "machine": 43620},
+        {"path": "r", "machine": 1},
+    ]
+    assert [(i["version"], i["architecture"]) for i in look({"interpreters": rows})["interpreters"]] == [
+        ("3.9", "x86"),
+        (None, "arm64"),
+        (None, None),
+    ]
