@@ -1,0 +1,35 @@
+"""What the tests of simlab's models share: a simulated PC, and its modules run."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from gpuready.simlab import models, scenario
+from gpuready.simlab.pc import SimulatedPc
+
+HOME = r"C:\ProgramData\gpuready"
+LOCK = "numpy==1.26.4 --hash=sha256:00\n"
+SHA = hashlib.sha256(LOCK.encode()).hexdigest()
+AMD = {"name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968,
+       "driver": {"version": "31.0.24002.92", "radeon_software": "24.3.1"}}  # fmt: skip
+BUILD = {"state": "present", "stack": "torch-directml", "lock": LOCK, "lock_sha256": SHA, "python": "3.10"}
+PATH = rf"{HOME}\environments\torch-directml-{SHA[:12]}"
+
+
+def pc_of(**document: Any) -> SimulatedPc:
+    lab = scenario.parse({"pcs": [{"name": "pc", "uv": "0.9.2", "gpus": [AMD], **document}]})
+    return SimulatedPc(lab.pcs[0], lab.user, lab.password)
+
+
+def run(pc: SimulatedPc, module: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    model = models.find(module)
+    assert model is not None
+    try:
+        return model(models.Task(pc, arguments, check, None, arguments))  # type: ignore[arg-type]
+    except models.ModuleFailed as failed:
+        return {"failed": True, **failed.result}
+
+
+def environment(pc: SimulatedPc, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    return run(pc, "gpuready.lab.python_environment", arguments, check)
