@@ -10,7 +10,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,11 @@ from winrm.exceptions import InvalidCredentialsError, WSManFaultError
 from gpuready.errors import GpureadyError
 from gpuready.simlab import SimulatedLab, scenario
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from simlab_winrm_help import NET, PORT, command
+
 ROOT = Path(__file__).resolve().parents[2]
 TRACES = ROOT / "tests/data/winrm_traces"
-PORT = 15971
-# Workers of pytest-xdist have addresses of their own.
-NET = f"127.{1 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
 PCS: list[dict[str, Any]] = [
     {"name": "basic"},
     {"name": "ntlm", "connection": {"transport": "ntlm"}},
@@ -52,17 +51,6 @@ def client(lab: SimulatedLab, name: str, transport: str = "basic", password: str
         "ansible_winrm_ca_trust_path", "legacy_requests"
     )
     return winrm.Protocol(endpoint, transport=transport, username="labadmin", password=password, ca_trust_path=trusted)
-
-
-def command(protocol: winrm.Protocol, line: str) -> tuple[bytes, bytes, int]:
-    shell = protocol.open_shell()
-    try:
-        running = protocol.run_command(shell, line)
-        answer: tuple[bytes, bytes, int] = protocol.get_command_output(shell, running)
-        protocol.cleanup_command(shell, running)
-        return answer
-    finally:
-        protocol.close_shell(shell)
 
 
 @pytest.mark.parametrize(
@@ -262,67 +250,3 @@ def test_the_manifest_of_this_ansible_core_is_the_recorded_one() -> None:
     # How often a restart is asked after depends on the clock.
     ends = [[one for one in record.shape(commands) if one["what"] != "script"] for commands in (recorded, now)]
     assert ends[0] == ends[1]
-
-
-# --- as a process ---
-def simlab(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gpuready.simlab", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_a_lab_in_the_background(tmp_path: Path) -> None:
-    (tmp_path / "lab.yml").write_text(yaml.safe_dump({"pcs": [{"name": "pc"}]}))
-    options = [
-        "--base-address",
-        f"{NET}.74.1",
-        "--port",
-        PORT,
-        "--pid-file",
-        tmp_path / "run/lab.pid",
-        "--state",
-        tmp_path / "state",
-    ]
-    started = simlab(tmp_path / "lab.yml", "--detach", "--inventory-out", tmp_path / "inventory/hosts.yml", *options)
-    assert started.returncode == 0, started.stderr
-    try:
-        inventory = yaml.safe_load((tmp_path / "inventory/hosts.yml").read_text())
-        assert inventory["all"]["children"]["simulated"]["hosts"]["pc"]["ansible_host"] == f"{NET}.74.1"
-        endpoint = f"http://{NET}.74.1:{PORT}/wsman"
-        protocol = winrm.Protocol(endpoint, transport="basic", username="labadmin", password="S3cret!")
-        assert command(protocol, "hostname")[0] == b"PC\r\n"
-        again = simlab(tmp_path / "lab.yml", "--detach", *options)
-        assert (again.returncode, "runs already" in again.stderr) == (1, True)
-    finally:
-        stopped = simlab(tmp_path / "lab.yml", "--stop", "--pid-file", tmp_path / "run/lab.pid")
-    assert (stopped.returncode, stopped.stdout) == (0, "the simulated lab is stopped\n")
-    assert not (tmp_path / "run/lab.pid").exists()
-    assert (tmp_path / "state/pc.json").is_file()
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection((f"{NET}.74.1", PORT), timeout=2)
-    assert simlab(tmp_path / "lab.yml", "--stop", "--pid-file", tmp_path / "run/lab.pid").returncode == 0
-
-
-def test_a_broken_lab_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "lab.yml").write_text("pcs: [{name: a, gpu: x}]\n")
-    for options in ([], ["--detach", "--pid-file", tmp_path / "pid"]):
-        done = simlab(tmp_path / "lab.yml", *options)
-        assert done.returncode == 1
-        assert done.stderr.strip() == f"simlab: {tmp_path}/lab.yml: pcs[a].gpu: Extra inputs are not permitted"
-
-
-def test_a_lab_ends_with_its_signal(tmp_path: Path) -> None:
-    (tmp_path / "lab.yml").write_text("pcs: [{name: a}]\n")
-    ready = tmp_path / "ready"
-    command = [sys.executable, "-m", "gpuready.simlab", str(tmp_path / "lab.yml"), "--ready-file", str(ready)]
-    process = subprocess.Popen(
-        [*command, "--base-address", f"{NET}.75.1", "--port", str(PORT)], stdout=subprocess.DEVNULL
-    )
-    try:
-        end = time.monotonic() + 20
-        while not ready.exists() and time.monotonic() < end:
-            time.sleep(0.02)
-        process.terminate()
-        assert process.wait(timeout=10) == 0
-        assert not ready.exists()
-    finally:
-        process.kill()
