@@ -9,6 +9,11 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHONS := $(shell command -v pyenv >/dev/null 2>&1 && pyenv versions --bare 2>/dev/null | sort -rV | paste -sd: -)
 ENVIRONMENT := $(if $(PYTHONS),PYENV_VERSION=$(PYTHONS))
 
+# Ansible runs under no locale but an installed one of UTF-8: ssh brings the LANG of another machine, cron has C.
+ifneq ($(shell locale charmap 2>&1),UTF-8)
+export LC_ALL := C.UTF-8
+endif
+
 .PHONY: help setup provision test lint bench demo clean
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14

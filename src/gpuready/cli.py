@@ -1,5 +1,5 @@
 """The command line. Exit codes: 0 all as asked, 2 some PC is not ready, 1 could not run or a PC's variables
-are wrong, 130 stopped by Ctrl-C.
+are wrong, 130 stopped by Ctrl-C, by a termination, or because the terminal is gone.
 
 `gpuready facts` is 0 when every PC gave its facts, `gpuready plan` and `explain` when every PC has a stack and nothing
 stands in its way, `provision` and `verify` when every PC is ready or was skipped, `report` when every PC is ready.
@@ -9,23 +9,65 @@ This module is small so that Ctrl-C while the rest is loaded is no traceback eit
 
 from __future__ import annotations
 
-import json
 import os
+import signal
 import sys
+from contextlib import suppress
 from typing import NoReturn
+
+from gpuready import plain
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The program `gpuready`. Every error is one line on standard error; with --json a document says it too."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        _open_streams()
+        _stop_on_signals()
         code = _run(given)
+        sys.stdout.flush()  # what cannot be written shall show here, not after the end
     except KeyboardInterrupt:
         code = _failed("stopped", given, 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        _give_up_output()
         code = 1
+    except OSError as error:
+        _give_up_output()
+        code = _failed(f"{error.filename or 'writing'}: {error.strerror}", given)
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """A stream that was closed (`>&-`) leads nowhere; else the next file that is opened takes its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  for the whole run
+
+
+def _stop_on_signals() -> None:
+    """A termination and the loss of the terminal end the program as Ctrl-C does; `nohup` still holds."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with suppress(ValueError):  # only the main thread can
+                signal.signal(number, _stop)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _give_up_output() -> None:
+    """What is left of the output goes nowhere: else Python complains once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(given: list[str]) -> int:
@@ -43,16 +85,18 @@ def _run(given: list[str]) -> int:
         return _failed(str(error), given)
     except commands.UsageError as error:
         return _failed(error.format_message(), given)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        return _failed(f"{error.filename or 'writing'}: {error.strerror}", given)
     return code if isinstance(code, int) else 0
 
 
 def _failed(message: str, given: list[str], code: int = 1) -> int:
-    line = " ".join(message.split())
-    if "--json" in given:
-        sys.stdout.write(json.dumps({"schema_version": 1, "error": {"message": line}}, ensure_ascii=False) + "\n")
-    sys.stderr.write(f"gpuready: {line}\n")
+    line = " ".join(plain.clean(message).split())
+    try:
+        if "--json" in given:
+            sys.stdout.write(plain.to_json({"schema_version": 1, "error": {"message": line}}) + "\n")
+            sys.stdout.flush()
+    except OSError:
+        _give_up_output()
+    with suppress(OSError):  # a terminal that is gone
+        sys.stderr.write(f"gpuready: {line}\n")
+        sys.stderr.flush()
     return code

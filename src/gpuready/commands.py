@@ -2,7 +2,6 @@
 
 import getpass
 import importlib
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from gpuready import project, terminal
+from gpuready import plain, project, terminal
 from gpuready.errors import GpureadyError, Interrupted
 from gpuready.lab import Lab, explain
 from gpuready.progress import Progress
@@ -166,7 +165,7 @@ def finish(result: LabResult, *, as_json: bool = False, only_host: bool = False,
     """Print a result (JSON, or for a person) to standard output and give its exit code."""
     if as_json:
         document = result.document["hosts"][0] if only_host else result.document
-        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(plain.to_json(document, indent=1) + "\n")
     else:
         terminal.summary(Console(), result, verbose=verbose)
     return result.exit_code
@@ -177,9 +176,7 @@ def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, 
         with Progress(Console(stderr=True), verbose=verbose > 0) as progress:
             result = work(progress)
     except KeyboardInterrupt as stop:  # typer ends the program on this one without a word
-        raise StoppedError(
-            _stopped(stop) if isinstance(stop, Interrupted) else "stopped, no report was written"
-        ) from None
+        raise StoppedError(_stopped(stop)) from None
     raise typer.Exit(finish(result, as_json=as_json, only_host=only_host, verbose=verbose > 0))
 
 
@@ -187,7 +184,11 @@ def _wishes(
     stack: str | None, experience: str | None, library: str | None, environment: str | None, adapter: str | None
 ) -> dict[str, Any]:
     named = {"stack": stack, "experience": experience, "library": library, "environment": environment}
-    return {**named, "adapter": adapter}
+    found = {**named, "adapter": adapter}
+    for name, value in found.items():
+        if value is not None and not value.strip():
+            raise GpureadyError(f"--{name} is empty: give a value, or leave it out")
+    return found
 
 
 def _extra_vars(given: list[str]) -> dict[str, Any]:
@@ -237,6 +238,8 @@ def _password() -> str:
 def _stopped(stop: KeyboardInterrupt) -> str:
     if not isinstance(stop, Interrupted):
         return "stopped, no report was written"
+    if stop.report:
+        return f"stopped at the end of the run; its report was written before: {stop.report}"
     done = ", ".join(f"{host} {state}" for host, state in sorted(stop.finished.items()))
     rest = ", ".join(stop.unfinished[:5]) + (", ..." if len(stop.unfinished) > 5 else "")
     return (

@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str]) -> int:
     """The command: 0 when every simulated PC ended as it must, 1 otherwise. Raises GpureadyError and StoppedError."""
-    parser = _Parser(prog="gpuready demo", description=__doc__, exit_on_error=False)
+    parser = _Parser(prog="gpuready demo", description=__doc__)
     parser.add_argument("--provision", action="store_true", help="also install, train and judge (all of it simulated)")
     parser.add_argument("--report", metavar="DIR", type=Path, help="folder of the report (reports/demo)")
     parser.add_argument("--lab", metavar="FILE", type=Path, help="another lab (inventories/simulated/lab.yml)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 
 class GpureadyError(Exception):
@@ -10,12 +11,14 @@ class GpureadyError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """The run was stopped by Ctrl-C or `Lab.cancel()`; no report was written.
+    """The run was stopped: by Ctrl-C, a signal (SIGTERM, SIGHUP) or `Lab.cancel()`.
 
-    `finished` maps the PCs that had a verdict by then to its state, `unfinished` names the others.
+    `finished` maps the PCs that had a verdict by then to its state, `unfinished` names the others. `report` is the
+    run's report.json when it was there already, else None.
     """
 
-    def __init__(self, finished: Mapping[str, str], unfinished: Sequence[str]) -> None:
+    def __init__(self, finished: Mapping[str, str], unfinished: Sequence[str], report: Path | None = None) -> None:
         super().__init__("interrupted")
+        self.report = report
         self.finished = dict(finished)
         self.unfinished = list(unfinished)

@@ -6,30 +6,25 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from gpuready import project, wishes
+from gpuready import inventory_yaml, project, wishes
 from gpuready.errors import GpureadyError
 
 _PLUGIN = re.compile(r"Failed to parse inventory with '(\w+)' plugin: (.+)")
-_VARIABLES = ("group_vars", "host_vars")
+_LEFT_OUT = re.compile(r"^\[WARNING\]: (Skipping .+)$", re.MULTILINE)  # what Ansible would silently not look at
 _TIME_LIMIT = 300  # seconds: a dynamic inventory may ask a directory service
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with any tag (`!vault`, `!unsafe`): here only the syntax matters."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+_PORTS = {"ssh": 22, "paramiko_ssh": 22, "winrm": 5986, "psrp": 5986}
+_ON_THE_WAY = ("ssh_common_args", "ssh_extra_args", "ssh_args", "psrp_proxy", "psrp_path", "winrm_path")
 
 
 def resolve(source: str | Path) -> str:
     """An inventory source as Ansible shall get it: an absolute path, or a list of hosts (`pc1,pc2,`)."""
     text = str(source)
+    if not text.strip():
+        raise GpureadyError("the inventory's name is empty: give a file, a folder, or hosts with a comma (pc1,)")
     if isinstance(source, str) and "," in text and not Path(text).exists():
         return text
     path = Path(text).expanduser().absolute()
@@ -47,14 +42,15 @@ def hosts(
     limit: str | None = None,
     vault_password_file: Path | None = None,
     stacks: Collection[str] = (),
+    extra_vars: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Names of the PCs of an inventory within a limit, in its order.
 
-    Raises GpureadyError for an inventory that is broken or empty, a limit that names nothing, and wishes among its
-    variables that do not exist.
+    Raises GpureadyError for an inventory that is broken or empty, a limit that names nothing, wishes among its
+    variables that do not exist, and two names for one address. `extra_vars` come before its variables.
     """
     for source in sources:
-        _check_syntax(source)
+        inventory_yaml.check(source)
     arguments = [argument for source in sources for argument in ("-i", source)]
     if vault_password_file:
         arguments += ["--vault-password-file", str(vault_password_file)]
@@ -71,6 +67,7 @@ def hosts(
     if not names:
         raise GpureadyError(f"{', '.join(sources)}: the inventory names no PC")
     _check_wishes(names, known, sources, base, stacks)
+    _check_addresses({name: {**known.get(name, {}), **(extra_vars or {})} for name in names}, sources)
     return names
 
 
@@ -87,7 +84,7 @@ def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[d
             [project.program("ansible-inventory"), "--list", *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             env=environment,
             timeout=_TIME_LIMIT,
@@ -100,10 +97,13 @@ def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[d
     if done.returncode == 0:
         try:
             found = json.loads(done.stdout)
-            if isinstance(found, dict):
-                return found, done.stderr
         except ValueError:
-            pass
+            found = None
+        if isinstance(found, dict):
+            left_out = _LEFT_OUT.search(done.stderr)
+            if left_out:
+                raise GpureadyError(f"{', '.join(sources)}: the inventory is broken: {left_out[1]}")
+            return found, done.stderr
     raise GpureadyError(f"{', '.join(sources)}: {_reason(done.stderr, sources)}")
 
 
@@ -116,40 +116,41 @@ def _reason(errors: str, sources: Sequence[str]) -> str:
         if plugin in said:
             reason = re.sub(r', found "<class.*', "", said[plugin].removeprefix("Failed to parse inventory: "))
             return f"the inventory is broken: {reason}"
-    lines = [line.removeprefix("[ERROR]: ") for line in errors.splitlines() if line.startswith("[ERROR]: ")]
+    lines = re.findall(r"^(?:\[ERROR\]|ERROR): (.+)$", errors, re.MULTILINE)
     return lines[0] if lines else "the inventory is broken: ansible-inventory gives no list of it"
 
 
-def _check_syntax(source: str) -> None:
-    """YAML of an inventory and of its variables: the one error that can be told with file and line."""
-    path = Path(source)
-    if not path.exists():
-        return
-    places = [path] if path.is_file() else [f for f in sorted(path.iterdir()) if f.is_file()]
-    beside = path if path.is_dir() else path.parent
-    for name in _VARIABLES:
-        folder = beside / name
-        places += sorted(f for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else []
-    for file in places:
-        is_variables = any(part in _VARIABLES for part in file.relative_to(beside).parts[:-1])
-        if file.suffix in (".yml", ".yaml") or (is_variables and not file.suffix):
-            _check_yaml(file)
+def _check_addresses(pcs: Mapping[str, Mapping[str, Any]], sources: Sequence[str]) -> None:
+    """Two names of one address would be one real PC that is looked at twice, and another that never is."""
+    seen: dict[tuple[str, ...], str] = {}
+    for name, variables in pcs.items():
+        place = _address(name, variables)
+        if place is None:
+            continue
+        other = seen.setdefault(place, name)
+        if other != name:
+            raise GpureadyError(
+                f"{', '.join(sources)}: {other} and {name} have the same address {place[0]} port {place[1]}: "
+                "one real PC would never be looked at: correct ansible_host of one, or remove it"
+            )
 
 
-def _check_yaml(file: Path) -> None:
-    try:
-        text = file.read_text("utf-8")
-        if not text.startswith("$ANSIBLE_VAULT"):
-            yaml.load(text, _Loader)  # noqa: S506  a safe loader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else str(file)
-        reason = getattr(error, "problem", None) or str(getattr(error, "reason", "")) or "it cannot be read"
-        raise GpureadyError(f"{where}: this is not YAML: {' '.join(reason.split())}") from None
-    except UnicodeDecodeError:
-        raise GpureadyError(f"{file}: this is not a text file in UTF-8") from None
-    except OSError as error:
-        raise GpureadyError(f"{file}: cannot be read: {error.strerror}") from None
+def _address(name: str, variables: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Address, port and the way there; None when it is no PC over a network, or a template leads there."""
+    kind = str(variables.get("ansible_connection") or "ssh").rpartition(".")[2]
+    kind = "ssh" if kind == "smart" else kind
+    if kind not in _PORTS:
+        return None
+    own = kind.partition("_")[2] or kind  # paramiko_ssh takes the variables of ssh
+
+    def first(*names: str) -> str:
+        return next((str(variables[one]) for one in names if variables.get(one) not in (None, "")), "")
+
+    address = first(f"ansible_{own}_host", "ansible_host") or name
+    plain_http = first(f"ansible_{own}_scheme", f"ansible_{own}_protocol").lower() == "http"
+    port = first(f"ansible_{own}_port", "ansible_port") or str(5985 if plain_http else _PORTS[kind])
+    found = (address.strip().lower().rstrip("."), port.strip(), *(first(f"ansible_{one}") for one in _ON_THE_WAY))
+    return None if any("{{" in part or "{%" in part for part in found) else found
 
 
 def _check_wishes(

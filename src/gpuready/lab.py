@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import tempfile
 import threading
@@ -9,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -68,19 +69,25 @@ class Lab:
         connection_password: str | None = None,
     ) -> None:
         self._root = project.root()
-        sources = [inventory] if isinstance(inventory, Path | str) else list(inventory or [])
-        self._sources: list[Path | str] = sources or [self._root / "inventories/local"]
-        if forks is not None and forks < 1:
-            raise GpureadyError(f"forks: {forks} is not a number from 1")
+        sources = [inventory] if isinstance(inventory, Path | str) else inventory or []
+        if not isinstance(sources, Sequence) or not all(isinstance(source, Path | str) for source in sources):
+            raise GpureadyError(
+                f"inventory: {inventory!r} is not a file, a folder, hosts with a comma, or a list of these"
+            )
+        self._sources: list[Path | str] = list(sources) or [self._root / "inventories/local"]
+        if forks is not None and (not isinstance(forks, int) or forks < 1):
+            raise GpureadyError(f"forks: {forks!r} is not a number from 1")
+        if limit is not None and not limit.strip():
+            raise GpureadyError("limit: it is empty: name PCs or groups, or leave it out for all")
         self._limit, self._forks, self._password = limit, forks, connection_password
         self._vault = Path(vault_password_file).expanduser().absolute() if vault_password_file else None
         if self._vault and not self._vault.is_file():
             raise GpureadyError(f"{vault_password_file}: there is no such vault password file")
-        self._extra = dict(extra_vars or {})
-        for name in self._extra:
-            if name in _OURS:
-                raise GpureadyError(f"{name} cannot be given as a variable: {_OURS[name]}")
+        self._extra = {name: _variable(name, value) for name, value in dict(extra_vars or {}).items()}
         self._wishes = dict(wishes or {})
+        for name, value in self._wishes.items():
+            if isinstance(value, str) and not value.strip():
+                raise GpureadyError(f"{name}: the wish is empty: give a value, or leave it out")
         self._stop = playbooks.Stop()
 
     def facts(self, *, save: Path | str | None = None, **options: Unpack[Options]) -> results.LabResult:
@@ -119,7 +126,14 @@ class Lab:
         if problems:
             raise GpureadyError(problems[0])
         sources = tuple(inventory.resolve(source) for source in self._sources)
-        names = inventory.hosts(sources, self._root, limit=self._limit, vault_password_file=self._vault, stacks=stacks)
+        names = inventory.hosts(
+            sources,
+            self._root,
+            limit=self._limit,
+            vault_password_file=self._vault,
+            stacks=stacks,
+            extra_vars=self._extra | dict(more),
+        )
         wanted = options.get("report_dir") or self._root / "reports/latest"
         with _folder(wanted, "the folder for the report") as directory:
             run_id = str(uuid.uuid4())
@@ -145,7 +159,12 @@ class Lab:
             )
             on_event = options.get("on_event") or (lambda event: None)
             on_event(events.RunStarted(run_id, action, tuple(names)))
-            outcome = self._execute(order, run_id, names, on_event)
+            try:
+                outcome = self._execute(order, run_id, names, on_event)
+            except Interrupted as stop:
+                with suppress(GpureadyError):  # stopped too late: all was done
+                    stop.report = results.load(directory / "report.json", run_id, action).path
+                raise
             try:
                 return results.load(directory / "report.json", run_id, action)
             except GpureadyError as error:
@@ -238,14 +257,42 @@ def _folder(folder: Path | str, what: str) -> Iterator[Path]:
 
 @contextmanager
 def _signals(stop: playbooks.Stop) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM stop the run in order. Only the main thread can."""
+    """Let Ctrl-C, SIGTERM and SIGHUP (the terminal is gone) stop the run in order. Only the main thread can.
+
+    Ctrl-C twice kills; a closed terminal often says so twice, and that is no hurry.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.request()) for number in numbers}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # nohup
+        numbers.append(hangup)
+    before = {
+        number: signal.signal(number, lambda got, _: stop.request(patient=got != signal.SIGINT)) for number in numbers
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _variable(name: object, value: object) -> Any:
+    """A variable as Ansible can be given it. Raises GpureadyError for what is no variable or cannot be given."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise GpureadyError(f"extra_vars: {name!r} is no name of a variable")
+    if name in _OURS:
+        raise GpureadyError(f"{name} cannot be given as a variable: {_OURS[name]}")
+
+    def text(other: object) -> str:
+        if isinstance(other, Path):
+            return str(other)
+        if isinstance(other, date):
+            return other.isoformat()
+        raise TypeError(type(other).__name__)
+
+    try:
+        return json.loads(json.dumps(value, default=text))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise GpureadyError(f"extra_vars: {name}: Ansible cannot be given this: {error}") from None

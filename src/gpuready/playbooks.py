@@ -1,4 +1,8 @@
-"""Running one playbook through ansible-runner: nothing of it stays on disk, and it can be stopped at any time."""
+"""Running one playbook through ansible-runner: nothing of it stays on disk, and it can be stopped at any time.
+
+Variables may be secrets: they never stand on a command line, and the private file that brings them to Ansible is gone
+as soon as Ansible has read it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from gpuready.errors import GpureadyError
 _GRACE = 5.0  # seconds that Ansible gets to end its workers before it is killed
 _ERROR = re.compile(r"^\[?(?:ERROR|fatal)[^\]:]*\]?[:!]+ ?(.+)$", re.MULTILINE)
 _ORIGIN = re.compile(r"^Origin: (.+)$", re.MULTILINE)
+_NOBODY = re.compile(r"Could not match supplied host pattern, ignoring: (.+)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -45,9 +50,9 @@ class Stop:
         self._event = threading.Event()
         self.hard = False
 
-    def request(self) -> None:
-        """Stop; asked twice, without waiting for anything."""
-        self.hard = self._event.is_set()
+    def request(self, *, patient: bool = False) -> None:
+        """Stop; asked twice, without waiting for anything, unless it is asked patiently."""
+        self.hard = self.hard or (self._event.is_set() and not patient)
         self._event.set()
 
     def clear(self) -> None:
@@ -74,6 +79,7 @@ class _Execution:
 
     def __init__(self, on_event: Callable[[dict[str, Any]], None], stop: Stop) -> None:
         self.on_event, self.stop = on_event, stop
+        self.variables: Path | None = None
         self.pid: int | None = None
         self.asked_at: float | None = None
         self.failures: list[str] = []
@@ -85,6 +91,8 @@ class _Execution:
         kind, data = str(event.get("event") or ""), event.get("event_data") or {}
         if kind.startswith("playbook_on") and isinstance(event.get("pid"), int):
             self.pid = event["pid"]
+            if self.variables:  # Ansible has them all in memory now
+                self.variables.unlink(missing_ok=True)
         result = data.get("res")
         if kind in ("runner_on_failed", "runner_on_unreachable") and isinstance(result, dict):
             # Our own actions name the file or the PC that they complain of.
@@ -122,6 +130,9 @@ class _Execution:
             reason = found[1] + (f" ({origin[1]})" if origin else "")
         else:
             reason = self.failures[-1] if self.failures else next(iter(text.strip().splitlines()), "")
+            nobody = _NOBODY.search(reason)
+            if nobody:
+                reason = f"{nobody[1]}: no such PC or group in the inventory: correct gpuready_hosts or the inventory"
         return " ".join(reason.split())
 
 
@@ -135,13 +146,13 @@ def execute(order: Order, base: Path, on_event: Callable[[dict[str, Any]], None]
             # ansible-runner forgets `settings=` when env/settings is not there.
             (Path(directory) / "env").mkdir()
             (Path(directory) / "env/settings").write_text(json.dumps({"pexpect_timeout": 0.3}), "utf-8")
+            execution.variables = _variables_file(Path(directory), order.extra_vars)
             runner = ansible_runner.run(
                 private_data_dir=directory,
                 project_dir=str(Path.cwd()),  # paths in variables mean what they mean to ansible-playbook
                 playbook=str(order.playbook),
-                extravars=dict(order.extra_vars),
                 envvars=project.environment(base),
-                cmdline=_arguments(order),
+                cmdline=_arguments(order, execution.variables),
                 passwords={r"SSH password:\s*?$": order.connection_password} if order.connection_password else None,
                 suppress_env_files=True,
                 quiet=True,
@@ -157,10 +168,19 @@ def execute(order: Order, base: Path, on_event: Callable[[dict[str, Any]], None]
     return Outcome(int(runner.rc if runner.rc is not None else 1), execution.complaint())
 
 
-def _arguments(order: Order) -> str:
+def _variables_file(directory: Path, variables: Mapping[str, Any]) -> Path:
+    """The variables as a file that only its owner may read, whatever the umask."""
+    path = directory / "env/variables.json"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(dict(variables), file)
+    return path
+
+
+def _arguments(order: Order, variables: Path) -> str:
     import shlex
 
     found = [part for source in order.inventory for part in ("-i", source)]
+    found += ["-e", f"@{variables}"]
     if order.limit:
         found += ["--limit", order.limit]
     if order.forks:

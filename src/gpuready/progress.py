@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gpuready import events
+from gpuready.plain import clean, clean_lines
 
 STYLES = {
     "READY": "bold green",
@@ -97,13 +98,13 @@ class Progress:
             self._say(f"{event.host}: done")
 
     def _say(self, text: str, style: str = "") -> None:
-        self._console.print(escape(text), style=style or None, highlight=False, soft_wrap=True)
+        self._console.print(escape(clean_lines(text)), style=style or None, highlight=False, soft_wrap=True)
 
     def _picture(self) -> Group:
         now = time.monotonic()
         rows = Table.grid(padding=(0, 2))
         for host, (step, since) in list(self._working.items())[:_MOST_ROWS]:
-            rows.add_row(Spinner("dots"), escape(host), WORDS.get(step, step), f"{now - since:.0f} s")
+            rows.add_row(Spinner("dots"), escape(clean(host)), WORDS.get(step, step), f"{now - since:.0f} s")
         more = len(self._working) - _MOST_ROWS
         if more > 0:
             rows.add_row("", f"and {more} more", "", "")

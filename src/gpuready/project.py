@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from gpuready.errors import GpureadyError
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # where there is none (env -i, some of cron)
+_LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8")  # the last for systems without the first
 ACTIONS = ("provision", "facts", "plan", "verify", "report")
 
 
@@ -63,8 +66,29 @@ def environment(base: Path) -> dict[str, str]:
         "ANSIBLE_ROLES_PATH": joined("ANSIBLE_ROLES_PATH", base / "roles"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
-        "PATH": joined("PATH", Path(sys.executable).parent),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH') or _PATH}",
+        **_locale(),
     }
     if "ANSIBLE_CONFIG" not in os.environ and (base / "ansible.cfg").is_file():
         found["ANSIBLE_CONFIG"] = str(base / "ansible.cfg")
     return found
+
+
+def _locale() -> dict[str, str]:
+    """LC_ALL for Ansible, which runs under no locale but an installed one of UTF-8; empty when ours is one.
+
+    Ours often is not: ssh brings the LANG of another machine, cron has C.
+    """
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        for name in ("", *_LOCALES):
+            try:
+                locale.setlocale(locale.LC_ALL, name)
+                encoding = locale.getlocale()[1]
+            except (locale.Error, ValueError):
+                continue
+            if encoding and encoding.lower() in ("utf-8", "utf8"):
+                return {"LC_ALL": name} if name else {}
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+    return {}

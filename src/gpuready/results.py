@@ -116,12 +116,15 @@ class Adapter(_Model):
 
 
 class Facts(_Model):
-    """What a PC is. Every part is as docs/records.md has it; the parts that are much used have types."""
+    """What a PC is. Every part is as docs/records.md has it; the parts that are much used have types.
+
+    `adapters` is None when nobody could look: that is not a PC without a GPU, whose list is empty.
+    """
 
     collected_at: str | None = None
     os: dict[str, Any] = Field(default_factory=dict)
     machine: dict[str, Any] | None = None
-    adapters: list[Adapter] = Field(default_factory=list)
+    adapters: list[Adapter] | None = None
     ignored_adapters: list[dict[str, Any]] = Field(default_factory=list)
     problems: list[dict[str, Any]] = Field(default_factory=list)
 

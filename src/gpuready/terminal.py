@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gpuready.plain import clean
 from gpuready.progress import STYLES
-from gpuready.results import HostResult, LabResult, Plan, Rejected, State
+from gpuready.results import Facts, HostResult, LabResult, Plan, Rejected, State
 
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
 
@@ -27,27 +28,35 @@ def summary(console: Console, result: LabResult, *, verbose: bool = False) -> No
         console.print(_table(result))
         console.print()
     for host in result.hosts:
-        if host.verdict.next_step and (host in result.not_as_asked or not host.ready) and _tell(result, host):
-            console.print(f"[bold]{escape(host.host)}[/]: {escape(host.verdict.cause)}", soft_wrap=False)
-            console.print(f"  next: {escape(host.verdict.next_step)}")
+        if host.verdict.state is State.READY or not _tell(result, host):
+            continue
+        if host.verdict.cause or host.verdict.next_step:
+            console.print(f"[bold]{_shown(host.host)}[/]: {_shown(host.verdict.cause)}", soft_wrap=False)
+        if host.verdict.next_step:
+            console.print(f"  next: {_shown(host.verdict.next_step)}")
     _end(console, result)
+
+
+def _shown(text: object) -> str:
+    """Text as it stands: no markup, and no control characters, for it may be of a file that came by mail."""
+    return escape(clean(text))
 
 
 def plan(console: Console, host: HostResult) -> None:
     """What a PC has and what would become of it: target, stack, reasons, what was rejected, blockers."""
-    console.print(f"\n[bold underline]{escape(host.host)}[/]" + (" (simulated)" if host.simulated else ""))
+    console.print(f"\n[bold underline]{_shown(host.host)}[/]" + (" (simulated)" if host.simulated else ""))
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column()
     for name, text in _facts(host):
-        rows.add_row(name, escape(text))
+        rows.add_row(name, _shown(text))
     if host.plan:
         for name, text in _plan(host.plan):
-            rows.add_row(name, escape(text))
+            rows.add_row(name, _shown(text))
     else:
         rows.add_row("plan", "none: the PC could not be looked at")
     for trouble in host.troubles:
-        rows.add_row("trouble", escape(f"{trouble.code}: {trouble.message}"))
+        rows.add_row("trouble", _shown(f"{trouble.code}: {trouble.message}"))
     console.print(rows)
 
 
@@ -56,14 +65,14 @@ def _facts(host: HostResult) -> list[tuple[str, str]]:
     if facts is None:
         return []
     found = [("system", " ".join(str(facts.os[key]) for key in ("name", "build", "architecture") if facts.os.get(key)))]
-    for adapter in facts.adapters:
+    for adapter in facts.adapters or ():
         memory = f", {adapter.memory_bytes / 1024**3:.0f} GB" if adapter.memory_bytes else ""
         driver = adapter.driver or {}
         version = driver.get("vendor_version") or driver.get("version")
         about = f", driver {version}" if version else ""
         found.append((f"GPU {adapter.index}", f"{adapter.name or adapter.id} ({adapter.status}){memory}{about}"))
     if not facts.adapters:
-        found.append(("GPU", "none"))
+        found.append(("GPU", _no_adapter(facts)))
     found += [("ignored", f"{one.get('name')}: {one.get('reason')}") for one in facts.ignored_adapters]
     found += [("not known", f"{one.get('piece')}: {one.get('code')}: {one.get('message')}") for one in facts.problems]
     return found
@@ -119,7 +128,7 @@ def _table(result: LabResult) -> Table:
         table.add_column(name, overflow="fold", no_wrap=name in _WHOLE and not (name == "PC" and long_names))
     for host in result.hosts:
         for number, cells in enumerate(make(host)):
-            table.add_row("" if number else escape(host.host), *cells)
+            table.add_row("" if number else _shown(host.host), *cells)
     return table
 
 
@@ -134,26 +143,30 @@ _WHOLE = ("PC", "verdict", "stack", "on", "driver", "state")
 def _facts_rows(host: HostResult) -> list[list[str]]:
     """A row a GPU."""
     if host.facts is None:
-        return [[_styled(host), "", "", host.verdict.code]]
-    system = escape(str(host.facts.os.get("name") or host.facts.os.get("family") or "").removeprefix("Microsoft "))
+        return [[_styled(host), "", "", _shown(host.verdict.code)]]
+    system = _shown(str(host.facts.os.get("name") or host.facts.os.get("family") or "").removeprefix("Microsoft "))
     rows: list[list[str]] = []
-    for one in host.facts.adapters:
+    for one in host.facts.adapters or ():
         driver = (one.driver or {}).get("vendor_version") or (one.driver or {}).get("version") or ""
-        rows.append(["" if rows else system, escape(str(one.name or one.id)), escape(str(driver)), one.status])
-    return rows or [[system, "none", "", ""]]
+        rows.append(["" if rows else system, _shown(one.name or one.id), _shown(driver), _shown(one.status)])
+    return rows or [[system, _no_adapter(host.facts), "", ""]]
+
+
+def _no_adapter(facts: Facts) -> str:
+    return "not known" if facts.adapters is None else "none"
 
 
 def _plan_row(host: HostResult) -> list[list[str]]:
     if host.plan is None:
-        return [[_styled(host), "", host.verdict.code]]
+        return [[_styled(host), "", _shown(host.verdict.code)]]
     needed = [step.name for step in host.plan.steps if step.needed]
-    to_do = "\n".join(one.code for one in host.plan.blockers) or ", ".join(needed) or "nothing"
-    return [[escape(host.plan.stack or "none"), host.plan.target or "", to_do]]
+    to_do = "\n".join(_shown(one.code) for one in host.plan.blockers) or _shown(", ".join(needed) or "nothing")
+    return [[_shown(host.plan.stack or "none"), _shown(host.plan.target or ""), to_do]]
 
 
 def _verdict_row(host: HostResult) -> list[list[str]]:
     stack = host.plan.stack if host.plan and host.plan.stack else ""
-    return [[_styled(host), escape(stack), host.verdict.code]]
+    return [[_styled(host), _shown(stack), _shown(host.verdict.code)]]
 
 
 def _styled(host: HostResult) -> str:
@@ -181,9 +194,9 @@ def _end(console: Console, result: LabResult) -> None:
     if result.action == "plan" and len(result.hosts) > _MOST_PLANS:
         words.append("Reasons: --limit PC, -v, or the report.")
     if any(words):
-        console.print(escape(" ".join(word for word in words if word)))
+        console.print(_shown(" ".join(word for word in words if word)))
     if result.path:
-        console.print(f"Report: {result.path.with_name('report.html')}", soft_wrap=True, highlight=False)
+        console.print(f"Report: {_shown(result.path.with_name('report.html'))}", soft_wrap=True, highlight=False)
 
 
 _JUDGING = ("provision", "verify", "report")

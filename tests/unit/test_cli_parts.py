@@ -1,9 +1,12 @@
-"""The command line's parts: wishes, the project, inventories, arguments. No Ansible is started here."""
+"""The command line's parts: wishes, the project, arguments. No Ansible is started here."""
 
 from __future__ import annotations
 
 import ast
 import json
+import locale
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.lab.plugins.module_utils import wishes as collection_wishes
 
-from gpuready import GpureadyError, cli, commands, inventory, project, wishes
+from gpuready import GpureadyError, cli, commands, project, wishes
 
 ROOT = Path(__file__).parents[2]
 STACKS = ["cpu", "cuda", "torch-directml"]
@@ -64,6 +67,50 @@ def test_a_root_without_playbooks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         project.root()
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"LC_ALL": "C"}, {"C.UTF-8", "C.utf8", "en_US.UTF-8"}),
+        ({"LANG": "xx_XX.UTF-8"}, {"C.UTF-8", "C.utf8", "en_US.UTF-8"}),
+        ({"LC_CTYPE": "C.UTF-8", "LC_MESSAGES": "xx_XX.UTF-8"}, {"C.UTF-8", "C.utf8", "en_US.UTF-8"}),
+        ({"LC_ALL": "C.UTF-8"}, {None}),
+    ],
+)
+def test_the_locale_for_ansible(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], wanted: set[str | None]
+) -> None:
+    for name in [name for name in os.environ if name == "LANG" or name.startswith("LC_")]:
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    before = locale.setlocale(locale.LC_ALL)
+    assert project.environment(ROOT).get("LC_ALL") in wanted
+    assert locale.setlocale(locale.LC_ALL) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"LC_ALL": "xx_XX.UTF-8"}, "C.UTF-8"),
+        ({"LC_ALL": "C"}, "C.UTF-8"),
+        ({}, "C.UTF-8"),
+        ({"LANG": "C.UTF-8"}, "none"),
+    ],
+)
+def test_the_locale_of_make(given: dict[str, str], wanted: str) -> None:
+    rest = {n: v for n, v in os.environ.items() if n != "LANG" and not n.startswith(("LC_", "MAKE"))}
+    done = subprocess.run(
+        ["make", "-s", "--eval", "show: ; @echo $${LC_ALL:-none}", "show"],
+        cwd=ROOT, env={**rest, **given}, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == wanted
+
+
+def test_programs_are_found_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PATH")
+    assert {"/bin", "/usr/bin"} <= set(project.environment(ROOT)["PATH"].split(os.pathsep))
+
+
 def test_nothing_of_the_collection_is_imported() -> None:
     for file in (ROOT / "src/gpuready").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -76,63 +123,6 @@ def test_the_command_line_loads_little() -> None:
     code = "import sys, gpuready.cli; print([m for m in ('pydantic', 'rich', 'ansible_runner') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
-
-
-# inventory
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("hosts.yml", "all:\n  hosts:\n    pc1:\n   pc2: {\n", "hosts.yml:4: this is not YAML"),
-        ("hosts.yaml", "all: [\n", "hosts.yaml:2: this is not YAML"),
-        ("group_vars/all.yml", "x: [\n", "group_vars/all.yml:2: this is not YAML"),
-        ("host_vars/pc1/more", "a: b: c\n", "host_vars/pc1/more:1: this is not YAML"),
-    ],
-)
-def test_broken_yaml_is_told_by_file_and_line(tmp_path: Path, name: str, text: str, said: str) -> None:
-    path = tmp_path / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    with pytest.raises(GpureadyError) as found:
-        inventory._check_syntax(str(tmp_path))
-    assert said in str(found.value)
-    assert "\n" not in str(found.value)
-
-
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
-    (tmp_path / "hosts.yml").write_bytes(b"\xff\xfea\x00l\x00")
-    with pytest.raises(GpureadyError, match="this is not a text file in UTF-8"):
-        inventory._check_syntax(str(tmp_path / "hosts.yml"))
-
-
-def test_yaml_that_is_right(tmp_path: Path) -> None:
-    (tmp_path / "hosts.yml").write_text("all:\n  vars:\n    x: !vault |\n      $ANSIBLE_VAULT;1.1;AES256\n")
-    (tmp_path / "group_vars").mkdir()
-    (tmp_path / "group_vars/all.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6162: [\n")
-    inventory._check_syntax(str(tmp_path))
-
-
-def test_sources(tmp_path: Path) -> None:
-    (tmp_path / "hosts").write_text("pc1\n")
-    assert inventory.resolve(tmp_path / "hosts") == str(tmp_path / "hosts")
-    assert inventory.resolve("pc1,pc2,") == "pc1,pc2,"
-    with pytest.raises(GpureadyError, match="there is no such inventory"):
-        inventory.resolve(str(tmp_path / "none"))
-
-
-def test_the_reason_of_ansible_for_this_kind_of_file() -> None:
-    said = (
-        '[WARNING]: Failed to parse inventory with \'yaml\' plugin: Invalid "hosts" entry for "all" group, requires a '
-        "dictionary, found \"<class 'x'>\" instead.\n\n<<< caused by >>>\n"
-        "[WARNING]: Failed to parse inventory with 'ini' plugin: Failed to parse inventory: not enough values\n"
-        "[ERROR]: Completely failed to parse inventory source /x\n"
-    )
-    assert inventory._reason(said, ["x.yml"]) == (
-        'the inventory is broken: Invalid "hosts" entry for "all" group, requires a dictionary'
-    )
-    assert inventory._reason(said, ["x"]) == "the inventory is broken: not enough values"
-    assert inventory._reason("[ERROR]: Something\nmore\n", ["x"]) == "Something"
 
 
 # the program
@@ -162,6 +152,10 @@ def test_extra_variables_that_are_none(given: str) -> None:
         ["nosuch"],
         ["plan", "--nosuch"],
         ["plan", "--forks", "0"],
+        ["plan", "--adapter", ""],
+        ["plan", "--limit", " "],
+        ["plan", "-i", ""],
+        ["demo", "--nosuch"],
         ["plan", "--stack", "nosuch"],
         ["plan", "--library", "nosuch"],
         ["plan", "-i", "/no/such/inventory"],
@@ -192,3 +186,30 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
             cli.main(arguments)
         assert stopped.value.code == 0
         assert word in capsys.readouterr().out
+
+
+def run(arguments: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
+    program = shlex.join([sys.executable, "-c", "from gpuready.cli import main; main()", *arguments])
+    return subprocess.run(["bash", "-c", f"{program} {redirection}"], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["plan", "-i", "/none", "--json"]])
+def test_output_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
+    done = run(arguments, ">/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr or "there is no such inventory" in done.stderr
+
+
+def test_streams_that_are_closed_or_full() -> None:
+    assert (run(["--version"], ">&-").returncode, run(["--version"], ">&-").stderr) == (0, "")
+    assert run(["--version"], "<&- 2>&-").stdout.startswith("gpuready ")
+    assert run(["plan", "-i", "/none"], "2>/dev/full").returncode == 1
+
+
+def test_control_characters_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["plan", "-i", "/no\x1b[31m\x9b1m\u202ename", "--json"])
+    said = capsys.readouterr()
+    assert "/no[31m1mname: there is no such inventory" in said.err
+    assert not set("\x1b\x9b\u202e") & set(said.out + said.err)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from cli_help import FACTS, PLAN, document, record, result
 from rich.console import Console
 
-from gpuready import GpureadyError, events, results, terminal
+from gpuready import GpureadyError, events, plain, progress, results, terminal
 
 # events
 
@@ -160,3 +162,63 @@ def test_a_big_lab_gets_a_table_and_not_all_reasons(tmp_path: Path) -> None:
     text = printed(result("plan", *many, tmp_path=tmp_path))
     assert "PyTorch was asked for" not in text
     assert "--limit PC" in text
+
+
+@pytest.mark.parametrize("action", ["facts", "plan", "provision", "report", "explain"])
+def test_names_of_others_do_nothing_to_the_terminal(tmp_path: Path, action: str) -> None:
+    evil = "x\x1b]0;t\x07\x1b[2J\x9b31m\u202e\ud800\r\n[bold]y"
+    facts = {
+        **FACTS,
+        "os": {"name": evil, "build": evil},
+        "adapters": [{**FACTS["adapters"][0], "name": evil, "status": evil, "driver": {"version": evil}}],
+        "ignored_adapters": [{"name": evil, "reason": evil}],
+        "problems": [{"piece": evil, "code": evil, "message": evil}],
+    }
+    plan = {
+        **PLAN, "stack": evil, "target": evil, "variant": evil, "adapter": {"name": evil}, "reasons": [evil],
+        "rejected": [{"stack": evil, "target": evil, "reasons": [evil]}], "warnings": [evil],
+        "blockers": [{"code": evil, "cause": evil, "next_step": evil}],
+    }  # fmt: skip
+    bad = record(evil, "NOT_READY", facts=facts, plan=plan, troubles=[{"code": evil, "message": evil}])
+    bad["verdict"] = {**bad["verdict"], "code": evil, "cause": evil, "next_step": evil}
+    bare = record(evil + "2", "DEGRADED")
+    found = result(action, bad, bare, tmp_path=tmp_path)
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, color_system=None, legacy_windows=False)
+    terminal.summary(console, found, verbose=True)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())  # what rich itself makes bold or dim
+    assert not set("\x1b\x07\x9b\u202e\ud800\r") & set(text)
+    assert "[2J" in text
+    assert "[bold]y" in "".join(text.split())
+    shown = plain.to_json(found.document)
+    assert not set("\x1b\x07\x9b\u202e\ud800\r") & set(shown)
+    assert json.loads(shown) == found.document
+
+
+def test_progress_does_nothing_to_the_terminal_either() -> None:
+    out = io.StringIO()
+    with progress.Progress(Console(file=out, width=200)) as shown:
+        shown(events.StepFinished("pc\x1b[2J", "look", "T", "failed", 1.0, "a\x9b31m\r\nb"))
+        shown(events.Output("one\x1b[31m\r\ntwo\x07"))
+    assert out.getvalue() == "pc[2J: T: failed: a31m\nb\none[31m\ntwo\n"
+
+
+def test_a_degraded_pc_says_why_and_what_to_do(tmp_path: Path) -> None:
+    text = printed(result("provision", record("pc1", "DEGRADED"), tmp_path=tmp_path))
+    assert "pc1: why pc1 is DEGRADED" in text
+    assert "next: do this with pc1" in text
+    assert "1 of 1 ready." in text
+
+
+@pytest.mark.parametrize("action", ["facts", "plan", "explain", "provision"])
+def test_nobody_could_look_for_a_gpu(tmp_path: Path, action: str) -> None:
+    host = record("pc1", "UNKNOWN", facts={**FACTS, "adapters": None, "ignored_adapters": []}, plan=PLAN)
+    unknown = result(action, host, tmp_path=tmp_path)
+    assert unknown.hosts[0].facts is not None
+    assert unknown.hosts[0].facts.adapters is None
+    none = result(action, {**host, "facts": {**FACTS, "adapters": []}}, tmp_path=tmp_path)
+    assert none.hosts[0].facts is not None
+    assert none.hosts[0].facts.adapters == []
+    if action != "provision":
+        assert "not known" in printed(unknown)
+        assert "not known" not in printed(none)

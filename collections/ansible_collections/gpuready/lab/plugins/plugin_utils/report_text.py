@@ -42,6 +42,10 @@ def markdown(document: Mapping[str, Any]) -> str:
         escaped = re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", text)
         return " ".join(escaped.split())
 
+    def sentence(text: str) -> str:
+        found = cell(text)
+        return found if not found or found[-1] in ".!?:" else f"{found}."
+
     lines = ["# GPU readiness", "", cell(report.headline(document)), ""]
     if document["simulated"]:
         lines += [f"**Simulated.** {cell(report.simulated_words(document))}", ""]
@@ -54,7 +58,7 @@ def markdown(document: Mapping[str, Any]) -> str:
     if open_rows:
         lines += ["", "## Next steps", ""]
         lines += [
-            f"- **{cell(r['host'])}** ({cell(r['code'])}): {cell(r['cause'])} {cell(r['next_step'])}".rstrip()
+            f"- **{cell(r['host'])}** ({cell(r['code'])}): {sentence(r['cause'])} {sentence(r['next_step'])}".rstrip()
             for r in open_rows
         ]
     return "\n".join(lines) + "\n"
