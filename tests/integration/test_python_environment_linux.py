@@ -109,6 +109,10 @@ def test_switch_launcher_note_and_pass(lab: Lab, lock1: str, lock2: str) -> None
     other = {**start, "pass_record": {**record, "fingerprint": {"driver": "2"}}}
     assert lab.run(lock1, state="current", **other)["changed"]
     assert json.loads((lab.home / "passes/tiny.json").read_text())["fingerprint"] == {"driver": "2"}
+    unproven = [lab.run(state="unproven", check=check) for check in (True, False, False)]
+    assert [one["changed"] for one in unproven] == [True, True, False]
+    assert not (lab.home / "passes/tiny.json").exists()
+    assert (lab.home / "current/tiny.json").exists()  # what students start stays
     (lab.home / "bin/tiny").unlink()
     assert lab.run(lock1, state="current", **other)["changed"]
     assert (lab.home / "bin/tiny").exists()

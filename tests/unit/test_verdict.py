@@ -22,6 +22,7 @@ def test_a_pc_that_trained_is_ready() -> None:
     assert (found["state"], found["code"], found["next_step"]) == ("READY", "TRAINED", "")
     assert {check["state"] for check in found["checks"]} == {"pass"}
     assert found["fingerprint"] == {
+        "host": "pc07",
         "driver": "31.0.24027.1012",
         "os_build": "10.0.22631",
         "kernel": None,
@@ -142,12 +143,15 @@ def test_the_processor_is_never_ready() -> None:
     assert judged(record) == ("NOT_READY", "NO_GPU")
 
 
+PASSED = {"name": "loss", "state": "pass", "detail": "1.8 to 0.09"}
+
+
 def passed(**changes: Any) -> dict[str, Any]:
     record = changed("training", None)
     bound = fingerprint(record, "bb")
     record["facts"]["last_pass"] = {
         "fingerprint": {**bound, **changes},
-        "verdict": {"state": "READY", "code": "TRAINED", "cause": "c"},
+        "verdict": {"state": "READY", "code": "TRAINED", "cause": "c", "checks": [PASSED]},
         "at": NOW,
     }
     return record
@@ -158,7 +162,7 @@ def test_an_unchanged_pass_stands() -> None:
     assert (found["state"], found["reused"], found["at"]) == ("READY", True, NOW)
 
 
-@pytest.mark.parametrize("key", ["driver", "os_build", "stack", "lock_sha256", "trainer_sha256", "adapter"])
+@pytest.mark.parametrize("key", ["host", "driver", "os_build", "stack", "lock_sha256", "trainer_sha256", "adapter"])
 def test_a_pass_is_stale_when_what_it_is_bound_to_changes(key: str) -> None:
     found = verdict(passed(**{key: "other"}), {"trainer_sha256": "bb"})
     assert (found["state"], found["code"]) == ("STALE", "PASS_STALE")

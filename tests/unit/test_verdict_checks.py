@@ -232,3 +232,22 @@ def test_who_asks_for_the_cpu_stack_is_told_so() -> None:
     record["plan"] |= {"stack": "cpu", "adapter": None, "wishes": {"stack": "cpu"}}
     record["training"] = None
     assert "gpuready_stack" in verdict(record, {}, NOW)["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "backend", "state"),
+    [
+        ("1", "tensorflow2-directml", "UNKNOWN"),
+        (1, "torch-directml", "UNKNOWN"),
+        ("auto", "tensorflow2-directml", "READY"),
+        ("radeon", "tensorflow2-directml", "READY"),
+        (None, "tensorflow2-directml", "READY"),
+    ],
+)
+def test_one_of_two_alike_that_is_asked_for_by_number(wish: object, backend: str, state: str) -> None:
+    """DirectML's word names a GPU by its name alone: that it was the second of two, nothing proves."""
+    record = good()
+    record["facts"]["adapters"].append({**record["facts"]["adapters"][0], "index": 1, "id": "PCI\\2"})
+    record["plan"]["wishes"] = {"adapter": wish}
+    record["plan"]["environment"]["backend"] = backend
+    assert judged(record)[0] == state

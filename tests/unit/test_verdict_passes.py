@@ -10,6 +10,7 @@ from ansible_collections.gpuready.lab.plugins.module_utils import verdict_passes
 from ansible_collections.gpuready.lab.plugins.module_utils.verdict import fingerprint, verdict
 from records import changed, good
 
+PASSED = {"name": "loss", "state": "pass", "detail": "1.8 to 0.09"}
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -20,7 +21,7 @@ def judged(record: dict[str, Any], **policy: Any) -> tuple[str, str]:
 
 def passed(**verdict_changes: Any) -> dict[str, Any]:
     record = changed("training", None)
-    earlier = {"state": "READY", "code": "TRAINED", "cause": "c", "checks": [], **verdict_changes}
+    earlier = {"state": "READY", "code": "TRAINED", "cause": "c", "checks": [PASSED], **verdict_changes}
     record["facts"]["last_pass"] = {
         "fingerprint": fingerprint(record, "bb"),
         "verdict": earlier,
@@ -150,3 +151,18 @@ def test_the_pass_of_the_planned_stack_counts_and_not_the_newest() -> None:
     assert verdict_passes.of_stack(facts, "tensorflow-directml") == other
     assert verdict_passes.of_stack({"passes": None, "last_pass": mine}, "x") == mine
     assert verdict_passes.of_stack({}, "x") is None
+
+
+def test_a_pass_without_checks_is_none() -> None:
+    assert judged(passed(checks=[]), trainer_sha256="bb") == ("UNKNOWN", "EVIDENCE_INCOMPLETE")
+
+
+def test_another_card_in_the_same_slot_is_another_gpu() -> None:
+    """On Linux the id of a GPU is its slot; its numbers and NVIDIA's own name of it tell the card."""
+    record = passed()
+    for key, before, after in (("device_id", "20b0", "2330"), ("uuid", "GPU-1", "GPU-2")):
+        record["facts"]["adapters"][0][key] = before
+        record["facts"]["last_pass"]["fingerprint"] = fingerprint(record, "bb")
+        assert judged(record, trainer_sha256="bb") == ("READY", "TRAINED")
+        record["facts"]["adapters"][0][key] = after
+        assert judged(record, trainer_sha256="bb") == ("STALE", "PASS_STALE")

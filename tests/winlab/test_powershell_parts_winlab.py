@@ -94,6 +94,9 @@ def test_programs(pc: Machine) -> None:
             $found.hung = (Receive-Program $run 1).__error.code
             $found.ended = $run.process.WaitForExit(5000)
         } finally { Remove-Item "$env:SystemRoot\Sysnative" }
+        $deaf = New-Object PSObject -Property @{ Id = 999999; HasExited = $false }
+        $deaf | Add-Member -MemberType ScriptMethod -Name Kill -Value { throw 'no' }
+        Stop-Tree $deaf
         $run = Start-Program 'C:\lab\Python310\python.exe' '-c "print(1)"'
         $broken = [System.Threading.Tasks.Task]::FromException((New-Object System.IO.IOException 'broken'))
         $run.reading = [System.Threading.Tasks.Task[]]@($broken)
@@ -346,10 +349,15 @@ def test_where_packages_come_from(pc: Machine) -> None:
         r"""
         $params = @{ lock = 'a==1'; offered_wheels = @(); wheelhouse = 'C:\lab\wheels'; find_links = @('C:\lab\more wheels')
             no_index = $false; index_url = $null; extra_index_urls = @('https://more'); stack_index_urls = @('https://stack') }
-        Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params ([DateTime]::UtcNow.AddSeconds(60))
+        $deadline = [DateTime]::UtcNow.AddSeconds(60)
+        Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params $deadline
+        $params.wheelhouse = $null   # the folder of find_links alone is the lab's own too
+        Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params $deadline
         """,  # noqa: E501
     )
-    first, second = asked
+    first, second, third, fourth = asked
+    assert "https://stack" not in third
+    assert "https://stack" in fourth
     assert "https://stack" not in first
     assert "--index https://more --index https://stack" in second
     assert r"--find-links C:\lab\wheels --find-links C:\lab\more wheels" in second

@@ -61,12 +61,13 @@ def python_environment(task: Task) -> dict[str, Any]:
     required = {
         "present": ("stack", "lock", "lock_sha256", "python"),
         "current": ("stack", "lock_sha256"),
+        "unproven": ("stack",),
         "absent": (),
     }
     if missing := [name for name in required[state] if not wished.get(name)]:
         raise ModuleFailed(f"state is {state} but all of the following are missing: {', '.join(missing)}")
     try:
-        found = {"present": present, "current": current, "absent": absent}[state](task, home)
+        found = {"present": present, "current": current, "unproven": unproven, "absent": absent}[state](task, home)
     except Needs as needs:
         return {"changed": False, "needs": needs.files, "home": home.path, "steps": [], "notes": []}
     except DiskFullError as error:
@@ -268,6 +269,15 @@ def _essence(one: Any) -> tuple[Any, ...]:
         return ()
     verdict = one.get("verdict") or {}
     return (one.get("fingerprint"), verdict.get("state"), verdict.get("code"))
+
+
+def unproven(task: Task, home: Home) -> dict[str, Any]:
+    """Take the stack's pass back."""
+    path = rf"{home.path}\passes\{task.arguments['stack']}.json"
+    found = home.disk.get(path) is not None
+    if found and not task.check:
+        home.disk.remove(path)
+    return {"changed": found, "steps": []}
 
 
 def absent(task: Task, home: Home) -> dict[str, Any]:

@@ -91,6 +91,8 @@ class ActionModule(ActionBase):
                 kind.category == "connection" and "ConnectionPool" in words
             )
             found["code"] = found["code"] if kind.category != "connection" or on_the_way else "TASK_FAILED"
+        if task.startswith("Validating arguments against arg spec"):
+            code = "BAD_INPUT"
         return {**found, "code": code or found["code"], "step": str(given.get("step") or "apply"), "task": task}
 
     def _numbers(self, policy: dict[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,8 @@ class ActionModule(RemoteAction):
                 }
             if state == "current":
                 self._current(options, record)
+            if state == "unproven":
+                options.setdefault("stack", (record.get("plan") or {}).get("stack"))
             if state != "present":
                 options = {key: value for key, value in options.items() if key in ELSEWHERE}
         except SourceError as error:
@@ -88,7 +90,7 @@ class ActionModule(RemoteAction):
             return self._failed(result, trouble["code"], trouble["message"])
         if answer.get("failed"):
             return self._explained(result, answer)
-        if state != "absent":
+        if state in ("present", "current"):
             record["apply"] = self._section(record, answer, round(time.monotonic() - start, 1))
             if "keep_old" in options:  # said when it is built, meant when it is switched
                 record["apply"]["keep_old"] = options["keep_old"]

@@ -177,8 +177,9 @@ function Install-Package([string]$Uv, [hashtable]$Variables, [string]$HomePath, 
         if ($stackUrls -and -not $Params.no_index) { foreach ($url in $Params.stack_index_urls) { $arguments += '--index', $url } }
         try { $null = Invoke-Tool $Uv (Format-Argument $arguments) 'packages' (Get-Remaining $Deadline) $Variables; return }
         catch {
-            if ($null -eq $first -or $stackUrls) { $first = $_.Exception }
             $trouble = ConvertTo-Trouble $_
+            # A wrong hash is worse than an index that is away.
+            if ($null -eq $first -or ($stackUrls -and "$($first.Data['details'])" -notmatch 'Hash mismatch')) { $first = $_.Exception.GetBaseException() }
             if ($trouble.code -ne 'UV_FAILED' -or $trouble.details -notmatch 'No solution found|Failed to fetch|Hash mismatch') { break }
         }
     }

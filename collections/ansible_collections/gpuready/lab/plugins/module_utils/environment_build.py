@@ -230,7 +230,8 @@ class Builder:
                 )
                 return
             except Trouble as trouble:
-                first = trouble if first is None or stack_urls else first
+                mismatch = first is not None and "Hash mismatch" in first.details  # worse than an index that is away
+                first = trouble if first is None or (stack_urls and not mismatch) else first
                 if trouble.code != "UV_FAILED" or not re.search(
                     r"No solution found|Failed to fetch|Hash mismatch", trouble.details
                 ):

@@ -183,6 +183,16 @@ def _note(home: Home, pointers: Mapping[str, Mapping[str, Any]], check_mode: boo
     return not _has(path, text, 0o644) if check_mode else write_whole(path, text)
 
 
+def unproven(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Take the stack's pass back: it no longer trains here. What students start stays as it is."""
+    path = home.last_pass(str(wishes["stack"]))
+    found = path.exists()
+    if found and not check_mode:
+        with home.locked(int(wishes["lock_wait"])):
+            home.remove(path)
+    return {"changed": found, "steps": []}
+
+
 def absent(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Take a stack away; without a stack everything of gpuready, but never what is not ours."""
     stack = wishes.get("stack")

@@ -50,7 +50,8 @@ def interpret(evidence: object) -> dict[str, Any]:
         "os": _os(kernel, release, plain_text(pieces.value("glibc")), inside_wsl),
         "machine": _machine(pieces),
         "disk": _disk(pieces.row("disk")),
-        "adapters": adapters,
+        # None found is "there is none" only where the kernel could be asked.
+        "adapters": adapters if adapters or pieces.known("pci_display") else None,
         "ignored_adapters": ignored,
         "wsl": None,
         "dxg": dxg.flag("device") if dxg else None,

@@ -61,15 +61,21 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
     """
     facts, plan = section(record, "facts"), section(record, "plan")
     system, adapter = section(facts, "os"), section(plan, "adapter")
+    known = verdict_checks.known_adapter(record)
+    # On Linux the id is a slot alone: which card is in it, the numbers and NVIDIA's own name of it say.
+    names = (adapter.get("id"), known.get("vendor_id"), known.get("device_id"), known.get("uuid"))
     return {
-        "driver": text_of(section(verdict_checks.known_adapter(record), "driver").get("version")),
+        "host": text_of(record.get("host"))
+        if isinstance(record, Mapping)
+        else None,  # the image of a disk that passed makes no PC ready
+        "driver": text_of(section(known, "driver").get("version")),
         "os_build": text_of(system.get("version")) or text_of(system.get("build")),
         "kernel": text_of(system.get("kernel")),
         "wsl": text_of(section(facts, "wsl").get("version")) if plan.get("target") == "wsl" else None,
         "stack": text_of(plan.get("stack")),
         "lock_sha256": text_of(section(plan, "environment").get("lock_sha256")),
         "trainer_sha256": text_of(section(record, "training").get("trainer_sha256")) or text_of(trainer_sha256),
-        "adapter": text_of(adapter.get("id")),
+        "adapter": " ".join(text for name in names if (text := text_of(name))) or None if adapter.get("id") else None,
     }
 
 

@@ -157,7 +157,21 @@ def _adapter(given: Given) -> Check:
         return _judged("adapter", "WRONG_ADAPTER", True, f"planned Windows' GPU, used {used}")
     ours, theirs = _words(name), _words(used)
     same = ours == theirs or theirs.startswith(f"{ours} mig ")  # a slice of the card
+    if same and _twins(given, ours):
+        return _unknown("adapter", f"used {used}; which of those of that name, DirectML does not say")
     return _judged("adapter", "WRONG_ADAPTER", same, f"planned {name}, used {used}")
+
+
+def _twins(given: Given, name: str) -> bool:
+    """Whether the lab asks for one GPU by its number, and DirectML's word cannot tell it from another of that name."""
+    wish = section(given.plan, "wishes").get("adapter")
+    if not (isinstance(wish, str | int) and str(wish).isdigit()) or isinstance(wish, bool):
+        return False
+    if _kind_of(section(given.plan, "environment").get("backend")) != "DML":
+        return False
+    known = section(given.record, "facts").get("adapters")
+    names = [section({"it": one}, "it").get("name") for one in (known if isinstance(known, list) else [])]
+    return sum(isinstance(one, str) and _words(one) == name for one in names) > 1
 
 
 def _words(name: str) -> str:

@@ -12,6 +12,7 @@ from ansible_collections.gpuready.lab.plugins.module_utils.verdict_words import 
 
 # What a pass is bound to, as a person says it. Where one of `_ELSEWHERE` does not exist, None equals None.
 BOUND = {
+    "host": "the PC's name in the inventory",
     "driver": "the GPU's driver",
     "os_build": "the build of the operating system",
     "kernel": "the kernel",
@@ -47,7 +48,7 @@ def judge(
         return word("STALE", "PASS_TOO_OLD", with_detail("its last pass is too old to count", at))
     checks = earlier.get("checks")
     shown = [dict(check) for check in checks if _well_formed(check)] if isinstance(checks, list) else []
-    if state == "READY" and any(check["state"] not in (PASS, WAIVED) for check in shown):
+    if state == "READY" and (not shown or any(check["state"] not in (PASS, WAIVED) for check in shown)):
         return word(
             "UNKNOWN", "EVIDENCE_INCOMPLETE", "the last pass contradicts itself: one of its checks did not pass"
         )

@@ -17,7 +17,7 @@ $ErrorActionPreference = 'Stop'
 
 $spec = @{
     options = @{
-        state = @{ type = 'str'; choices = 'present', 'current', 'absent'; default = 'present' }
+        state = @{ type = 'str'; choices = 'present', 'current', 'unproven', 'absent'; default = 'present' }
         home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
         stack = @{ type = 'str' }
         lock = @{ type = 'str' }
@@ -38,7 +38,7 @@ $spec = @{
         find_links = @{ type = 'list'; elements = 'str'; default = @() }
         no_index = @{ type = 'bool'; default = $false }
         certificates = @{ type = 'str' }
-        time_limit = @{ type = 'int'; default = 3600 }
+        time_limit = @{ type = 'int'; default = 1800 }
         lock_wait = @{ type = 'int'; default = 30 }
         keep_old = @{ type = 'int'; default = 1 }
         keep_cache = @{ type = 'bool'; default = $false }
@@ -48,6 +48,7 @@ $spec = @{
     required_if = @(
         , @('state', 'present', @('stack', 'lock', 'lock_sha256', 'python'))
         , @('state', 'current', @('stack', 'lock_sha256'))
+        , @('state', 'unproven', @('stack'))
     )
     supports_check_mode = $true
 }
@@ -224,6 +225,15 @@ function Invoke-Current {
     } finally { Exit-Home $homePath $lock }
 }
 
+function Invoke-Unproven {
+    # The stack no longer trains here: its pass goes, what students start stays.
+    $path = "$homePath\passes\$($params.stack).json"
+    $module.Result.changed = [System.IO.File]::Exists($path)
+    if ($module.CheckMode -or -not $module.Result.changed) { return }
+    $lock = Enter-Home $homePath $params.lock_wait
+    try { $null = Remove-Whole $path } finally { Exit-Home $homePath $lock }
+}
+
 function Invoke-Absent {
     if (-not [System.IO.Directory]::Exists($homePath)) { return }
     $stack = $params.stack
@@ -257,7 +267,7 @@ $module.Result.steps = $steps
 $module.Result.notes = $notes
 try {
     Assert-Arguments $homePath $params
-    switch ($params.state) { 'present' { Invoke-Present } 'current' { Invoke-Current } 'absent' { Invoke-Absent } }
+    switch ($params.state) { 'present' { Invoke-Present } 'current' { Invoke-Current } 'unproven' { Invoke-Unproven } 'absent' { Invoke-Absent } }
 } catch {
     $trouble = ConvertTo-Trouble $_
     $module.Result.changed = $false

@@ -19,7 +19,7 @@ from ansible_collections.gpuready.lab.plugins.module_utils.environment_build imp
 from ansible_collections.gpuready.lab.plugins.module_utils.environment_home import Home, Trouble, default_home, of_os
 
 SPEC: dict[str, Any] = {
-    "state": {"type": "str", "choices": ["present", "current", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "current", "unproven", "absent"], "default": "present"},
     "home": {"type": "path"},
     "stack": {"type": "str"},
     "lock": {"type": "str"},
@@ -41,7 +41,7 @@ SPEC: dict[str, Any] = {
     "find_links": {"type": "list", "elements": "str", "default": []},
     "no_index": {"type": "bool", "default": False},
     "certificates": {"type": "path"},
-    "time_limit": {"type": "int", "default": 3600},
+    "time_limit": {"type": "int", "default": 1800},
     "lock_wait": {"type": "int", "default": 30},
     "keep_old": {"type": "int", "default": 1},
     "keep_cache": {"type": "bool", "default": False},
@@ -99,7 +99,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     home = Home(Path(wishes["home"]).absolute() if wishes["home"] else default_home())
     if wishes["state"] == "present":
         return {**present(module, home), "home": str(home.path)}
-    act = states.current if wishes["state"] == "current" else states.absent
+    act = {"current": states.current, "unproven": states.unproven, "absent": states.absent}[wishes["state"]]
     return {**act(home, wishes, module.check_mode), "home": str(home.path)}
 
 
@@ -109,6 +109,7 @@ def main() -> None:
     required = [
         ("state", "present", ["stack", "lock", "lock_sha256", "python"]),
         ("state", "current", ["stack", "lock_sha256"]),
+        ("state", "unproven", ["stack"]),
     ]
     module = AnsibleModule(SPEC, supports_check_mode=True, required_if=required)
     with suppress(OSError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible_collections.gpuready.lab.plugins.module_utils import plan, plan_steps, wishes
 from ansible_collections.gpuready.lab.plugins.module_utils.stacks import Stack
 from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
@@ -15,6 +16,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
 stackfiles.preload()
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
+_STATES = ("python_environment_state", "directml_state")
 _MEANT = frozenset({wishes.PREFIX + name for name in wishes.NAMES} | set(_LIBRARY))
 
 
@@ -37,6 +39,9 @@ def prepare(
 
     `given` are wishes that come before the host's variables. Raises PlanningError.
     """
+    for name in _STATES:
+        if task_vars.get(name, "present") != "present":
+            raise PlanningError(f"{name}: playbooks/remove.yml takes environments away; the others bring them")
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     for name, value in (given or {}).items():
@@ -61,7 +66,13 @@ def extend(record: dict[str, Any], prepared: Preparation) -> list[str]:
 def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """The gpuready_ variables, templated where they have a meaning here."""
     names = [name for name in task_vars if isinstance(name, str) and name.startswith(wishes.PREFIX)]
-    return {name: template(task_vars[name]) if name in _MEANT else None for name in names}
+    found: dict[str, Any] = {}
+    for name in names:
+        try:
+            found[name] = template(task_vars[name]) if name in _MEANT else None
+        except AnsibleError as error:
+            raise PlanningError(f"{name}: {' '.join(str(error).split())}") from None
+    return found
 
 
 def _list(value: object) -> list[str]:
