@@ -5,52 +5,18 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gpuready import GpureadyError, Interrupted, Lab, State, events, explain
+from gpuready import GpureadyError, Lab, State, events, explain
 
-HEAD = "- hosts: all\n  gather_facts: false\n  tasks:\n"
-# Writes what fleet_report writes.
-REPORT = """
-- hosts: pc1
-  gather_facts: false
-  vars:
-    verdict: {state: READY, code: TRAINED, cause: it trained, next_step: ""}
-    document:
-      schema_version: 1
-      simulated: false
-      summary: {total: 1}
-      run: {id: "{{ gpuready_run_id }}", started_at: now, finished_at: now, check: "{{ ansible_check_mode }}"}
-      hosts:
-        - {host: pc1, verdict: "{{ verdict }}", plan: {target: linux, stack: "{{ gpuready_stack | default('none') }}"}}
-  tasks:
-    - name: Write the report
-      check_mode: false
-      ansible.builtin.copy:
-        dest: "{{ gpuready_report_dir }}/report.json"
-        mode: "0644"
-        content: "{{ document | to_json }}"
-"""
-SLEEP = f"sleep 300.{os.getpid()}"
-SLOW = HEAD + f"    - name: Wait\n      ansible.builtin.command: {SLEEP}\n"
-# An action that ends a PC as ours does, then one PC goes on.
-VERDICT = """
-from ansible.plugins.action import ActionBase
-class ActionModule(ActionBase):
-    def run(self, tmp=None, task_vars=None):
-        verdict = {"state": "READY", "code": "TRAINED", "cause": "", "next_step": ""}
-        return {"changed": False, "ansible_facts": {"gpuready": {"verdict": verdict}}}
-"""
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from api_help import HEAD, REPORT, SLOW, left_behind, make_project
 
 
 @pytest.fixture
@@ -62,27 +28,7 @@ def short() -> Iterator[Path]:
 
 @pytest.fixture
 def project(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Makes a project with two PCs and these playbooks."""
-    monkeypatch.setenv("GPUREADY_ROOT", str(tmp_path))
-    monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
-    monkeypatch.setenv("TMPDIR", str(short))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    (tmp_path / "playbooks").mkdir()
-    (tmp_path / "inventories").mkdir()
-    variables = "[all:vars]\nansible_connection=local\nansible_python_interpreter={{ansible_playbook_python}}\n"
-    (tmp_path / "inventories/local").write_text("pc1\npc2\n" + variables)
-
-    def make(**playbooks: str) -> Path:
-        for name, text in playbooks.items():
-            (tmp_path / f"playbooks/{name}.yml").write_text(text)
-        return tmp_path
-
-    return make
-
-
-def left_behind() -> list[str]:
-    found = subprocess.run(["pgrep", "-f", SLEEP], capture_output=True, text=True, check=False).stdout.split()
-    return [*found, *map(str, Path(tempfile.gettempdir()).iterdir())]
+    return make_project(tmp_path, short, monkeypatch)
 
 
 def test_a_run_gives_typed_results_and_events(project: Callable[..., Path], tmp_path: Path) -> None:
@@ -145,6 +91,59 @@ def test_inventories(project: Callable[..., Path], tmp_path: Path) -> None:
     assert not (root / "reports").exists()
 
 
+def test_an_inventory_that_leaves_pcs_out(project: Callable[..., Path]) -> None:
+    root = project(plan=REPORT)
+    (root / "misspelt.yml").write_text("all: {host: {pc1: }, hosts: {pc2: }}\n")
+    with pytest.raises(GpureadyError, match=r"misspelt\.yml: .*Skipping unexpected key \(host\)"):
+        Lab(root / "misspelt.yml").plan()
+    (root / "five.yml").write_text("all: 5\n")
+    with pytest.raises(GpureadyError, match=r"five\.yml: .*'all' as this is not a valid group"):
+        Lab(root / "five.yml").plan()
+    (root / "twice.yml").write_text("all: {hosts: {a: {ansible_host: 10.0.0.5}, b: {ansible_host: 10.0.0.5}}}\n")
+    with pytest.raises(GpureadyError, match=r"twice\.yml: a and b have the same address 10\.0\.0\.5 port 22"):
+        Lab(root / "twice.yml").plan()
+    (root / "group.yml").write_text("all: {hosts: {a: , b: }}\n")
+    with pytest.raises(GpureadyError, match=r"group\.yml: a and b have the same address"):
+        Lab(root / "group.yml", extra_vars={"ansible_host": "10.0.0.5"}).plan()
+    assert not (root / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"extra_vars": {"x": object()}}, "extra_vars: x: Ansible cannot be given this: object"),
+        ({"extra_vars": {5: 6}}, "extra_vars: 5 is no name of a variable"),
+        ({"inventory": 7}, "inventory: 7 is not a file, a folder"),
+        ({"inventory": [None]}, "is not a file, a folder"),
+        ({"forks": "x"}, "forks: 'x' is not a number from 1"),
+        ({"limit": ""}, "limit: it is empty"),
+        ({"wishes": {"adapter": " "}}, "adapter: the wish is empty"),
+    ],
+)
+def test_arguments_of_a_wrong_kind(project: Callable[..., Path], given: dict[str, Any], said: str) -> None:
+    project(plan=REPORT)
+    with pytest.raises(GpureadyError, match=said):
+        Lab(**given).plan()
+
+
+def test_a_pattern_that_matches_nobody(project: Callable[..., Path]) -> None:
+    project(plan=HEAD.replace("all", "nobody") + "    - name: Nothing\n      ansible.builtin.debug:\n")
+    with pytest.raises(GpureadyError, match=r"^nobody: no such PC or group in the inventory: correct"):
+        Lab().plan()
+
+
+@pytest.mark.parametrize("given", [{"LC_ALL": "xx_XX.UTF-8"}, {"LC_ALL": "C"}, {"LANG": "xx_XX.UTF-8"}])
+def test_a_locale_of_another_machine(
+    project: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    project(plan=REPORT)
+    for name in [name for name in os.environ if name == "LANG" or name.startswith("LC_")]:
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert Lab(limit="pc1").plan(report_dir=tmp_path / "reports").hosts[0].ready
+
+
 def test_a_folder_that_cannot_be_written(
     project: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,53 +170,6 @@ def test_a_fault_of_the_callback_ends_the_run_and_is_raised(project: Callable[..
 
     with pytest.raises(ZeroDivisionError):
         Lab().plan(on_event=fault, report_dir=tmp_path / "reports")
-    assert left_behind() == []
-
-
-def test_cancel_from_another_thread(project: Callable[..., Path], tmp_path: Path) -> None:
-    project(plan=SLOW)
-    lab, found = Lab(), []
-
-    def work() -> None:
-        try:
-            lab.plan(report_dir=tmp_path / "reports", on_event=lambda e: started.set() if "StepS" in repr(e) else None)
-        except Interrupted as stop:
-            found.append(stop)
-
-    started = threading.Event()
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert started.wait(60)
-    lab.cancel()
-    thread.join(30)
-    assert found[0].unfinished == ["pc1", "pc2"]
-    assert left_behind() == []
-
-
-def test_ctrl_c_says_what_was_finished(project: Callable[..., Path], tmp_path: Path) -> None:
-    judge = HEAD + "    - name: Judge\n      gpuready.lab.gpu_verdict:\n      when: inventory_hostname == 'pc1'\n"
-    root = project(plan=judge + SLOW.removeprefix(HEAD))
-    plugins = root / "collections/ansible_collections/gpuready/lab/plugins/action"
-    plugins.mkdir(parents=True)
-    (plugins / "gpu_verdict.py").write_text(VERDICT)
-    program = [sys.executable, "-c", "from gpuready.cli import main; main()"]
-    with subprocess.Popen(
-        [*program, "plan", "--json", "--report", str(tmp_path / "reports")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not left_behind()[:1] or not left_behind()[0].isdigit():
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    last = err.splitlines()[-1]
-    assert last == (
-        "gpuready: stopped, no report was written; finished: pc1 READY; not finished: pc2; run again to go on"
-    )
-    assert json.loads(out)["error"]["message"] in last
-    assert not (tmp_path / "reports").exists()
     assert left_behind() == []
 
 

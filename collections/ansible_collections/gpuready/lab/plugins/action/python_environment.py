@@ -253,7 +253,8 @@ class ActionModule(RemoteAction):
         message = uv_output.scrub(str(answer.get("msg") or "the module failed without a word"))
         if code in ("UV_FAILED", "ENVIRONMENT_TIME_LIMIT") or (code == "INTERPRETER_MISSING" and details):
             code, message = uv_output.classify(str(answer.get("phase") or ""), "\n".join(details), known=code)
-        return {**self._failed(result, str(code or "ENVIRONMENT_FAILED"), message), "details": details[-15:]}
+        failed = self._failed(result, str(code or "ENVIRONMENT_FAILED"), message)
+        return {**failed, "details": details[-15:], "notes": answer.get("notes") or []}
 
     def _failed(self, result: dict[str, Any], code: str, message: str) -> dict[str, Any]:
         return {**result, "failed": True, "changed": False, "code": code, "msg": message}
