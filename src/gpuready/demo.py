@@ -57,8 +57,9 @@ def main(arguments: Sequence[str]) -> int:
                 provision=options.provision,
                 on_event=progress,
             )
-    except Interrupted:
-        raise commands.StoppedError("the demo was stopped, and its PCs with it; no report was written") from None
+    except Interrupted as stop:
+        report = f"its report was written before: {stop.report}" if stop.report else "no report was written"
+        raise commands.StoppedError(f"the demo was stopped, and its PCs with it; {report}") from None
     commands.finish(done.result, as_json=options.json, verbose=options.verbose > 0)
     for surprise in done.surprises:
         console.print(surprise, style="red", highlight=False)
