@@ -74,13 +74,23 @@ def test_a_wrong_variable_is_an_error_even_where_the_pc_is_off(machine: Machine,
     assert states(machine.record()) == ("NOT_READY", "BAD_INPUT")
 
 
-@pytest.mark.parametrize("content", [None, "all:\n  hosts: [\n"], ids=["missing", "broken"])
-def test_an_inventory_that_gives_no_pc_is_an_error(machine: Machine, tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "failed to parse inventory source"),
+        ("all:\n  hosts: [\n", "YAML parsing failed"),
+        ("all: {hosts: {}}\n", "The inventory lists no PC"),
+    ],
+    ids=["missing", "broken", "empty"],
+)
+def test_an_inventory_that_gives_no_pc_is_an_error(
+    machine: Machine, tmp_path: Path, content: str | None, says: str
+) -> None:
     if content is not None:
         (tmp_path / "hosts.yml").write_text(content)
     code, output = machine.run("-i", str(tmp_path / "hosts.yml"))
     assert code != 0
-    assert "The inventory lists no PC" in output
+    assert says in output
     assert not machine.report.exists()
     assert not machine.home.exists()
 
