@@ -174,8 +174,8 @@ class Lab:
         """Names of the stacks; empty when they cannot be told here, and the collection alone checks."""
         folders = self._extra.get("gpuready_stack_dirs") or []
         known = project.stack_names(self._root)
-        if not known or not isinstance(folders, list):
-            return []
+        if not known or not isinstance(folders, list) or not all(Path(str(f)).is_absolute() for f in folders):
+            return []  # relative ones start at the inventory, which the collection knows
         return project.stack_names(self._root, (Path(str(folder)) for folder in folders))
 
     def _execute(
