@@ -70,7 +70,9 @@ def make_project(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def left_behind() -> list[str]:
     found = subprocess.run(["pgrep", "-f", SLEEP], capture_output=True, text=True, check=False).stdout.split()
-    return [*found, *map(str, Path(tempfile.gettempdir()).iterdir())]
+    files = map(str, Path(tempfile.gettempdir()).iterdir())
+    # A module of Ansible's that is ended in the middle leaves its own code behind, without its arguments.
+    return [*found, *(file for file in files if "_payload_" not in file)]
 
 
 def wait_for_the_slow_task() -> None:
