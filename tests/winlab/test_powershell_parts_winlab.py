@@ -364,6 +364,32 @@ def test_where_packages_come_from(pc: Machine) -> None:
     assert "--require-hashes" in second
 
 
+@pytest.mark.parametrize(
+    ("own", "stacks", "told"),
+    [
+        ("Hash mismatch for a==1", "Failed to fetch", "Hash mismatch"),
+        ("No solution found", "Failed to fetch", "Failed"),
+    ],
+)
+def test_a_wrong_hash_is_told_before_an_index_that_is_away(pc: Machine, own: str, stacks: str, told: str) -> None:
+    def work(call: Call, words: str) -> int:
+        call.err((stacks if "https://stack" in words else own) + "\r\n")
+        return 1
+
+    uv_that(pc, work)
+    found = ask(
+        pc,
+        r"""
+        $params = @{ lock = 'a==1'; offered_wheels = @(); wheelhouse = 'C:\lab\wheels'; find_links = @()
+            no_index = $false; index_url = $null; extra_index_urls = @(); stack_index_urls = @('https://stack') }
+        $deadline = [DateTime]::UtcNow.AddSeconds(60)
+        try { Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params $deadline }
+        catch { $found.details = (ConvertTo-Trouble $_).details }
+        """,
+    )
+    assert told in found["details"]
+
+
 def test_an_installer_that_does_not_run_or_end(pc: Machine) -> None:
     pc.install_program(r"C:\lab\vc_redist.exe", lambda call: time.sleep(30) or 0)
     found = ask(
