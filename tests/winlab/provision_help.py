@@ -12,7 +12,6 @@ import itertools
 import json
 import shutil
 import textwrap
-import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -101,13 +100,11 @@ NVIDIA = Gpu("NVIDIA GeForce RTX 3080", "10de", "2206", 10737418240, "NVIDIA", "
 
 
 def sources(pc: Machine, folder: Path) -> dict[str, Any]:
-    """The variables of an inventory: uv and Python from archives on the controller, packages from the index."""
+    """The variables of an inventory: Python from an archive on the controller; uv and the packages as they come."""
     windows = PREFIXES / "windows"
-    python, uv = folder / "cpython-3.10.zip", folder / "uv.zip"
+    python = folder / "cpython-3.10.zip"
     if not python.exists():
         shutil.make_archive(str(python.with_suffix("")), "zip", windows / "Python310")
-        with zipfile.ZipFile(uv, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            archive.write(windows / "uv.exe", "uv.exe")
     if not pc.path(CERTIFICATES).exists():
         pc.copy_in(windows / "ca-certificates.crt", CERTIFICATES)
     return {
@@ -115,7 +112,6 @@ def sources(pc: Machine, folder: Path) -> dict[str, Any]:
         "gpu_verify_throughput_floor": None,  # its GPU is software
         "python_environment_certificates": CERTIFICATES,
         "python_environment_interpreters": {"3.10": _archive(python)},
-        "python_environment_uv_archive": _archive(uv),
         "fleet_report_directory": str(folder / f"report-{pc.name}"),
     }
 
