@@ -26,6 +26,9 @@ from .registry import Value, registry_file
 from .tree import PREFIXES, ROOT, display, template_in_use
 
 LOGON_UI = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\AutoLogonChecked"  # there once one can log on
+# A program of Wine's that starts the desktop and ends.  Wine runs it at every boot, in the background: not here.
+DESKTOP_STARTER = "winemenubuilder.exe"
+OVERRIDES = f"shutdown.exe=n,b;{DESKTOP_STARTER}=d"
 OWN = (
     "system.reg",
     "user.reg",
@@ -192,6 +195,8 @@ class Machine:
         (self.lab / "port").write_text(str(self._server.port))
         self._wine_tool("wineserver", "-p")
         self._wine_tool("wine", "cmd", "/c", "exit")  # the services start here, on nobody's pipes
+        # Wine's desktop writes the display adapter's keys once a boot: wait for it here, before they are set below.
+        self._wine_tool("wine", DESKTOP_STARTER, "-a", "-r", env={"WINEDLLOVERRIDES": ""})
         self._wine_tool("wine", "reg", "add", LOGON_UI, "/f")
         if self.registry:  # at every boot: Wine rewrites its display adapter's keys
             (self.lab / "machine.reg").write_bytes(registry_file(self.registry))
@@ -265,20 +270,20 @@ class Machine:
             "WINEDEBUG": "-all",
             "DISPLAY": "",
             "HOME": "/root",
-            "WINEDLLOVERRIDES": "shutdown.exe=n,b",
+            "WINEDLLOVERRIDES": OVERRIDES,
             # TensorFlow's own copy of DirectML is licensed for Windows alone: it must load this one
             "TF_DIRECTML_PATH": r"C:\ProgramData\WinLab\directml",
         }
         if self.adapter:
-            overrides = "shutdown.exe,d3d12,dxcore=n,b"
+            overrides = f"{OVERRIDES};d3d12,dxcore=n,b"
             variables |= {"DISPLAY": display(), "WINLAB_ADAPTER": self.adapter, "WINEDLLOVERRIDES": overrides}
         variables |= env or {}
         settings = [f"{k}={v}" for k, v in variables.items()]
         return ["chroot", str(ROOT), "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", *settings, *argv]
 
-    def _wine_tool(self, *argv: str) -> None:
+    def _wine_tool(self, *argv: str, env: Mapping[str, str] | None = None) -> None:
         null = subprocess.DEVNULL
-        subprocess.run(self.command(list(argv)), stdin=null, stdout=null, stderr=null, check=False)
+        subprocess.run(self.command(list(argv), env), stdin=null, stdout=null, stderr=null, check=False)
 
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 120) -> Reply:
         """Run a Windows program on the machine, past WinRM."""
