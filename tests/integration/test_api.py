@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,7 @@ import pytest
 from gpuready import GpureadyError, Lab, State, events, explain
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from api_help import HEAD, REPORT, SLOW, left_behind, make_project
-
-
-@pytest.fixture
-def short() -> Iterator[Path]:
-    """A temporary folder of a short name: Ansible has a socket in it, and a socket's path ends at 107 characters."""
-    with tempfile.TemporaryDirectory(prefix="gp-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def project(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    return make_project(tmp_path, short, monkeypatch)
+from api_help import HEAD, REPORT, SLOW, left_behind
 
 
 def test_a_run_gives_typed_results_and_events(project: Callable[..., Path], tmp_path: Path) -> None:

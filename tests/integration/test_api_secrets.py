@@ -7,29 +7,17 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from api_help import HEAD, SLOW, left_behind, make_project, started, wait_for_the_slow_task
+from api_help import HEAD, SLOW, left_behind, started, wait_for_the_slow_task
 
 from gpuready import GpureadyError, Lab
 
 SECRET = "S3CRET-" + str(os.getpid())
-
-
-@pytest.fixture
-def short() -> Iterator[Path]:
-    """A temporary folder of a short name: Ansible has a socket in it, and a socket's path ends at 107 characters."""
-    with tempfile.TemporaryDirectory(prefix="gp-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def project(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    return make_project(tmp_path, short, monkeypatch)
 
 
 def command_lines() -> dict[str, str]:

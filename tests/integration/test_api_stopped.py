@@ -7,10 +7,9 @@ import os
 import pty
 import signal
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,22 +25,9 @@ from api_help import (
     VERDICT,
     kill_the_slow_task,
     left_behind,
-    make_project,
     started,
     wait_for_the_slow_task,
 )
-
-
-@pytest.fixture
-def short() -> Iterator[Path]:
-    """A temporary folder of a short name: Ansible has a socket in it, and a socket's path ends at 107 characters."""
-    with tempfile.TemporaryDirectory(prefix="gp-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def project(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    return make_project(tmp_path, short, monkeypatch)
 
 
 def test_cancel_from_another_thread(project: Callable[..., Path], tmp_path: Path) -> None:

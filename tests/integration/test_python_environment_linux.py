@@ -18,21 +18,6 @@ from environment_help import lock_of, make_wheel, sha256
 from python_environment_help import Lab
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
-
-
-@pytest.fixture
-def lock1(lab: Lab) -> str:
-    return lock_of(lab.alpha1)
-
-
-@pytest.fixture
-def lock2(lab: Lab) -> str:
-    return lock_of(lab.alpha2)
-
-
 def test_from_nothing_and_again(lab: Lab, lock1: str) -> None:
     checked = lab.run(lock1, check=True)
     assert checked["changed"]

@@ -17,16 +17,6 @@ from environment_help import lock_of, make_wheel, sha256, slow_index
 from python_environment_help import VERSION, Lab, uv_binary
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
-
-
-@pytest.fixture
-def lock1(lab: Lab) -> str:
-    return lock_of(lab.alpha1)
-
-
 def test_only_the_wheels_of_the_lock_are_sent(lab: Lab, lock1: str) -> None:
     """They are kept until the building is done, so one that fails shows them."""
     gone = make_wheel(lab.folder / "elsewhere", "gpbeta", "1.0")

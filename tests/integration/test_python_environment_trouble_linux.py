@@ -21,21 +21,6 @@ from environment_help import lock_of, make_wheel, sha256, slow_index
 from python_environment_help import Lab
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
-
-
-@pytest.fixture
-def lock1(lab: Lab) -> str:
-    return lock_of(lab.alpha1)
-
-
-@pytest.fixture
-def lock2(lab: Lab) -> str:
-    return lock_of(lab.alpha2)
-
-
 def test_a_wrong_hash_leaves_the_old_one_working(lab: Lab, lock1: str) -> None:
     lab.run(lock1)
     lab.run(lock1, state="current", verified=True)

@@ -89,4 +89,3 @@ def test_other_variables_of_the_product_are_left_alone():
         "stack_locks",
     ]
     assert parse({f"gpuready_{name}": "x" for name in others}, STACKS) == Wishes()
-    assert parse({"gpuready_stacks": "x"}, STACKS, known=["gpuready_stacks"]) == Wishes()

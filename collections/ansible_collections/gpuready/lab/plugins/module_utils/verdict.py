@@ -46,7 +46,8 @@ def verdict(record: Mapping[str, Any], policy: Mapping[str, Any], now: datetime 
     """
     rules = {**POLICY, **policy}
     now = now or datetime.now(UTC)
-    found = _judge(record, rules, now) if isinstance(record, Mapping) else word("UNKNOWN", "NO_EVIDENCE")
+    record = record if isinstance(record, Mapping) else {}
+    found = _judge(record, rules, now)
     if found["state"] in ("READY", "DEGRADED"):
         found = _believable(record, rules) or found
     found["fingerprint"] = fingerprint(record, rules["trainer_sha256"])
@@ -64,10 +65,9 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
     known = verdict_checks.known_adapter(record)
     # On Linux the id is a slot alone: which card is in it, the numbers and NVIDIA's own name of it say.
     names = (adapter.get("id"), known.get("vendor_id"), known.get("device_id"), known.get("uuid"))
+    card = " ".join(text for name in names if (text := text_of(name)))
     return {
-        "host": text_of(record.get("host"))
-        if isinstance(record, Mapping)
-        else None,  # the image of a disk that passed makes no PC ready
+        "host": text_of(record.get("host")),  # the image of a disk that passed makes no PC ready
         "driver": text_of(section(known, "driver").get("version")),
         "os_build": text_of(system.get("version")) or text_of(system.get("build")),
         "kernel": text_of(system.get("kernel")),
@@ -75,7 +75,7 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
         "stack": text_of(plan.get("stack")),
         "lock_sha256": text_of(section(plan, "environment").get("lock_sha256")),
         "trainer_sha256": text_of(section(record, "training").get("trainer_sha256")) or text_of(trainer_sha256),
-        "adapter": " ".join(text for name in names if (text := text_of(name))) or None if adapter.get("id") else None,
+        "adapter": (card or None) if adapter.get("id") else None,
     }
 
 

@@ -165,12 +165,13 @@ def _adapter(given: Given) -> Check:
 def _twins(given: Given, name: str) -> bool:
     """Whether the lab asks for one GPU by its number, and DirectML's word cannot tell it from another of that name."""
     wish = section(given.plan, "wishes").get("adapter")
-    if not (isinstance(wish, str | int) and str(wish).isdigit()) or isinstance(wish, bool):
+    if not (isinstance(wish, str | int) and str(wish).isdigit()):  # str(True) is no number
         return False
     if _kind_of(section(given.plan, "environment").get("backend")) != "DML":
         return False
     known = section(given.record, "facts").get("adapters")
-    names = [section({"it": one}, "it").get("name") for one in (known if isinstance(known, list) else [])]
+    adapters = known if isinstance(known, list) else []
+    names = [adapter.get("name") for adapter in adapters if isinstance(adapter, Mapping)]
     return sum(isinstance(one, str) and _words(one) == name for one in names) > 1
 
 

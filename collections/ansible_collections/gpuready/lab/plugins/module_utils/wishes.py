@@ -56,11 +56,11 @@ class Wishes:
         return asdict(self)
 
 
-def parse(variables: Mapping[str, Any], stacks: Collection[str], known: Collection[str] = ()) -> Wishes:
+def parse(variables: Mapping[str, Any], stacks: Collection[str]) -> Wishes:
     """Wishes from inventory variables (`gpuready_experience: ...`); variables without the prefix are left alone.
 
-    `stacks` are the names that exist, `known` further `gpuready_` variables with a meaning elsewhere, beside VARIABLES.
-    Null and empty mean the default. Raises WishError, also for a gpuready_ variable that means nothing.
+    `stacks` are the names that exist. Null and empty mean the default. Raises WishError, also for a gpuready_ variable
+    that means nothing.
     """
     problems: list[str] = []
     given: dict[str, Any] = {}
@@ -84,7 +84,7 @@ def parse(variables: Mapping[str, Any], stacks: Collection[str], known: Collecti
         given["adapter"] = _adapter(given["adapter"], problems)
     wishes, others = [PREFIX + name for name in NAMES], [PREFIX + name for name in VARIABLES]
     for variable in sorted(str(key) for key in variables):
-        if variable.startswith(PREFIX) and variable not in (*wishes, *others, *known):
+        if variable.startswith(PREFIX) and variable not in (*wishes, *others):
             near = difflib.get_close_matches(variable, [*wishes, *others], 1, 0.8)
             meant = f"{near[0]} is" if near else f"the wishes are {', '.join(wishes)}"
             problems.append(f"{variable} is not a wish: {meant}")

@@ -13,7 +13,9 @@ import zipfile
 from functools import lru_cache
 from pathlib import Path
 
-LOCK = Path(__file__).resolve().parents[2] / "stacks" / "uv.txt"
+from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
+
+LOCK = stackfiles.STACKS / "uv.txt"
 TIME_LIMIT = 300  # seconds
 _ELF = b"\x7fELF"
 

@@ -50,7 +50,7 @@ def prepare(
         values[wishes.PREFIX + name] = value
     try:
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
-        return Preparation(wishes.parse(values, library, known=_LIBRARY), library)
+        return Preparation(wishes.parse(values, library), library)
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise PlanningError(str(error)) from None
 
