@@ -30,13 +30,9 @@ LOGON_UI = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\AutoLogo
 DESKTOP_STARTER = "winemenubuilder.exe"
 OVERRIDES = f"shutdown.exe=n,b;{DESKTOP_STARTER}=d"
 OWN = (
-    "system.reg",
-    "user.reg",
-    "userdef.reg",
-    "drive_c/users",
-    "drive_c/ProgramData",
+    "system.reg", "user.reg", "userdef.reg", "drive_c/users", "drive_c/ProgramData",
     "drive_c/windows/system32/drivers/etc",
-)
+)  # fmt: skip
 
 
 @dataclass
@@ -277,8 +273,7 @@ class Machine:
         if self.adapter:
             overrides = f"{OVERRIDES};d3d12,dxcore=n,b"
             variables |= {"DISPLAY": display(), "WINLAB_ADAPTER": self.adapter, "WINEDLLOVERRIDES": overrides}
-        variables |= env or {}
-        settings = [f"{k}={v}" for k, v in variables.items()]
+        settings = [f"{k}={v}" for k, v in {**variables, **(env or {})}.items()]
         return ["chroot", str(ROOT), "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", *settings, *argv]
 
     def _wine_tool(self, *argv: str, env: Mapping[str, str] | None = None) -> None:
