@@ -11,6 +11,7 @@ machines and addresses of their own.  GPUREADY_KEEP_WINLAB=1 leaves the machines
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import python_environment_winlab_help as environments
 from winlab import Machine, testing, why_not
 from winlab.tree import Lease, lease
 
@@ -112,3 +114,19 @@ def machine_from_scenario(winlab_machine: Machines) -> Callable[..., Machine]:
         return machine
 
     return make
+
+
+@pytest.fixture(scope="session")
+def environment_machine(winlab_machine: Machines, tmp_path_factory: pytest.TempPathFactory) -> tuple[Machine, Path]:
+    """A machine with archives, uv and wheels for python_environment, and the controller's folder of the same."""
+    folder = tmp_path_factory.mktemp("files")
+    return environments.prepare(winlab_machine("python-environment"), folder), folder
+
+
+@pytest.fixture
+def lab(environment_machine: tuple[Machine, Path], request: pytest.FixtureRequest) -> Iterator[environments.Lab]:
+    """A home of the test's own on that machine."""
+    pc, folder = environment_machine
+    found = environments.Lab(pc, folder, request.node.name.replace("test_", "").split("[")[0][:20])
+    yield found
+    shutil.rmtree(found.home, ignore_errors=True)

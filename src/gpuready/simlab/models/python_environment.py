@@ -17,17 +17,8 @@ from gpuready.simlab.pc import SimulatedPc, now
 _ARGUMENTS = (
     *("state", "home", "stack", "lock", "lock_sha256", "python", "start", "uv", "uv_archive", "interpreter_archive"),
     *("vc_archive", "needs_vc_runtime", "wheelhouse", "offered_wheels", "uploaded", "index_url", "extra_index_urls"),
-    *(
-        "stack_index_urls",
-        "find_links",
-        "no_index",
-        "certificates",
-        "time_limit",
-        "lock_wait",
-        "keep_old",
-        "keep_cache",
-    ),
-    *("pass_record", "verified"),
+    *("stack_index_urls", "find_links", "no_index", "certificates", "time_limit", "lock_wait", "keep_old"),
+    *("keep_cache", "pass_record", "verified"),
 )
 _OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
