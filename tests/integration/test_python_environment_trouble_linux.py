@@ -169,3 +169,9 @@ def test_a_full_disk_leaves_the_old_one_working(lab: Lab, lock1: str, small_disk
     launched = [lab.home / "bin/tiny", "-c", "import gpalpha; print(gpalpha.VERSION)"]
     assert subprocess.run(launched, capture_output=True, text=True, check=True).stdout.strip() == "1.0"
     assert lab.run(lock_of(lab.alpha2))["changed"]
+
+
+def test_a_pyenv_that_cannot_be_looked_into_is_none(lab: Lab, lock1: str) -> None:
+    """As that of another user, after `su`: here by a name that is too long, which root cannot look into either."""
+    done = lab.run(lock1, env={"PYENV_ROOT": "/" + "a" * 300})
+    assert done["changed"], done

@@ -6,6 +6,7 @@ Runs on the PC, under Python 3.9 or later.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -178,8 +179,9 @@ class Builder:
                 found.append(Path(text.strip().splitlines()[-1]))
             except (Trouble, IndexError):
                 continue
-        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-        found += sorted(pyenv.glob(f"versions/{self._version}*/bin/python{self._version}"), reverse=True)
+        pyenv = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
+        pattern = f"{glob.escape(pyenv)}/versions/{self._version}*/bin/python{self._version}"
+        found += [Path(path) for path in sorted(glob.glob(pattern), reverse=True)]  # noqa: PTH207 - one that may not be read is none
         return [path for path in dict.fromkeys(found) if _is_version(ask(path).get("version"), self._version)]
 
     def _from_archive(self, archive: dict[str, Any]) -> Path:
