@@ -9,6 +9,9 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHONS := $(shell command -v pyenv >/dev/null 2>&1 && pyenv versions --bare 2>/dev/null | sort -rV | paste -sd: -)
 ENVIRONMENT := $(if $(PYTHONS),PYENV_VERSION=$(PYTHONS))
 
+NO_ENVIRONMENT := Next step: this needs Python 3.12, 3.13 or 3.14 (installed here, or github.com in reach, where uv fetches one) and the \
+package index in reach (UV_INDEX_URL names a mirror). Mend what the lines above say, and run the same command again.
+
 # Ansible runs under no locale but an installed one of UTF-8: ssh brings the LANG of another machine, cron has C.
 ifneq ($(shell locale charmap 2>&1),UTF-8)
 export LC_ALL := C.UTF-8
@@ -25,7 +28,7 @@ setup: .venv/.complete  ## Make the environment; the command line is then .venv/
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r collections/ansible_collections/gpuready/lab/stacks/uv.txt
 
 .venv/.complete: uv.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
-	$(ENVIRONMENT) $(UV) sync --quiet --frozen --inexact --python '>=3.12,<3.15'
+	@$(ENVIRONMENT) $(UV) sync --quiet --frozen --inexact --python '>=3.12,<3.15' || { echo "$(NO_ENVIRONMENT)" >&2; exit 1; }
 	@touch $@
 
 provision: setup  ## Provision and verify this machine (or INVENTORY=...), write reports/latest
