@@ -9,8 +9,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHONS := $(shell command -v pyenv >/dev/null 2>&1 && pyenv versions --bare 2>/dev/null | sort -rV | paste -sd: -)
 ENVIRONMENT := $(if $(PYTHONS),PYENV_VERSION=$(PYTHONS))
 
-NO_ENVIRONMENT := Next step: this needs Python 3.12, 3.13 or 3.14 (installed here, or github.com in reach, where uv fetches one) and the \
-package index in reach (UV_INDEX_URL names a mirror). Mend what the lines above say, and run the same command again.
+NO_ENVIRONMENT := Next step: this needs Python 3.12, 3.13 or 3.14 (installed here, or github.com in reach, where uv fetches one) and \
+pypi.org in reach. Mend what the lines above say, and run the same command again.
 
 # Ansible runs under no locale but an installed one of UTF-8: ssh brings the LANG of another machine, cron has C.
 ifneq ($(shell locale charmap 2>&1),UTF-8)
