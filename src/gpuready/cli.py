@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from gpuready import plain
 
@@ -29,10 +29,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         code = _failed("stopped", given, 130)
     except BrokenPipeError:
-        _give_up_output()
+        _give_up(sys.stdout)
         code = 1
     except OSError as error:
-        _give_up_output()
+        _give_up(sys.stdout)
         code = _failed(f"{error.filename or 'writing'}: {error.strerror}", given)
     sys.exit(code)
 
@@ -64,10 +64,10 @@ def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _give_up_output() -> None:
-    """What is left of the output goes nowhere: else Python complains once more at its end."""
+def _give_up(stream: TextIO) -> None:
+    """What is left of the output goes nowhere: else Python complains once more at its end, with a code of its own."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(given: list[str]) -> int:
@@ -95,8 +95,10 @@ def _failed(message: str, given: list[str], code: int = 1) -> int:
             sys.stdout.write(plain.to_json({"schema_version": 1, "error": {"message": line}}) + "\n")
             sys.stdout.flush()
     except OSError:
-        _give_up_output()
-    with suppress(OSError):  # a terminal that is gone
+        _give_up(sys.stdout)
+    try:
         sys.stderr.write(f"gpuready: {line}\n")
         sys.stderr.flush()
+    except OSError:  # a terminal that is gone
+        _give_up(sys.stderr)
     return code

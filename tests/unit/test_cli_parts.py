@@ -190,7 +190,10 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def run(arguments: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
     program = shlex.join([sys.executable, "-c", "from gpuready.cli import main; main()", *arguments])
-    return subprocess.run(["bash", "-c", f"{program} {redirection}"], capture_output=True, text=True, timeout=60)
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}  # it hides what is left at the end
+    return subprocess.run(
+        ["bash", "-c", f"{program} {redirection}"], env=variables, capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["plan", "-i", "/none", "--json"]])
