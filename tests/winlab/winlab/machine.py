@@ -50,8 +50,8 @@ class Machine:
 
     cim: class -> instances.  features: name -> state.  registry: key -> {name: int | str | list of str}, set at every
     boot.  programs: name or C:\\... path -> what it does.  adapter: "name|PCI vendor|PCI device|bytes" (hexadecimal
-    ids) of a GPU that Direct3D 12 and DirectML really run on, in software.  folder: the name of its prefix, where
-    `name` is not to be it.  tls: WinRM by HTTPS (set the port too).
+    ids) of a GPU that Direct3D 12 and DirectML really run on, in software; of more, in their order, with ";" between.
+    folder: the name of its prefix, where `name` is not to be it.  tls: WinRM by HTTPS (set the port too).
     """
 
     name: str
@@ -271,7 +271,7 @@ class Machine:
             "TF_DIRECTML_PATH": r"C:\ProgramData\WinLab\directml",
         }
         if self.adapter:
-            overrides = f"{OVERRIDES};d3d12,dxcore=n,b"
+            overrides = f"{OVERRIDES};{','.join(direct3d.libraries(self.adapter))}=n,b"
             variables |= {"DISPLAY": display(), "WINLAB_ADAPTER": self.adapter, "WINEDLLOVERRIDES": overrides}
         settings = [f"{k}={v}" for k, v in {**variables, **(env or {})}.items()]
         return ["chroot", str(ROOT), "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", *settings, *argv]
