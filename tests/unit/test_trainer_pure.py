@@ -273,3 +273,30 @@ def test_the_next_gpu_is_tried_until_the_planned_one_trained(trainer: Any, monke
         None,
     )  # the first one's evidence stands: the wrong GPU trained
     assert alone["device"]["adapters"] == names
+
+
+@pytest.mark.parametrize(
+    ("already", "number", "trained"),
+    [
+        ("2,0", 0, "AMD Radeon RX 6800"),  # its second is the PC's first
+        ("1, 0", 0, "AMD Radeon RX 6800"),
+        ("", None, "AMD Radeon RX 6800"),
+        ("0,1", None, "AMD Radeon RX 6800"),
+        ("2,1", None, "Intel(R) UHD"),  # hidden: the wrong GPU's evidence stands
+        ("1", None, "Arc"),
+    ],
+)
+def test_a_list_that_is_set_already_counts_the_gpus_of_the_pc(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch, already: str, number: int | None, trained: str
+) -> None:
+    monkeypatch.setenv("DML_VISIBLE_DEVICES", already)
+    gpus = ["AMD Radeon RX 6800", "Arc", "Intel(R) UHD"]
+
+    def run_child(given: dict[str, Any], visible: Any, deadline: float) -> dict[str, Any]:
+        shown = str(already if visible is None else visible)
+        seen = [gpus[int(at)] for at in shown.split(",")] if shown else gpus
+        return {"device": {"adapter_name": seen[0], "adapters": seen, "adapters_found": len(seen)}}
+
+    monkeypatch.setattr(trainer, "run_child", run_child)
+    device = trainer.prove(options())["device"]
+    assert (device["visible"], device["adapter_name"]) == (number, trained)

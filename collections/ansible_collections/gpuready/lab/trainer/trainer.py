@@ -484,6 +484,13 @@ def others(options, found):
     return known or [index for index, other in enumerate(names) if not other]
 
 
+def numbered(index):
+    """The number by which DML_VISIBLE_DEVICES calls the GPU at this place of the framework's list: one that is set already
+    (by the lab, or on the PC) has chosen and ordered that list, and its numbers are those of all GPUs."""
+    given = os.environ.get("DML_VISIBLE_DEVICES", "").split(",")
+    return int(given[index]) if index < len(given) and given[index].strip().isdigit() else index
+
+
 def prove(options):
     """Train, and while another GPU than the planned one trained, with the next one."""
     deadline = time.time() + options["time_limit"]
@@ -492,10 +499,10 @@ def prove(options):
     for index in others(options, found):
         if deadline - time.time() < 1:
             break
-        again = run_child(options, index, deadline)
+        again = run_child(options, numbered(index), deadline)
         names[index] = (again["device"] or {}).get("adapter_name")
         if names[index] and same(options["adapter"], names[index]):
-            found, visible = again, index
+            found, visible = again, numbered(index)
             found["device"].update(adapters_found=len(names), adapters=names)         # this one saw itself alone
             break
     if found["device"]:
