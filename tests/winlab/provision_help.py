@@ -22,81 +22,9 @@ from winlab import PREFIXES, Machine, testing
 
 HOME = r"C:\ProgramData\gpuready"
 CERTIFICATES = r"C:\ProgramData\lab\ca.crt"
-CLASS = r"HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0001"
 PLUGIN = "tensorflow-directml-plugin"
 STEPS = 16  # enough for the loss to fall to a fifth
 Training = tuple[dict[str, Any], dict[str, Any]]  # the verdict and the evidence
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU that Wine's DXGI knows, by the name that it has there: TensorFlow's DirectML calls it so."""
-
-    name: str
-    vendor: str
-    device: str
-    memory: int
-    provider: str
-    driver: str
-
-    @property
-    def pnp(self) -> str:
-        """Its PNPDeviceID."""
-        return rf"PCI\VEN_{self.vendor}&DEV_{self.device}&SUBSYS_0E3A1002&REV_C1\6&EAF386A&0&00000019".upper()
-
-    def controller(self, driver: str | None = None) -> list[dict[str, Any]]:
-        """Win32_VideoController."""
-        return [
-            {
-                "Name": self.name,
-                "PNPDeviceID": self.pnp,
-                "AdapterRAM": 4293918720,
-                "DriverVersion": driver or self.driver,
-                "ConfigManagerErrorCode": 0,
-                "Status": "OK",
-                "AdapterCompatibility": self.provider,
-                "DeviceID": "VideoController1",
-            }
-        ]
-
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of a machine that has it."""
-        entity = {
-            "DeviceID": self.pnp,
-            "PNPDeviceID": self.pnp,
-            "Name": self.name,
-            "PNPClass": "Display",
-            "ConfigManagerErrorCode": 0,
-            "Present": True,
-            "Status": "OK",
-            "Manufacturer": self.provider,
-        }
-        return {
-            "adapter": f"{self.name}|{self.vendor}|{self.device}|{self.memory}",
-            "cim": {"Win32_VideoController": self.controller(), "Win32_PnPEntity": [entity]},
-            "registry": {
-                CLASS: {
-                    "DriverDesc": self.name,
-                    "ProviderName": self.provider,
-                    "DriverVersion": self.driver,
-                    "MatchingDeviceId": self.pnp.rsplit("\\", 1)[0],
-                    "HardwareInformation.qwMemorySize": self.memory,
-                },
-                r"HKLM\SOFTWARE\gpuready": {"Simulated": "winlab"},
-            },
-        }
-
-    def change_driver(self, pc: Machine, version: str) -> None:
-        """As an update of the driver leaves it, without the restart."""
-        pc.set_cim("Win32_VideoController", self.controller(version))
-        pc.run(["reg", "add", CLASS, "/v", "DriverVersion", "/d", version, "/f"])
-
-
-AMD = Gpu(
-    "Radeon RX 6800/6800 XT / 6900 XT", "1002", "73bf", 17163091968, "Advanced Micro Devices, Inc.", "31.0.24027.1012"
-)
-INTEL = Gpu("Intel(R) HD Graphics 530", "8086", "1912", 1073741824, "Intel Corporation", "31.0.101.2115")
-NVIDIA = Gpu("NVIDIA GeForce RTX 3080", "10de", "2206", 10737418240, "NVIDIA", "32.0.15.7652")
 
 
 def sources(pc: Machine, folder: Path) -> dict[str, Any]:

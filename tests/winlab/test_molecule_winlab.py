@@ -17,7 +17,8 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment_help import lock_of, make_wheel
-from provision_help import AMD, HOME, PLUGIN, sources
+from gpus_help import AMD, with_gpus
+from provision_help import HOME, PLUGIN, sources
 from winlab import Machine
 from winlab.testing import CHECKOUT, connection_variables
 
@@ -28,7 +29,7 @@ TOO_LONG = 900
 @pytest.fixture(scope="module")
 def pcs(winlab_machine: Callable[..., Machine]) -> dict[str, Machine]:
     """By the names that they have in the scenarios."""
-    return {name: winlab_machine(f"molecule-{name}", name=name, **AMD.arguments()) for name in ("bare", "good")}
+    return {name: winlab_machine(f"molecule-{name}", name=name, **with_gpus(AMD)) for name in ("bare", "good")}
 
 
 @pytest.fixture(scope="module")

@@ -17,15 +17,13 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from gpus_help import AMD, INTEL, NVIDIA, Gpu, with_gpus
 from provision_help import (
-    AMD,
     HOME,
-    INTEL,
-    NVIDIA,
     PLUGIN,
+    STEPS,
     WRONG,
     Bench,
-    Gpu,
     Outcome,
     Training,
     failed,
@@ -46,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def amd(winlab_machine: Callable[..., Machine]) -> Machine:
-    return winlab_machine("provision-amd", **AMD.arguments())
+    return winlab_machine("provision-amd", **with_gpus(AMD))
 
 
 @pytest.fixture(scope="module")
@@ -227,16 +225,16 @@ def test_another_driver_makes_the_pass_stale(amd: Machine, bench: Bench, folder:
         assert "training" not in one.record
 
 
-# --- the other vendors ------------------------------------------------------------------------------------------------
-def other(winlab_machine: Callable[..., Machine], key: str, gpu: Gpu, amd: Machine) -> Machine:
-    pc = winlab_machine(key, **gpu.arguments())
+# --- other GPUs -------------------------------------------------------------------------------------------------------
+def other(winlab_machine: Callable[..., Machine], key: str, gpus: tuple[Gpu, ...], amd: Machine) -> Machine:
+    pc = winlab_machine(key, **with_gpus(*gpus))
     hand_over(amd, pc)
     return pc
 
 
 @pytest.mark.parametrize(("key", "gpu"), [("provision-nvidia", NVIDIA), ("provision-intel", INTEL)])
 def test_the_plugin_on(winlab_machine: Any, amd: Machine, bench: Bench, folder: Path, key: str, gpu: Gpu) -> None:
-    pc = other(winlab_machine, key, gpu, amd)
+    pc = other(winlab_machine, key, (gpu,), amd)
     outcome = play(pc, "provision", sources(pc, folder))
     assert outcome.word == ("READY", "TRAINED"), (outcome.verdict, outcome.record["troubles"])
     assert outcome.record["plan"]["adapter"]["name"] == gpu.name
@@ -244,8 +242,35 @@ def test_the_plugin_on(winlab_machine: Any, amd: Machine, bench: Bench, folder: 
     assert outcome.record["apply"]["environment"]["built"] is False
 
 
+READY, OTHER, NOT_SAID = ("READY", "TRAINED"), ("NOT_READY", "WRONG_ADAPTER"), ("UNKNOWN", "EVIDENCE_INCOMPLETE")
+
+
+# The GPUs in DirectML's order; DirectML counts what DML_VISIBLE_DEVICES leaves.
+@pytest.mark.parametrize(("gpus", "wish", "visible", "trained", "found", "word"), [
+    ((INTEL, AMD), "auto", None, AMD, 2, READY),
+    ((INTEL, AMD), 0, None, INTEL, 2, READY),
+    ((INTEL, AMD), "radeon", "0", INTEL, 1, OTHER),
+    ((INTEL, AMD), "auto", "1", AMD, 1, READY),
+    ((INTEL, AMD), "intel", "1,0", INTEL, 2, READY),
+    ((AMD, AMD), "auto", None, AMD, 2, READY),
+    ((AMD, AMD), 1, None, AMD, 2, NOT_SAID),
+])  # fmt: skip
+def test_two_gpus(
+    winlab_machine: Any, amd: Machine, bench: Bench, folder: Path,
+    gpus: tuple[Gpu, ...], wish: Any, visible: str | None, trained: Gpu, found: int, word: tuple[str, str],
+) -> None:  # fmt: skip
+    pc = other(winlab_machine, "provision-twins" if gpus[0] is gpus[1] else "provision-two", gpus, amd)
+    asked = {"gpuready_adapter": wish, "gpu_verify_options": {"speed_seconds": 0, "steps": STEPS}}
+    hidden = {"gpu_verify_environment": {"DML_VISIBLE_DEVICES": visible} if visible else {}}
+    outcome = play(pc, "verify", sources(pc, folder) | asked | hidden)
+    assert outcome.word == word, (outcome.verdict, outcome.record["troubles"])
+    device = outcome.record["training"]["device"]
+    assert (device["adapter_name"], device["adapters_found"]) == (trained.name, found)
+    assert pc.path(rf"{HOME}\passes\{PLUGIN}.json").exists() is (word == READY)
+
+
 def test_pytorch_with_a_lock_of_the_labs_own(winlab_machine: Any, amd: Machine, bench: Bench, folder: Path) -> None:
-    pc = other(winlab_machine, "provision-intel", INTEL, amd)
+    pc = other(winlab_machine, "provision-two", (INTEL, AMD), amd)
     mine = {"gpuready_library": "pytorch", "gpuready_stack_locks": {"torch-directml/windows": str(TORCH)}}
     outcome = play(pc, "provision", sources(pc, folder) | mine)
     assert outcome.word == ("READY", "TRAINED"), (outcome.verdict, outcome.record["troubles"])
@@ -255,7 +280,8 @@ def test_pytorch_with_a_lock_of_the_labs_own(winlab_machine: Any, amd: Machine, 
         "version": "2.0.0+cpu",
         "plugin": "torch-directml 0.2.0.dev230426",
     }
-    assert training["device"]["adapter_name"] == INTEL.name
+    assert training["device"]["adapters"] == [INTEL.name, AMD.name]
+    assert training["device"]["adapter_name"] == AMD.name
     assert training["device"]["placed"] is True
     assert outcome.record["apply"]["environment"]["built"] is True
     environment = outcome.record["apply"]["environment"]
