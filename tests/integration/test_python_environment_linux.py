@@ -212,3 +212,59 @@ def test_every_user_can_run_it(lab: Lab, lock1: str) -> None:
                 path
             )
             assert not path.stat().st_mode & 0o022
+
+
+def test_the_launcher_lets_the_stack_see_the_gpu_that_was_tried(lab: Lab, lock1: str) -> None:
+    lab.run(lock1)
+    good = {"state": "current", "verified": True}
+    changed = [
+        lab.run(lock1, **good, **more)["changed"]
+        for more in (
+            {},
+            {"visible_devices": "CUDA_VISIBLE_DEVICES=GPU-1-2"},
+            {"visible_devices": "CUDA_VISIBLE_DEVICES=GPU-1-2"},
+            {},  # as it was
+        )
+    ]
+    assert changed == [True, True, False, False]
+    assert "CUDA_VISIBLE_DEVICES=GPU-1-2" in (lab.home / "README.txt").read_text()
+
+    def says(**own: str) -> str:
+        code = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
+        variables = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"} | own
+        return subprocess.check_output([lab.home / "bin/tiny", "-c", code], env=variables, text=True).strip()
+
+    assert says() == "GPU-1-2"
+    assert says(CUDA_VISIBLE_DEVICES="0") == "0"  # a student's own choice stands
+    assert lab.run(lock1, **good, visible_devices="")["changed"]
+    assert says() == "None"
+    assert "VISIBLE" not in (lab.home / "README.txt").read_text()
+    assert lab.run(lock1, **good, visible_devices="PATH=/evil")["code"] == "ARGUMENTS"
+
+
+@pytest.mark.parametrize(
+    ("backend", "visible", "launched"),
+    [
+        ("tensorflow2-directml", 1, "DML_VISIBLE_DEVICES=1"),
+        ("tensorflow2-directml", "1, 0", "DML_VISIBLE_DEVICES=1,0"),
+        ("tensorflow2-directml", None, ""),
+        ("torch-directml", "1", ""),  # it obeys none
+        ("torch-cuda", "GPU-1-2", "CUDA_VISIBLE_DEVICES=GPU-1-2"),
+        ("tensorflow2-directml", "1; rm", ""),
+    ],
+)
+def test_what_a_training_found_its_gpu_with_is_kept(
+    lab: Lab, lock1: str, backend: str, visible: object, launched: str
+) -> None:
+    lab.run(lock1)
+    digest = sha256(lock1.encode())
+    record = {
+        "troubles": [],
+        "facts": {"environments": [{"path": str(lab.environment(lock1)), "lock_sha256": digest}]},
+        "plan": {"stack": "tiny", "blockers": [], "environment": {"lock_sha256": digest, "backend": backend}},
+        "training": {"device": {"visible": visible}},
+        "verdict": {"state": "READY", "code": "TRAINED", "fingerprint": {"lock_sha256": digest}},
+    }
+    *_, done = lab.play({"facts": {"cacheable": True, "gpuready": record}}, {"state": "current"})
+    assert done["changed"], done
+    assert json.loads((lab.home / "current/tiny.json").read_text())["visible_devices"] == launched

@@ -299,4 +299,4 @@ def test_a_list_that_is_set_already_counts_the_gpus_of_the_pc(
 
     monkeypatch.setattr(trainer, "run_child", run_child)
     device = trainer.prove(options())["device"]
-    assert (device["visible"], device["adapter_name"]) == (number, trained)
+    assert (device["visible"], device["adapter_name"]) == (already if number is None else number, trained)

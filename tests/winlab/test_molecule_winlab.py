@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment_help import lock_of, make_wheel
 from gpus_help import AMD, with_gpus
-from provision_help import HOME, PLUGIN, sources
+from provision_help import HOME, PLUGIN, STEPS, sources
 from winlab import Machine
 from winlab.testing import CHECKOUT, connection_variables
 
@@ -43,7 +43,12 @@ def inventory(pcs: dict[str, Machine], tmp_path_factory: pytest.TempPathFactory)
         "python_environment_no_index": True,
     }
     hosts = {
-        name: {**connection_variables(pc), **sources(pc, folder), **(tiny if name == "bare" else {})}
+        name: {
+            **connection_variables(pc),
+            **sources(pc, folder),
+            "gpu_verify_options": {"steps": STEPS, "speed_seconds": 0.5},
+            **(tiny if name == "bare" else {}),
+        }
         for name, pc in pcs.items()
     }
     path = folder / "hosts.yml"

@@ -245,19 +245,19 @@ def test_the_plugin_on(winlab_machine: Any, amd: Machine, bench: Bench, folder: 
 READY, OTHER, NOT_SAID = ("READY", "TRAINED"), ("NOT_READY", "WRONG_ADAPTER"), ("UNKNOWN", "EVIDENCE_INCOMPLETE")
 
 
-# The GPUs in DirectML's order; DirectML counts what DML_VISIBLE_DEVICES leaves.
-@pytest.mark.parametrize(("gpus", "wish", "visible", "trained", "found", "word"), [
-    ((INTEL, AMD), "auto", None, AMD, 2, READY),
-    ((INTEL, AMD), 0, None, INTEL, 2, READY),
-    ((INTEL, AMD), "radeon", "0", INTEL, 1, OTHER),
-    ((INTEL, AMD), "auto", "1", AMD, 1, READY),
-    ((INTEL, AMD), "intel", "1,0", INTEL, 2, READY),
-    ((AMD, AMD), "auto", None, AMD, 2, READY),
-    ((AMD, AMD), 1, None, AMD, 2, NOT_SAID),
+# The GPUs in DirectML's order; DirectML counts what DML_VISIBLE_DEVICES leaves. `started` is the one that students then
+# start the stack with.
+@pytest.mark.parametrize(("gpus", "wish", "visible", "trained", "found", "word", "started"), [
+    ((INTEL, AMD), "auto", None, AMD, 2, READY, "1"),
+    ((INTEL, AMD), "radeon", "0", INTEL, 1, OTHER, "1"),  # as it was
+    ((INTEL, AMD), "intel", "1,0", INTEL, 2, READY, "0"),
+    ((AMD, AMD), "auto", None, AMD, 2, READY, "None"),
+    ((AMD, AMD), 1, None, AMD, 2, NOT_SAID, "None"),
 ])  # fmt: skip
 def test_two_gpus(
     winlab_machine: Any, amd: Machine, bench: Bench, folder: Path,
     gpus: tuple[Gpu, ...], wish: Any, visible: str | None, trained: Gpu, found: int, word: tuple[str, str],
+    started: str,
 ) -> None:  # fmt: skip
     pc = other(winlab_machine, "provision-twins" if gpus[0] is gpus[1] else "provision-two", gpus, amd)
     asked = {"gpuready_adapter": wish, "gpu_verify_options": {"speed_seconds": 0, "steps": STEPS}}
@@ -267,6 +267,10 @@ def test_two_gpus(
     device = outcome.record["training"]["device"]
     assert (device["adapter_name"], device["adapters_found"]) == (trained.name, found)
     assert pc.path(rf"{HOME}\passes\{PLUGIN}.json").exists() is (word == READY)
+    script = pc.path(r"C:\lab\student.py")
+    script.parent.mkdir(exist_ok=True)
+    script.write_text("import os; print(os.environ.get('DML_VISIBLE_DEVICES'))")
+    assert pc.run(["cmd", "/c", rf"{HOME}\bin\{PLUGIN}.cmd", r"C:\lab\student.py"]).stdout.strip() == started
 
 
 def test_pytorch_with_a_lock_of_the_labs_own(winlab_machine: Any, amd: Machine, bench: Bench, folder: Path) -> None:

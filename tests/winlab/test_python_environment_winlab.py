@@ -42,6 +42,13 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     assert pointer["lock_sha256"] == sha256(one.encode())
     assert json.loads((lab.home / "passes/tiny.json").read_text()) == record
     assert "tiny.cmd" in (lab.home / "README.txt").read_text()
+    one_gpu = {**good, "visible_devices": "DML_VISIBLE_DEVICES=1"}
+    first, kept, all_again = lab.run((one, one_gpu), (one, good), (one, {**good, "visible_devices": ""}))
+    assert [first["changed"], kept["changed"], all_again["changed"]] == [True, False, True]
+    assert not any("DML_" in path.read_text() for path in (lab.home / "README.txt", lab.home / "bin/tiny.cmd"))
+    lab.one(one, **one_gpu)
+    assert "DML_VISIBLE_DEVICES=1" in (lab.home / "README.txt").read_text()
+    assert lab.says("import os; print(os.environ['DML_VISIBLE_DEVICES'])") == "1"
     prompt = lab.pc.run(["cmd", "/c", rf"{lab.windows}\bin\tiny.cmd"], stdin=b"echo %VIRTUAL_ENV%\r\nexit\r\n")
     assert f"tiny-{sha256(one.encode())[:12]}" in prompt.stdout
 
@@ -197,6 +204,7 @@ def test_arguments_that_mean_nothing(lab: Lab) -> None:
         {"stack": r"..\..\windows"},
         {"lock_sha256": "0"},
         {"python": "ten"},
+        {"visible_devices": "PATH=C:\\evil"},
         {"time_limit": 0},
         {"certificates": r"C:\nowhere.pem"},
         {"uv_archive": {"path": r"C:\lab\uv.exe"}},

@@ -18,7 +18,7 @@ _ARGUMENTS = (
     *("state", "home", "stack", "lock", "lock_sha256", "python", "start", "uv", "uv_archive", "interpreter_archive"),
     *("vc_archive", "needs_vc_runtime", "wheelhouse", "offered_wheels", "uploaded", "index_url", "extra_index_urls"),
     *("stack_index_urls", "find_links", "no_index", "certificates", "time_limit", "lock_wait", "keep_old"),
-    *("keep_cache", "pass_record", "verified"),
+    *("keep_cache", "visible_devices", "pass_record", "verified"),
 )
 _OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
@@ -215,13 +215,13 @@ def current(task: Task, home: Home) -> dict[str, Any]:
     file = rf"{home.path}\current\{stack}.json"
     known = home.json(file)
     pointer = {
-        "stack": stack,
-        "environment": environment,
-        "lock_sha256": sha256,
+        "stack": stack, "environment": environment, "lock_sha256": sha256,
         "python": rf"{environment}\Scripts\python.exe",
         "start": home.start(stack, wished.get("start") or known.get("start")),
-    }
-    same = {key: value for key, value in known.items() if key != "switched_at"} == pointer
+        "visible_devices": wished.get("visible_devices", known.get("visible_devices") or ""),
+    }  # fmt: skip
+    before = {"visible_devices": "", **known}
+    same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
     record, passes = wished.get("pass_record"), rf"{home.path}\passes\{stack}.json"
     new_pass = bool(record) and _essence(home.json(passes)) != _essence(record)
     others = [path for path in home.environments_of(stack) if path.lower() != environment.lower()]
@@ -231,7 +231,8 @@ def current(task: Task, home: Home) -> dict[str, Any]:
     old = [path for path in others if path not in whole] + whole[1 if keep_old is None else int(keep_old) :]
     changed = not same or new_pass or bool(old) or not disk.is_file(rf"{home.path}\bin\{stack}.cmd")
     if changed and not task.check:
-        home.write(rf"{home.path}\bin\{stack}.cmd", f'@echo off\r\n"{pointer["python"]}" %*\r\n')
+        setting = f'set "{pointer["visible_devices"]}"\r\n' if pointer["visible_devices"] else ""
+        home.write(rf"{home.path}\bin\{stack}.cmd", f'@echo off\r\n{setting}"{pointer["python"]}" %*\r\n')
         if new_pass:
             home.write(passes, json.dumps(record, indent=1))
         if not same:

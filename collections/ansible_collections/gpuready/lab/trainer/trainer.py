@@ -414,11 +414,16 @@ def end_tree(process):
     process.kill()
 
 
+def variable(options):
+    """The environment variable by which the framework is told which GPUs to see."""
+    return "CUDA_VISIBLE_DEVICES" if options["backend"] == "torch-cuda" else "DML_VISIBLE_DEVICES"
+
+
 def run_child(options, visible, deadline):
     """One child process: what it said, how it ended, and its noise."""
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="0", PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1")
     if visible is not None:
-        environment["CUDA_VISIBLE_DEVICES" if options["backend"] == "torch-cuda" else "DML_VISIBLE_DEVICES"] = str(visible)
+        environment[variable(options)] = str(visible)
     started, left = time.time(), max(deadline - time.time(), 0.5)
     command = [sys.executable, "-u", "-X", "faulthandler", os.path.abspath(__file__), "--child",
                json.dumps(dict(options, seconds_left=left))]
@@ -505,8 +510,8 @@ def prove(options):
             found, visible = again, numbered(index)
             found["device"].update(adapters_found=len(names), adapters=names)         # this one saw itself alone
             break
-    if found["device"]:
-        found["device"]["visible"] = visible
+    if found["device"]:      # what the GPU was found with; who is to find it again needs the same
+        found["device"]["visible"] = os.environ.get(variable(options)) if visible is None else visible
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ntpath
 import posixpath
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ ELSEWHERE = (
     "start",
     "lock_wait",
     "keep_old",
+    "visible_devices",
     "pass_record",
     "verified",
 )
@@ -48,7 +50,7 @@ OPTIONS = (
         "keep_old",
         "keep_cache",
     ),
-    *("pass_record", "verified"),
+    *("visible_devices", "pass_record", "verified"),
 )
 
 
@@ -178,6 +180,7 @@ class ActionModule(RemoteAction):
                 )
             options["stack"], options["lock_sha256"] = plan["stack"], environment["lock_sha256"]
             options.setdefault("start", environment.get("start"))
+            options.setdefault("visible_devices", _visible_devices(record))
             fingerprint = verdict.get("fingerprint") or {}
             same = fingerprint.get("lock_sha256") == environment["lock_sha256"]
             options.setdefault("verified", verdict.get("state") in READY and same)
@@ -258,3 +261,20 @@ class ActionModule(RemoteAction):
 
     def _failed(self, result: dict[str, Any], code: str, message: str) -> dict[str, Any]:
         return {**result, "failed": True, "changed": False, "code": code, "msg": message}
+
+
+def _visible_devices(record: dict[str, Any]) -> str | None:
+    """The variable with which the training found the planned GPU: without it a student's program gets another one.
+
+    Empty where it needs none; None where nothing was trained.
+    """
+    device = (record.get("training") or {}).get("device")
+    if not isinstance(device, dict):
+        return None
+    backend = str(((record.get("plan") or {}).get("environment") or {}).get("backend"))
+    value = re.sub(r"\s", "", str(device.get("visible") if device.get("visible") is not None else ""))
+    if backend == "torch-directml" or not re.fullmatch(
+        r"[A-Za-z0-9,./-]+", value
+    ):  # PyTorch's DirectML obeys no variable
+        return ""
+    return f"{'CUDA' if backend.endswith('-cuda') else 'DML'}_VISIBLE_DEVICES={value}"

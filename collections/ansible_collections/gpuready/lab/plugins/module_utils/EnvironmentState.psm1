@@ -11,6 +11,7 @@ function Assert-Arguments([string]$HomePath, $Params) {
     if ($Params.stack -and $Params.stack -notmatch '^[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*$') { Stop-With 'ARGUMENTS' "stack: '$($Params.stack)' is not the name of a stack (letters, digits, - and _)" }
     if ($Params.lock_sha256 -and $Params.lock_sha256 -cnotmatch '^[0-9a-f]{64}$') { Stop-With 'ARGUMENTS' 'lock_sha256: this is not 64 hexadecimal digits' }
     if ($Params.python -and $Params.python -notmatch '^3\.\d{1,2}(\.\d{1,2})?$') { Stop-With 'ARGUMENTS' "python: '$($Params.python)' is not a version such as 3.10" }
+    if ($Params.visible_devices -and $Params.visible_devices -cnotmatch '^(DML|CUDA)_VISIBLE_DEVICES=[A-Za-z0-9,./-]*$') { Stop-With 'ARGUMENTS' "visible_devices: '$($Params.visible_devices)' is not like DML_VISIBLE_DEVICES=1" }
     foreach ($name in 'uv_archive', 'interpreter_archive', 'vc_archive') {
         $archive = $Params[$name]
         if ($null -eq $archive) { continue }
@@ -68,13 +69,15 @@ function Get-StartText([string]$HomePath, [string]$Stack, [string]$Text) {
     $Text
 }
 
-function Get-LauncherText([string]$Stack, [string]$Environment) {
+function Get-LauncherText([string]$Stack, [string]$Environment, [string]$VisibleDevices) {
     # Relative to itself, so that the batch file is ASCII whatever the folder's name is.
+    $visible = @(if ($VisibleDevices) { "if not defined $($VisibleDevices.Split('=')[0]) set `"$VisibleDevices`"" })   # a student's own choice stands
     @(
         '@echo off'
         "rem How to start ${Stack}: without arguments a prompt in which python is its Python; with a script, that script."
         "set `"VIRTUAL_ENV=%~dp0..\environments\$([System.IO.Path]::GetFileName($Environment))`""
         'set "PATH=%VIRTUAL_ENV%\Scripts;%PATH%"'
+        $visible
         'if not "%~1"=="" goto run'
         "echo ${Stack}: python is %VIRTUAL_ENV%\Scripts\python.exe; exit leaves."
         'cmd /k'
@@ -103,7 +106,10 @@ function Get-NoteText([hashtable]$Pointers) {
     if ($Pointers.Count -eq 0) { return $null }
     $lines = @('This PC trains machine-learning models on its GPU. How to start:', '')
     foreach ($stack in $Pointers.Keys | Sort-Object) {
-        $lines += @($stack, "    $(Get-Field $Pointers[$stack] 'start')", "    Python: $(Get-Field $Pointers[$stack] 'python')", '')
+        $lines += @($stack, "    $(Get-Field $Pointers[$stack] 'start')", "    Python: $(Get-Field $Pointers[$stack] 'python')")
+        $visible = Get-Field $Pointers[$stack] 'visible_devices'
+        if ($visible) { $lines += "    Without that launcher, set $visible first: the GPU that was tried." }
+        $lines += ''
     }
     ($lines + @('Everything here was made by gpuready and may be replaced by it; keep your own work elsewhere.', '')) -join "`r`n"
 }

@@ -34,7 +34,7 @@ LAUNCHER = """#!/bin/sh
 environment={environment}
 PATH="$environment/bin:$PATH" VIRTUAL_ENV="$environment"
 export PATH VIRTUAL_ENV
-if [ $# -gt 0 ]; then exec "$environment/bin/python" "$@"; fi
+{visible}if [ $# -gt 0 ]; then exec "$environment/bin/python" "$@"; fi
 echo "{stack}: python is $environment/bin/python; exit leaves."
 exec "${{SHELL:-/bin/sh}}"
 """
@@ -57,6 +57,9 @@ def check(wishes: Mapping[str, Any]) -> None:
             raise Trouble("ARGUMENTS", f"{name}: it needs the file's sha256 (64 hexadecimal digits)")
         if not (archive.get("path") or archive.get("url") or archive.get("name")):
             raise Trouble("ARGUMENTS", f"{name}: it needs a path or a url")
+    visible = wishes.get("visible_devices")
+    if visible and not re.fullmatch(r"(DML|CUDA)_VISIBLE_DEVICES=[A-Za-z0-9,./-]*", visible):
+        raise Trouble("ARGUMENTS", f"visible_devices: {visible!r} is not like DML_VISIBLE_DEVICES=1")
     for name, least in (("time_limit", 1), ("keep_old", 0), ("lock_wait", 0)):
         if wishes.get(name, least) < least:
             raise Trouble("ARGUMENTS", f"{name}: {wishes[name]} is below {least}")
@@ -96,11 +99,15 @@ def current(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str
         "lock_sha256": sha256,
         "python": str(interpreter_of(environment)),
         "start": start_text(home, stack, wishes.get("start") or known.get("start")),
+        "visible_devices": str(
+            (known if wishes.get("visible_devices") is None else wishes).get("visible_devices") or ""
+        ),
     }
-    same = {key: value for key, value in known.items() if key != "switched_at"} == pointer
+    before = {"visible_devices": "", **known}
+    same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
     files = {
         home.current(stack): (as_json({**pointer, "switched_at": known.get("switched_at") if same else now()}), 0o644),
-        home.launcher(stack): (LAUNCHER.format(stack=stack, environment=shlex.quote(str(environment))), 0o755),
+        home.launcher(stack): (_launcher(stack, environment, pointer["visible_devices"]), 0o755),
     }
     record = wishes.get("pass_record")
     if record and not _same_pass(read_json(home.last_pass(stack)), record):
@@ -130,6 +137,12 @@ def current(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str
             "size_bytes": whole.get("size_bytes"),
         },
     }
+
+
+def _launcher(stack: str, environment: Path, visible_devices: str) -> str:
+    name, _, value = visible_devices.partition("=")
+    visible = f': "${{{name}={value}}}"; export {name}\n' if name else ""  # a student's own choice stands
+    return LAUNCHER.format(stack=stack, environment=shlex.quote(str(environment)), visible=visible)
 
 
 def _has(path: Path, text: str, mode: int) -> bool:
@@ -177,7 +190,10 @@ def _note(home: Home, pointers: Mapping[str, Mapping[str, Any]], check_mode: boo
         return path.exists() if check_mode else home.remove(path)
     lines = ["This PC trains machine-learning models on its GPU. How to start:", ""]
     for stack, pointer in sorted(pointers.items()):
-        lines += [f"{stack}", f"    {pointer.get('start')}", f"    Python: {pointer.get('python')}", ""]
+        lines += [f"{stack}", f"    {pointer.get('start')}", f"    Python: {pointer.get('python')}"]
+        if visible := pointer.get("visible_devices"):
+            lines.append(f"    Without that launcher, set {visible} first: the GPU that was tried.")
+        lines.append("")
     lines += ["Everything here was made by gpuready and may be replaced by it; keep your own work elsewhere.", ""]
     text = "\n".join(lines)
     return not _has(path, text, 0o644) if check_mode else write_whole(path, text)

@@ -42,6 +42,7 @@ $spec = @{
         lock_wait = @{ type = 'int'; default = 30 }
         keep_old = @{ type = 'int'; default = 1 }
         keep_cache = @{ type = 'bool'; default = $false }
+        visible_devices = @{ type = 'str' }
         pass_record = @{ type = 'dict'; no_log = $false }
         verified = @{ type = 'bool'; default = $false }
     }
@@ -192,10 +193,15 @@ function Invoke-Current {
     $known = Read-Json "$homePath\current\$stack.json"
     $text = $params.start
     if (-not $text) { $text = Get-Field $known 'start' }
-    $pointer = [ordered]@{ stack = $stack; environment = $environment; lock_sha256 = $params.lock_sha256; python = "$environment\Scripts\python.exe"; start = Get-StartText $homePath $stack $text }
+    $visible = $params.visible_devices
+    if ($null -eq $visible) { $visible = "$(Get-Field $known 'visible_devices')" }
+    $pointer = [ordered]@{
+        stack = $stack; environment = $environment; lock_sha256 = $params.lock_sha256; python = "$environment\Scripts\python.exe"
+        start = Get-StartText $homePath $stack $text; visible_devices = $visible
+    }
     $same = $null -ne $known
-    foreach ($key in $pointer.Keys) { if ((Get-Field $known $key) -cne $pointer[$key]) { $same = $false } }
-    $files = @{ "$homePath\bin\$stack.cmd" = Get-LauncherText $stack $environment }
+    foreach ($key in $pointer.Keys) { if ("$(Get-Field $known $key)" -cne $pointer[$key]) { $same = $false } }
+    $files = @{ "$homePath\bin\$stack.cmd" = Get-LauncherText $stack $environment $visible }
     if ($params.pass_record -and -not (Test-SamePass (Read-Json "$homePath\passes\$stack.json") $params.pass_record)) { $files["$homePath\passes\$stack.json"] = Format-Json $params.pass_record }
     $pointers = Get-Pointer $homePath
     $pointers[$stack] = $pointer

@@ -45,6 +45,7 @@ SPEC: dict[str, Any] = {
     "lock_wait": {"type": "int", "default": 30},
     "keep_old": {"type": "int", "default": 1},
     "keep_cache": {"type": "bool", "default": False},
+    "visible_devices": {"type": "str"},
     "pass_record": {"type": "dict", "no_log": False},
     "verified": {"type": "bool", "default": False},
 }
