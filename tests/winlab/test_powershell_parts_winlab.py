@@ -419,7 +419,7 @@ def test_arguments_and_markers(pc: Machine) -> None:
         pc,
         r"""
         $params = @{ stack = 'cpu'; lock_sha256 = $null; python = $null; interpreter_archive = $null; vc_archive = $null
-            time_limit = 1; keep_old = 0; lock_wait = 0; certificates = $null }
+            time_limit = 1; keep_old = 0; lock_wait = 0; certificates = $null; visible_devices = $null }
         $found.unhashed = Get-CodeOf { Assert-Arguments 'C:\h' ($params + @{ uv_archive = @{ path = 'x' } }) }
         $found.nowhere = Get-CodeOf { Assert-Arguments 'C:\h' ($params + @{ uv_archive = @{ sha256 = '0' * 64 } }) }
         $found.other_python = Get-CompleteMarker 'C:\lab\env-old' ('0' * 64) '3.10'
