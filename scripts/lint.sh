@@ -5,5 +5,6 @@ cd "$(dirname "$0")/.."
 ruff check .
 ruff format --check .
 mypy
+mypy --python-version 3.9 collections/ansible_collections/gpuready/lab/plugins/module_utils
 yamllint --strict .
 ansible-lint --offline --strict

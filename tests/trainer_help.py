@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import records
-from ansible_collections.gpuready.lab.plugins.module_utils import verdict
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAINER = ROOT / "collections/ansible_collections/gpuready/lab/trainer/trainer.py"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils import report_html
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import html as report_html
 from documents import HOSTILE, document, every_state, hostile
 
 sys.path.insert(0, str(Path(__file__).parent))

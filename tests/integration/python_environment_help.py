@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from ansible_collections.gpuready.lab.plugins.module_utils import uv_output
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import uv as uv_output
 from environment_help import make_wheel, sha256
 
 ROOT = Path(__file__).resolve().parents[2]

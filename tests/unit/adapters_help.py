@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.gpuready.lab.plugins.module_utils import windows_facts
+from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import windows as windows_facts
 
 CLASS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
 GIB = 1024**3

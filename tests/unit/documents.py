@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ansible_collections.gpuready.lab.plugins.module_utils import report
-from ansible_collections.gpuready.lab.plugins.module_utils.verdict import fingerprint, verdict
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import fingerprint, verdict
 from records import changed, good
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpuready.lab.plugins.module_utils import linux_probe
-from ansible_collections.gpuready.lab.plugins.module_utils.linux_facts import interpret
+from ansible_collections.gpuready.lab.plugins.module_utils.linux import probe as linux_probe
+from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.linux import interpret
 
 NVIDIA = {"vendor": "0x10de", "device": "0x2684", "class": "0x030000", "driver": "nvidia"}
 AMD = {"vendor": "0x1002", "device": "0x73bf", "class": "0x030000", "driver": "amdgpu"}

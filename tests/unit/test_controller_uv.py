@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils import controller_uv, environment_sources
+from ansible_collections.gpuready.lab.plugins.plugin_utils import controller_uv
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import sources as environment_sources
 
 SCRIPT = """#!/bin/sh
 echo "$@" >> {calls}

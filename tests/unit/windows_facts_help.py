@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpuready.lab.plugins.module_utils import windows_facts
+from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import windows as windows_facts
 
 # A German Windows 11 Pro with an RTX 4090, everything in order.  Made up, in the shapes of docs/evidence.md.
 SAMPLE = json.loads((Path(__file__).resolve().parents[1] / "data/evidence_windows.json").read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.module_utils import wsl_output
+from ansible_collections.gpuready.lab.plugins.plugin_utils.evidence import wsl_output
 from facts_help import HOME, WSL, look, says, write, wsl_says
 
 DATA = Path(__file__).resolve().parents[1] / "data"

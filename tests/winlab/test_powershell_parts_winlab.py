@@ -19,19 +19,19 @@ from winlab import PREFIXES, Machine
 from winlab.programs import Call
 from winlab.testing import source
 
-UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils"
-NAMES = ("Programs", "Evidence", "EnvironmentHome", "EnvironmentArchives", "EnvironmentBuild", "EnvironmentState")
+UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
+NAMES = ("Programs", "Evidence", "Home", "Archives", "Build", "State")
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
-foreach ($name in 'Programs', 'Evidence', 'EnvironmentHome', 'EnvironmentArchives', 'EnvironmentBuild', 'EnvironmentState') {
+foreach ($name in 'Programs', 'Evidence', 'Home', 'Archives', 'Build', 'State') {
     Import-Module "C:\lab\parts\$name.psm1"
 }
-$archives, $build = (Get-Module EnvironmentArchives), (Get-Module EnvironmentBuild)
+$archives, $build = (Get-Module Archives), (Get-Module Build)
 $found = [ordered]@{}
 function Get-CodeOf([scriptblock]$Work) { try { & $Work } catch { (ConvertTo-Trouble $_).code } }
-"""  # noqa: E501
+"""
 END = "\n'FOUND ' + (ConvertTo-Json -InputObject $found -Depth 6 -Compress)\n"
 
 

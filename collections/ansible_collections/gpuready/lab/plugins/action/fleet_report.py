@@ -14,10 +14,15 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.lab.plugins.module_utils import report, report_parts, verdict
-from ansible_collections.gpuready.lab.plugins.module_utils.report_parts import text
-from ansible_collections.gpuready.lab.plugins.plugin_utils import report_html, report_text, trainer
-from ansible_collections.gpuready.lab.plugins.plugin_utils.report_files import write_together
+
+from ..plugin_utils import trainer
+from ..plugin_utils.files import write_together
+from ..plugin_utils.report import document as report
+from ..plugin_utils.report import html as report_html
+from ..plugin_utils.report import parts as report_parts
+from ..plugin_utils.report import text as report_text
+from ..plugin_utils.report.parts import text
+from ..plugin_utils.verdict import judging as verdict
 
 RENDERINGS = {
     "html": ("report.html", report_html.page),

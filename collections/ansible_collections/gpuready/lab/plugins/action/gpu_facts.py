@@ -9,10 +9,12 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.gpuready.lab.plugins.module_utils import evidence, verdict_words
-from ansible_collections.gpuready.lab.plugins.plugin_utils import planning
-from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_whole
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, new_record
+
+from ..plugin_utils import facts, planning
+from ..plugin_utils.evidence import files as evidence
+from ..plugin_utils.files import write_whole
+from ..plugin_utils.remote import RemoteAction, new_record
+from ..plugin_utils.verdict import words as verdict_words
 
 
 class ActionModule(RemoteAction):
@@ -21,7 +23,7 @@ class ActionModule(RemoteAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Collect, interpret, keep, plan."""
         task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         file, save = arguments.pop("evidence_file", None), arguments.pop("save_evidence", None)
         prepared = None
@@ -33,7 +35,7 @@ class ActionModule(RemoteAction):
         record = new_record(task_vars)
         found = self._from_file(file, record) if file else self._from_pc(arguments, task_vars, record)
         if found is not None:
-            record["facts"] = evidence.interpret(found)
+            record["facts"] = facts.interpret(found)
             marker = (found.get("pieces", {}).get("marker") or {}).get("value")
             record["simulated"] = record["simulated"] or bool(isinstance(marker, dict) and marker.get("simulated"))
             if save:
@@ -58,7 +60,7 @@ class ActionModule(RemoteAction):
         answer = self.run_remote("gpuready.lab.gpu_facts", arguments, task_vars)
         found = (answer.get("ansible_facts") or {}).get("gpuready_evidence")
         if isinstance(found, dict):
-            return found
+            return dict(found)
         trouble = answer.get("trouble") or {
             "code": verdict_words.code_of(answer.get("code")) or "NO_EVIDENCE",
             "message": str(answer.get("msg") or "the PC answered without evidence"),

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.lab.plugins.plugin_utils import planning
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import record_of
+
+from ..plugin_utils import planning
+from ..plugin_utils.remote import record_of
 
 
 class ActionModule(ActionBase):

@@ -8,9 +8,13 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.lab.plugins.module_utils import remedies, troubles, verdict, verdict_words
-from ansible_collections.gpuready.lab.plugins.plugin_utils import trainer
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import record_of
+
+from ..plugin_utils import trainer
+from ..plugin_utils.remedies import catalogue as remedies
+from ..plugin_utils.remedies import troubles
+from ..plugin_utils.remote import record_of
+from ..plugin_utils.verdict import judging as verdict
+from ..plugin_utils.verdict import words as verdict_words
 
 # What each threshold may be: a bound that everything passes is none.
 BOUNDS = {

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible_collections.gpuready.lab.plugins.module_utils import troubles, uv_output
-from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
-from ansible_collections.gpuready.lab.plugins.plugin_utils.environment_sources import SourceError, Sources
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, record_of
+
+from ..plugin_utils.environment.sources import SourceError, Sources
+from ..plugin_utils.remedies import troubles
+from ..plugin_utils.remedies import uv as uv_output
+from ..plugin_utils.remote import RemoteAction, record_of
+from ..plugin_utils.stacks import files as stackfiles
 
 WINDOWS_HOME = r"C:\ProgramData\gpuready"
 MODULE = "gpuready.lab.python_environment"

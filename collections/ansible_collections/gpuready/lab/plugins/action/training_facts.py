@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.gpuready.lab.plugins.plugin_utils import trainer
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction, record_of
+
+from ..plugin_utils import trainer
+from ..plugin_utils.remote import RemoteAction, record_of
 
 OPTIONS = ("time_limit", "environment", "python", "backend", "adapter", "visible_devices", "options")
 

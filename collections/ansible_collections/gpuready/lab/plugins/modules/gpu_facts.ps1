@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Cim
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Evidence
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Programs
+#AnsibleRequires -PowerShell ..module_utils.windows.Cim
+#AnsibleRequires -PowerShell ..module_utils.windows.Evidence
+#AnsibleRequires -PowerShell ..module_utils.windows.Programs
 
 # Collects raw evidence and interprets nothing: docs/evidence.md has the shape of every piece.  Programs and CIM queries are started
 # first and run beside the reading of the registry; each has a time limit, so that a hanging one costs its own piece alone.

@@ -103,8 +103,9 @@ import platform
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpuready.lab.plugins.module_utils import linux_probe as probe
-from ansible_collections.gpuready.lab.plugins.module_utils import linux_programs as programs
+
+from ..module_utils.linux import probe as probe
+from ..module_utils.linux import programs as programs
 
 WSL_NVIDIA_SMI = "/usr/lib/wsl/lib/nvidia-smi"  # root's PATH in a WSL guest lacks this folder
 

@@ -3,11 +3,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Programs
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.EnvironmentHome
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.EnvironmentArchives
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.EnvironmentBuild
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.EnvironmentState
+#AnsibleRequires -PowerShell ..module_utils.windows.Programs
+#AnsibleRequires -PowerShell ..module_utils.windows.Home
+#AnsibleRequires -PowerShell ..module_utils.windows.Archives
+#AnsibleRequires -PowerShell ..module_utils.windows.Build
+#AnsibleRequires -PowerShell ..module_utils.windows.State
 
 # The environment of a stack on a Windows PC: built beside any older one, marked last, switched to only when it has trained.
 # What the controller has is asked for by `needs`; what uv says is handed on and read there.

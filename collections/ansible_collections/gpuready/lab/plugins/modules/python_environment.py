@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpuready.lab.plugins.module_utils import environment_state as states
-from ansible_collections.gpuready.lab.plugins.module_utils import environment_uv as uvs
-from ansible_collections.gpuready.lab.plugins.module_utils.environment_archives import Needed, Store
-from ansible_collections.gpuready.lab.plugins.module_utils.environment_build import Builder, complete, interpreter_of
-from ansible_collections.gpuready.lab.plugins.module_utils.environment_home import Home, Trouble, default_home, of_os
+
+from ..module_utils.home import state as states
+from ..module_utils.home import uv as uvs
+from ..module_utils.home.archives import Needed, Store
+from ..module_utils.home.build import Builder, complete, interpreter_of
+from ..module_utils.home.folder import Home, Trouble, default_home, of_os
 
 SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "current", "unproven", "absent"], "default": "present"},

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
-#AnsibleRequires -PowerShell ansible_collections.gpuready.lab.plugins.module_utils.Programs
+#AnsibleRequires -PowerShell ..module_utils.windows.Programs
 
 # Runs the trainer under a time limit and gives what it said.  Judges nothing; what it writes it takes away again.
 

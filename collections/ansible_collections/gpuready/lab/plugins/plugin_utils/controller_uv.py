@@ -13,7 +13,7 @@ import zipfile
 from functools import lru_cache
 from pathlib import Path
 
-from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
+from .stacks import files as stackfiles
 
 LOCK = stackfiles.STACKS / "uv.txt"
 TIME_LIMIT = 300  # seconds

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible_collections.gpuready.lab.plugins.module_utils import plan, plan_steps, wishes
-from ansible_collections.gpuready.lab.plugins.module_utils.stacks import Stack
-from ansible_collections.gpuready.lab.plugins.plugin_utils import stackfiles
+
+from .plan import choosing as plan
+from .plan import steps as plan_steps
+from .plan import wishes
+from .stacks import files as stackfiles
+from .stacks.model import Stack
 
 # Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
 stackfiles.preload()

@@ -13,7 +13,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.lab.plugins.module_utils import troubles
+
+from .remedies import troubles
 
 RECORD_VERSION = 1
 

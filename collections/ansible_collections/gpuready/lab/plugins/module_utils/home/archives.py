@@ -1,0 +1,189 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Archives on a Linux PC: from a path, a URL or the controller, checked by sha256 before anything is taken out.
+
+Runs on the PC, under Python 3.9 or later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import shutil
+import ssl
+import tarfile
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .folder import Home, Trouble, of_os
+
+
+class Needed(Exception):  # noqa: N818 - a question, no error
+    """Files that the controller has and this PC lacks: [{kind, name, sha256}]."""
+
+    def __init__(self, files: list[dict[str, Any]]) -> None:
+        super().__init__("files of the controller are needed")
+        self.files = files
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class Store:
+    """Where archives and wheels come from; `uploaded` maps a sha256 to where the controller has put that file."""
+
+    def __init__(self, home: Home, uploaded: dict[str, str], certificates: str | None, limit: float) -> None:
+        self._home, self._uploaded, self._certificates, self._limit = home, uploaded, certificates, limit
+
+    def take(self, kind: str, source: dict[str, Any]) -> Path:
+        """The archive {path | url | name, sha256} as a checked file; `name` alone: the controller has it."""
+        wanted = str(source["sha256"]).lower()
+        if source.get("path"):
+            path = Path(source["path"])
+            if not path.is_file():
+                raise Trouble(
+                    "ARCHIVE_MISSING", f"{path}: there is no such archive, neither here nor on the controller"
+                )
+            self._check(path, wanted, keep=True)
+            return path
+        if source.get("url"):
+            return self._download(str(source["url"]), wanted)
+        return self._from_controller(
+            {"kind": kind, "name": source["name"], "sha256": wanted}, self._home.downloads, True
+        )
+
+    def _from_controller(self, file: dict[str, Any], folder: Path, mark: bool) -> Path:
+        """A file of the controller in a folder of ours; raises Needed while it is not there."""
+        target = folder / (f"{file['sha256'][:12]}-{file['name']}" if mark else file["name"])
+        uploaded = self._uploaded.get(file["sha256"])
+        try:
+            if uploaded and Path(uploaded).is_file():
+                self._check(Path(uploaded), file["sha256"], keep=False)
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.move(uploaded, str(target))
+                target.chmod(0o644)
+                return target
+            if target.is_file() and sha256_of(target) == file["sha256"]:
+                return target
+        except OSError as error:
+            raise of_os(error, f"taking in {file['name']}") from None
+        raise Needed([file])
+
+    def wheels(self, offered: list[dict[str, Any]]) -> Path | None:
+        """The folder with all wheels that the controller offers; raises Needed with all that are not there."""
+        missing: list[dict[str, Any]] = []
+        for file in offered:
+            try:
+                self._from_controller(
+                    {"kind": "wheel", "name": file["name"], "sha256": file["sha256"]}, self._home.wheelhouse, False
+                )
+            except Needed as needed:
+                missing += needed.files
+        if missing:
+            raise Needed(missing)
+        return self._home.wheelhouse if offered else None
+
+    def _check(self, path: Path, wanted: str, keep: bool) -> None:
+        found = sha256_of(path)
+        if found == wanted:
+            return
+        if not keep:
+            with suppress(OSError):
+                path.unlink()
+        raise Trouble(
+            "HASH_MISMATCH", f"{path.name}: its sha256 is {found}, not {wanted}; it was not used: get the right file"
+        )
+
+    def _download(self, url: str, wanted: str) -> Path:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("https", "http", "file"):
+            raise Trouble("ARCHIVE_MISSING", f"{shown(url)}: only http, https and file URLs can be fetched")
+        name = Path(urllib.parse.unquote(parts.path)).name or "archive"
+        target = self._home.downloads / f"{wanted[:12]}-{name}"
+        try:
+            if target.is_file() and sha256_of(target) == wanted:
+                return target
+            handle, partial = tempfile.mkstemp(dir=str(self._home.downloads), prefix=".new-")
+        except OSError as error:
+            raise of_os(error, f"fetching {name}") from None
+        try:
+            context = ssl.create_default_context(cafile=self._certificates)
+            with (
+                os.fdopen(handle, "wb") as file,
+                urllib.request.urlopen(url, timeout=min(60, self._limit), context=context) as answer,  # noqa: S310
+            ):
+                shutil.copyfileobj(answer, file, 1 << 20)
+            self._check(Path(partial), wanted, keep=False)
+            Path(partial).replace(target)
+            target.chmod(0o644)
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
+            why = getattr(error, "reason", None) or error
+            raise Trouble(
+                "ARCHIVE_UNREACHABLE", f"{shown(url)} cannot be fetched: {why}; check the URL and the network"
+            ) from None
+        except OSError as error:
+            raise of_os(error, f"fetching {name}") from None
+        finally:
+            with suppress(OSError):
+                Path(partial).unlink()
+        return target
+
+
+def shown(url: str) -> str:
+    """A URL without user and password."""
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def unpack(archive: Path, into: Path) -> Path:
+    """Unpack a zip, wheel or tar into a new folder; the folder within that everything stands in. Raises Trouble."""
+    try:
+        into.mkdir(parents=True)
+        if zipfile.is_zipfile(archive):
+            _unzip(archive, into)
+        else:
+            with tarfile.open(archive) as tar:
+                for member in tar.getmembers():
+                    _inside(member.name, archive)
+                    if member.issym() or member.islnk():
+                        base = "" if member.islnk() else os.path.dirname(member.name)  # noqa: PTH120 - names, not files
+                        _inside(os.path.join(base, member.linkname), archive)  # noqa: PTH118
+                if hasattr(tarfile, "tar_filter"):
+                    tar.extractall(into, filter="tar")
+                else:
+                    tar.extractall(into)  # noqa: S202
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise Trouble(
+            "ARCHIVE_UNREADABLE", f"{archive.name}: not a zip, wheel or tar that can be read ({error})"
+        ) from None
+    except OSError as error:
+        raise of_os(error, f"unpacking {archive.name}") from None
+    inside = list(into.iterdir())
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else into
+
+
+def _inside(name: str, archive: Path) -> None:
+    if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir:  # noqa: PTH117, PTH206 - names, not files
+        raise Trouble("ARCHIVE_UNREADABLE", f"{archive.name}: '{name}' would be written outside of its folder")
+
+
+def _unzip(archive: Path, into: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        for member in file.infolist():
+            _inside(member.filename, archive)
+            path = Path(file.extract(member, into))
+            mode = member.external_attr >> 16 & 0o777
+            if mode and path.is_file():
+                path.chmod(mode | 0o444)

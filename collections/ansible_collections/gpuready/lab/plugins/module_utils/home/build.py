@@ -1,0 +1,256 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Building a stack's environment on a Linux PC. Its marker, gpuready.json, is written last.
+
+Runs on the PC, under Python 3.9 or later.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import uv as uvs
+from .archives import Store, unpack
+from .folder import Home, Trouble, as_json, now, of_os, read_json, write_whole
+
+MARKER = "gpuready.json"
+ASK = "import json, sys; print(json.dumps({'version': '%d.%d.%d' % sys.version_info[:3], 'prefix': sys.prefix}))"
+
+
+def interpreter_of(environment: Path) -> Path:
+    """The interpreter of an environment."""
+    return environment / "bin/python"
+
+
+def ask(python: Path) -> dict[str, Any]:
+    """What an interpreter says of itself: {version, prefix}; empty when it does not run."""
+    if not python.exists():
+        return {}
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    try:
+        answer = json.loads(uvs.run_program([str(python), "-I", "-c", ASK], "python", 60, variables, None))
+    except (Trouble, ValueError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def distributions(environment: Path) -> list[str]:
+    """The packages that are installed in an environment, by their .dist-info folders."""
+    return sorted(path.name for path in environment.glob("lib/python*/site-packages/*.dist-info"))
+
+
+def complete(environment: Path, lock_sha256: str, version: str) -> dict[str, Any]:
+    """The marker of an environment that is whole and runs; empty when it must be built (again)."""
+    marker = read_json(environment / MARKER)
+    if marker.get("complete") is not True or marker.get("lock_sha256") != lock_sha256:
+        return {}
+    if not set(marker.get("distributions") or ()) <= set(distributions(environment)):
+        return {}
+    if not Path(str(marker.get("interpreter"))).exists():
+        return {}
+    answer = ask(interpreter_of(environment))
+    if not _is_version(answer.get("version"), version) or os.path.realpath(answer["prefix"]) != os.path.realpath(
+        environment
+    ):
+        return {}
+    return marker
+
+
+def _is_version(found: object, wanted: str) -> bool:
+    return isinstance(found, str) and (found + ".").startswith(wanted + ".")
+
+
+class Builder:
+    """One building of one environment; `steps` say what was done and how long it took."""
+
+    def __init__(self, home: Home, wishes: dict[str, Any], store: Store, deadline: float) -> None:
+        self._home, self._wishes, self._store, self._deadline = home, wishes, store, deadline
+        self._version: str = wishes["python"]
+        self.environment = home.environment(wishes["stack"], wishes["lock_sha256"])
+        self.steps: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+        self._temporary = home.python / f".new-{os.getpid()}"
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.steps.append({"name": name, "seconds": round(time.monotonic() - start, 2)})
+
+    def build(self) -> dict[str, Any]:
+        """Bring uv and the interpreter, build, mark; the marker. Nothing half-built stays behind a failure."""
+        wishes, home = self._wishes, self._home
+        wheels = self._store.wheels(wishes.get("offered_wheels") or [])
+        with self._step("uv"):
+            path = uvs.find_uv(home, wishes.get("uv")) or uvs.bring_uv(
+                home, self._store, wishes.get("uv_archive"), wishes.get("uv_binary")
+            )
+            uv = uvs.Uv(path, home, wishes.get("certificates"), self._deadline)
+        with self._step("interpreter"):
+            python = self._interpreter(uv)
+        try:
+            with self._step("environment"):
+                home.remove(self.environment)
+                uv.run("environment", "venv", "--no-project", "--python", str(python), str(self.environment))
+            with self._step("packages"):
+                self._install(uv, wheels)
+            return self._mark(python)
+        except Trouble as trouble:
+            home.remove(self.environment)
+            if "os error 28" in trouble.details:
+                trouble.code, trouble.message = "DISK_FULL", "the disk is full: " + trouble.message
+            raise
+        except OSError as error:
+            home.remove(self.environment)
+            raise of_os(error, "building the environment") from None
+
+    def _mark(self, python: Path) -> dict[str, Any]:
+        with self._step("mark"):
+            marker = {
+                "stack": self._wishes["stack"],
+                "lock_sha256": self._wishes["lock_sha256"],
+                "python": str(interpreter_of(self.environment)),
+                "version": ask(interpreter_of(self.environment)).get("version"),
+                "interpreter": str(python),
+                "distributions": distributions(self.environment),
+                "size_bytes": self._home.open_to_all(self.environment)
+                if os.geteuid() == 0
+                else _size(self.environment),
+                "created_at": now(),
+                "complete": True,
+            }
+            if not _is_version(marker["version"], self._version):
+                raise Trouble("ENVIRONMENT_BROKEN", f"{self.environment}: its Python does not run after the building")
+            write_whole(self.environment / MARKER, as_json(marker))
+        return marker
+
+    # --- the interpreter ----------------------------------------------------------------------------------------------
+    def _interpreter(self, uv: uvs.Uv) -> Path:
+        if archive := self._wishes.get("interpreter_archive"):
+            return self._from_archive(archive)
+        found = self._look(uv)
+        shared = next((path for path in found if _for_all(path)), None)
+        if shared:
+            return shared
+        try:
+            uv.run(
+                "interpreter", "python", "install", "--no-bin", self._version, limit=900, retries="0" if found else "3"
+            )
+        except Trouble as trouble:
+            if found:  # better than none for whoever runs this
+                self.notes.append(
+                    f"{found[0]}: only its owner can run this Python, so only its owner can run the environment"
+                )
+                return found[0]
+            if trouble.code == "UV_FAILED":
+                trouble.code, trouble.message = "INTERPRETER_MISSING", f"there is no Python {self._version} on this PC"
+            raise
+        return next((path for path in self._look(uv) if _for_all(path)), self.environment)
+
+    def _look(self, uv: uvs.Uv) -> list[Path]:
+        """Interpreters of the version that are there: what uv finds, then pyenv's."""
+        found: list[Path] = []
+        for arguments in (["--managed-python"], ["--no-managed-python", "--system"]):
+            try:
+                text = uv.run(
+                    "look for Python",
+                    "python",
+                    "find",
+                    "--no-project",
+                    "--no-python-downloads",
+                    *arguments,
+                    self._version,
+                )
+                found.append(Path(text.strip().splitlines()[-1]))
+            except (Trouble, IndexError):
+                continue
+        pyenv = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
+        pattern = f"{glob.escape(pyenv)}/versions/{self._version}*/bin/python{self._version}"
+        found += [Path(path) for path in sorted(glob.glob(pattern), reverse=True)]  # noqa: PTH207 - one that may not be read is none
+        return [path for path in dict.fromkeys(found) if _is_version(ask(path).get("version"), self._version)]
+
+    def _from_archive(self, archive: dict[str, Any]) -> Path:
+        target = self._home.python / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
+        if python := _python_in(target):
+            if _is_version(ask(python).get("version"), self._version):
+                return python
+            self._home.remove(target)
+        source = self._store.take("interpreter", archive)
+        try:
+            folder = unpack(source, self._temporary)
+            for file in folder.glob("python*._pth"):
+                file.unlink()  # with it a Python makes no virtual environments
+            python = _python_in(folder)
+            found = ask(python).get("version") if python else None
+            if not _is_version(found, self._version):
+                what = f"holds Python {found}" if found else "holds no Python that runs here"
+                raise Trouble("INTERPRETER_MISSING", f"{source.name} {what}, not {self._version}; give another archive")
+            if os.geteuid() == 0:
+                self._home.open_to_all(folder)
+            folder.rename(target)
+        except OSError as error:
+            raise of_os(error, "unpacking the interpreter") from None
+        finally:
+            self._home.remove(self._temporary)
+        return _python_in(target) or target
+
+    # --- the packages -------------------------------------------------------------------------------------------------
+    def _install(self, uv: uvs.Uv, wheels: Path | None) -> None:
+        lock = self._home.tmp / "lock.txt"
+        write_whole(lock, self._wishes["lock"])
+        pip = uvs.pip_settings(os.environ, uvs.pip_files(os.environ))
+        if pip.get("cert"):
+            uv.environment.setdefault("SSL_CERT_FILE", pip["cert"])
+        own = bool(wheels or self._wishes.get("wheelhouse") or self._wishes.get("index_url") or pip)
+        tries = [True]
+        if self._wishes.get("stack_index_urls"):
+            # a lab's own mirror first, the stack's index when that does not have it all; or the other way round
+            tries = [False, True] if own else [True, False]
+        first: Trouble | None = None
+        for stack_urls in tries:
+            try:
+                uv.run(  # compiled now: a student may not write here, and would wait for it at every import
+                    "packages",
+                    *("pip", "install", "--compile-bytecode", "--python", str(interpreter_of(self.environment))),
+                    *("--require-hashes", "--no-deps", "-r", str(lock)),
+                    *uvs.sources(self._wishes, pip, wheels, stack_urls),
+                )
+                return
+            except Trouble as trouble:
+                mismatch = first is not None and "Hash mismatch" in first.details  # worse than an index that is away
+                first = trouble if first is None or (stack_urls and not mismatch) else first
+                if trouble.code != "UV_FAILED" or not re.search(
+                    r"No solution found|Failed to fetch|Hash mismatch", trouble.details
+                ):
+                    raise
+        if first:
+            raise first
+
+
+def _python_in(folder: Path) -> Path | None:
+    for name in ("bin/python3", "python/bin/python3", "install/bin/python3", "bin/python"):
+        if (folder / name).exists():
+            return folder / name
+    return None
+
+
+def _for_all(path: Path) -> bool:
+    """Whether every user can run it; the question is an administrator's alone."""
+    if os.geteuid() != 0:
+        return True
+    real = path.resolve()
+    try:
+        return all(folder.stat().st_mode & 0o001 for folder in [real, *real.parents, *path.absolute().parents])
+    except OSError:
+        return False
+
+
+def _size(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())

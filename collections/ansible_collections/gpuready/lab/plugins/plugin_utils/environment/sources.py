@@ -1,0 +1,103 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the controller itself can give a PC for its environment: archives, wheels of a wheelhouse, its own uv."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .. import controller_uv
+from ..stacks import locks, wheels
+
+
+class SourceError(ValueError):
+    """What is wrong with something that the controller should give: a code and one line."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@lru_cache(maxsize=512)
+def _sha256(path: str, size: int, changed: int) -> str:
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file; read once, as long as its size and time stay."""
+    status = path.stat()
+    return _sha256(str(path), status.st_size, status.st_mtime_ns)
+
+
+class Sources:
+    """Files of the controller by their sha256: `files` maps it to the path, for what the PC asks for."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path] = {}
+
+    def archive(self, option: str, value: Mapping[str, Any] | None, found: Path | None) -> dict[str, Any] | None:
+        """The archive as the PC's module takes it. `found`: the file of its path on the controller, if it is there."""
+        if not value:
+            return None
+        given = {key: str(item) for key, item in value.items() if item is not None}
+        if unknown := set(given) - {"path", "url", "sha256"}:
+            raise SourceError("ARGUMENTS", f"{option}: {sorted(unknown)[0]} is not one of path, url, sha256")
+        if ("path" in given) == ("url" in given):
+            raise SourceError("ARGUMENTS", f"{option}: it needs either a path or a url")
+        sha256 = given.get("sha256", "").lower()
+        if len(sha256) != 64:
+            raise SourceError("ARGUMENTS", f"{option}: it needs the file's sha256 (64 hexadecimal digits)")
+        if found is None:
+            return {**given, "sha256": sha256}
+        try:
+            actual = sha256_of(found)
+        except OSError as error:
+            raise SourceError("ARCHIVE_MISSING", f"{option}: {found} cannot be read: {error.strerror}") from None
+        if actual != sha256:
+            raise SourceError(
+                "HASH_MISMATCH",
+                f"{option}: the sha256 of {found} is {actual}, not {sha256}; it was not sent: get the right file",
+            )
+        self.files[sha256] = found
+        return {"name": found.name, "sha256": sha256}
+
+    def wheelhouse(self, folder: Path, lock: str, target: str, python: str) -> list[dict[str, Any]]:
+        """The files of a wheelhouse that the lock names by sha256, as [{name, sha256}]."""
+        if not folder.is_dir():
+            raise SourceError(
+                "WHEELHOUSE_MISSING", f"wheelhouse: {folder} is not a folder on the controller; correct its path"
+            )
+        try:
+            parsed = locks.parse(lock)
+        except locks.LockError as error:
+            raise SourceError("LOCK_INVALID", str(error)) from None
+        hashes = {value.removeprefix("sha256:") for one in parsed.requirements for value in one.hashes}
+        names = [file.name for file in folder.iterdir() if file.is_file()]
+        main, builders = wheels.wanted(names, [one.name for one in parsed.requirements], target, python)
+        offered = []
+        for name in [*main, *builders]:
+            sha256 = sha256_of(folder / name)
+            if sha256 in hashes or name in builders:
+                self.files[sha256] = folder / name
+                offered.append({"name": name, "sha256": sha256})
+        return offered
+
+    def own_uv(self, target: str, architecture: str | None) -> dict[str, Any] | None:
+        """The controller's uv for a PC with this system (linux, windows) and processor; None when there is none."""
+        if target == "windows":
+            path = controller_uv.for_windows() if architecture in (None, "x86_64") else None
+        else:
+            path = controller_uv.for_linux() if architecture in (None, platform.machine()) else None
+        if path is None:
+            return None
+        sha256 = sha256_of(path)
+        self.files[sha256] = path
+        return {"name": path.name, "sha256": sha256}

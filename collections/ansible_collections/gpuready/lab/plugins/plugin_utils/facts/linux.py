@@ -1,0 +1,190 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a Linux machine or a WSL guest is: the evidence of docs/evidence.md as the facts of docs/records.md.
+
+Pure, and never raises: evidence of any other shape gives nulls and problems.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..evidence import nvidia_smi
+from ..evidence.pieces import Pieces, Row, plain_text
+from . import home as home_records
+from . import linux_adapters
+
+_MACHINES = {
+    "x86_64": "x86_64",
+    "amd64": "x86_64",
+    "i386": "x86",
+    "i486": "x86",
+    "i586": "x86",
+    "i686": "x86",
+    "x86": "x86",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+}
+
+
+def interpret(evidence: object) -> dict[str, Any]:
+    """The facts of docs/records.md. `evidence` is EVIDENCE as the module gives it."""
+    pieces = Pieces(evidence)
+    kernel, release, inside_wsl = pieces.row("kernel"), pieces.row("os_release"), _wsl(pieces.row("wsl"))
+    smi = _nvidia_smi(pieces)
+    dxg = pieces.row("dxg")
+    adapters, ignored = linux_adapters.interpret(
+        pieces.rows("pci_display"),
+        smi,
+        linux_adapters.Surroundings(
+            pci_known=pieces.known("pci_display"),
+            wsl=bool(inside_wsl),
+            dxg=dxg.flag("device") if dxg else None,
+            nvidia_version=_nvidia_version(pieces.row("nvidia_driver")),
+            kernel=kernel.text("release") if kernel else None,
+        ),
+        pieces,
+    )
+    environments = home_records.environments(pieces)
+    passes = home_records.passes(pieces)
+    return {
+        "collected_at": plain_text(pieces.evidence.get("collected_at")),
+        "os": _os(kernel, release, plain_text(pieces.value("glibc")), inside_wsl),
+        "machine": _machine(pieces),
+        "disk": _disk(pieces.row("disk")),
+        # None found is "there is none" only where the kernel could be asked.
+        "adapters": adapters if adapters or pieces.known("pci_display") else None,
+        "ignored_adapters": ignored,
+        "wsl": None,
+        "dxg": dxg.flag("device") if dxg else None,
+        "features": None,
+        "vc_runtime": None,
+        "pending_reboot": _pending_reboot(kernel),
+        "users": _users(pieces),
+        "uv": _uv(pieces.row("uv")),
+        "interpreters": _interpreters(pieces.rows("interpreters")),
+        "environments": environments,
+        "last_pass": passes[0] if passes else None,
+        "passes": passes,
+        "problems": pieces.problems,
+    }
+
+
+def _nvidia_smi(pieces: Pieces) -> nvidia_smi.NvidiaSmi | None:
+    """The answer of nvidia-smi, None where there is no such program. Its troubles are problems of the piece."""
+    program = pieces.row("nvidia_smi")
+    if program is None:
+        return None
+    output, errors, code = program.text("stdout"), program.text("stderr"), program.integer("rc")
+    smi = nvidia_smi.parse(output or errors)
+    if output:
+        smi.problems += nvidia_smi.complaints(errors)
+    if code not in (0, None) and not smi.problems:
+        # It answers in full and complains, of a damaged infoROM for one.
+        said = f": {errors}" if errors else ""
+        smi.problems.append(nvidia_smi.Problem("NVIDIA_SMI_WARNING", f"nvidia-smi ended with code {code}{said}"[:500]))
+    for problem in smi.problems:
+        pieces.problem("nvidia_smi", problem.code, problem.message)
+    for gpu in smi.gpus:
+        for problem in gpu.problems:
+            pieces.problem("nvidia_smi", problem.code, f"{gpu.pci_bus_id or gpu.uuid or gpu.name}: {problem.message}")
+    return smi
+
+
+def _nvidia_version(driver: Row | None) -> str | None:
+    """Version of the loaded NVIDIA driver."""
+    if driver is None:
+        return None
+    match = re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", driver.text("text") or "")
+    return driver.text("version") or (match[1] if match else None)
+
+
+def _wsl(found: Row | None) -> bool | None:
+    if found is None:
+        return None
+    said = (found.flag("kernel_says_microsoft"), found.flag("interop"))
+    return True if any(said) else None if None in said else False
+
+
+def _os(kernel: Row | None, release: Row | None, glibc: str | None, inside_wsl: bool | None) -> dict[str, Any]:
+    machine = kernel.text("machine") if kernel else None
+    architecture = _MACHINES.get(machine.lower(), machine) if machine else None
+    if kernel and kernel.integer("pointer_bits") == 32 and architecture == "x86_64":
+        architecture = "x86"  # a 64-bit kernel under a 32-bit system
+    library = re.match(r"^glibc (\d+(?:\.\d+)+)$", glibc or "")
+    return {
+        "family": "linux",
+        "name": (release.text("PRETTY_NAME") or release.text("NAME")) if release else None,
+        "version": release.text("VERSION_ID") if release else None,
+        "build": None,
+        "kind": None,
+        "architecture": architecture,
+        "language": kernel.text("language") if kernel else None,
+        "kernel": kernel.text("release") if kernel else None,
+        "glibc": library[1] if library else None,
+        "distribution": {"id": release.text("ID"), "version": release.text("VERSION_ID")} if release else None,
+        "wsl": inside_wsl,
+        "boot_time": kernel.text("started") if kernel else None,
+    }
+
+
+def _machine(pieces: Pieces) -> dict[str, Any]:
+    dmi, memory, processors = pieces.row("dmi"), pieces.row("memory"), pieces.row("processors")
+    flags = processors.texts("flags") if processors and processors.values.get("flags") is not None else None
+    hypervisor = None if flags is None else "hypervisor" in flags
+    return {
+        "manufacturer": dmi.text("sys_vendor") if dmi else None,
+        "model": dmi.text("product_name") if dmi else None,
+        "memory_bytes": memory.integer("total_bytes") if memory else None,
+        "processor": processors.text("name") if processors else None,
+        "logical_processors": processors.integer("logical") if processors else None,
+        "virtualization": None if flags is None else bool({"vmx", "svm"} & set(flags)),
+        "hypervisor": hypervisor,
+    }
+
+
+def _disk(disk: Row | None) -> dict[str, Any] | None:
+    if disk is None:
+        return None
+    return {
+        "path": disk.text("path"),
+        "free_bytes": disk.integer("free_bytes"),
+        "total_bytes": disk.integer("total_bytes"),
+    }
+
+
+def _pending_reboot(kernel: Row | None) -> dict[str, Any] | None:
+    wanted = kernel.flag("reboot_required") if kernel else None
+    if wanted is None:
+        return None
+    return {"pending": wanted, "reasons": ["/run/reboot-required"] if wanted else []}
+
+
+def _users(pieces: Pieces) -> list[dict[str, Any]] | None:
+    """Logged-on users by who(1): name and terminal are its first two words."""
+    program = pieces.row("users")
+    if program is None or program.integer("rc") != 0:
+        return None
+    lines = [line.split() for line in (program.text("stdout") or "").splitlines()]
+    return [{"name": words[0], "session": words[1], "state": None} for words in lines if len(words) > 1]
+
+
+def _uv(program: Row | None) -> dict[str, Any] | None:
+    if program is None or program.integer("rc") != 0:
+        return None
+    match = re.match(r"^uv (\d+(?:\.\d+)+\S*)", program.text("stdout") or "")
+    return {"path": program.text("path"), "version": match[1]} if match else None
+
+
+def _interpreters(rows: list[Row]) -> list[dict[str, Any]]:
+    """CPythons that said what they are."""
+    found = []
+    for row in rows:
+        says = row.row("says")
+        words = (says.text("stdout") or "").split() if says and says.integer("rc") == 0 else []
+        if len(words) == 4 and words[2] == "CPython" and re.match(r"^\d+\.\d+\.\d+", words[0]):
+            architecture = _MACHINES.get(words[1].lower(), words[1])
+            if architecture == "x86_64" and words[3] == "4":
+                architecture = "x86"
+            found.append({"path": row.text("path"), "version": words[0], "architecture": architecture})
+    return found

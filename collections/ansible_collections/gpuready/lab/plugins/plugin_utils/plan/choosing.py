@@ -1,0 +1,233 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What shall become of a PC, and why: a pure function of its facts, the lab's wishes and the stacks there are.
+
+docs/plan.md tells the rules. No facts make it raise: what is not known is a blocker or a warning with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..facts.model import view
+from ..stacks.model import Stack
+from . import adapters as plan_adapters
+from . import steps as plan_steps
+from .checks import SIDES, TARGETS, Candidate, Situation, candidate, host_targets
+from .problems import Problem, problem
+from .wishes import AUTO, Wishes
+
+_UNRANKED = 10**6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The section `plan` of a record; docs/records.md has the shapes."""
+
+    target: str | None
+    stack: str | None
+    variant: str | None
+    adapter: dict[str, Any] | None
+    steps: list[dict[str, Any]]
+    environment: dict[str, Any] | None
+    reasons: list[str]
+    rejected: list[dict[str, Any]]
+    blockers: list[dict[str, str]]
+    warnings: list[str]
+    wishes: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The section `plan` of a record."""
+        return dict(vars(self))
+
+
+def plan(facts: object, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automated: bool = False) -> Plan:
+    """Choose the stack, its target, lock and GPU for a PC.
+
+    `wsl_automated` says whether the roles that set WSL 2 up from the Windows side exist. In this version they do not: a
+    stack that runs natively too is planned natively, and one that does not carries the blocker WSL_SETUP_MANUAL.
+    """
+    seen = view(facts)
+    adapters, adapter_problem = plan_adapters.meant(wishes.adapter, seen.adapters or ())
+    if seen.adapters is None:
+        adapter_problem = None
+    at = Situation(seen, wishes, adapters, adapter_problem, wsl_automated)
+    here = host_targets(seen)
+    all_of_them = [
+        candidate(stacks[name], target, at)
+        for name in sorted(stacks)
+        for target in TARGETS
+        if target in stacks[name].targets or target in here
+    ]
+    asked = wishes.stack != AUTO
+    ordered = sorted(all_of_them, key=lambda found: _preference(found, at, asked))
+    chosen = next((found for found in ordered if found.possible and (found.rule or asked)), None)
+    if chosen is None:
+        return _refused(ordered, at, asked, here)
+    native = _native_way(chosen, ordered, at)
+    blockers = [_with_way_out(found, native).as_dict() for found in _once(chosen.problems)]
+    adapter = chosen.choice.adapter
+    return Plan(
+        target=chosen.target,
+        stack=chosen.stack.name,
+        variant=chosen.variant.name if chosen.variant else None,
+        adapter=adapter.as_dict() if adapter else None,
+        steps=plan_steps.steps(chosen, seen),
+        environment=plan_steps.environment(chosen, seen),
+        reasons=_reasons(chosen, ordered, at, native),
+        rejected=_rejected(ordered, chosen, at),
+        blockers=blockers,
+        warnings=plan_steps.warnings(chosen, seen),
+        wishes=wishes.as_dict(),
+    )
+
+
+def _preference(found: Candidate, at: Situation, asked: bool) -> tuple[Any, ...]:
+    """Least first: the stack meant for these wishes, then the target in reach, then the target that is preferred."""
+    rank = (
+        found.rule.rank
+        if found.rule
+        else (_UNRANKED - 1 if asked and found.stack.name == at.wishes.stack else _UNRANKED)
+    )
+    by_hand = any(one.code == "WSL_SETUP_MANUAL" for one in found.problems)
+    order = ("wsl", "windows", "linux") if at.wishes.knows_linux else ("windows", "wsl", "linux")
+    here = found.target not in host_targets(at.view)
+    return (
+        asked and found.stack.name != at.wishes.stack,
+        rank,
+        here,
+        by_hand,
+        bool(found.problems),
+        order.index(found.target),
+        found.stack.name,
+    )
+
+
+def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native: str | None) -> list[str]:
+    wishes = at.wishes
+    found = []
+    if wishes.stack != AUTO:
+        found.append(f"{chosen.stack.title}: gpuready_stack asks for it")
+    elif chosen.rule:
+        found.append(f"{chosen.stack.title}: {chosen.rule.why}")
+    if chosen.choice.reason:
+        found.append(chosen.choice.reason)
+    if chosen.variant_reason:
+        found.append(chosen.variant_reason)
+    twin = next(
+        (one for one in ordered if one.stack is chosen.stack and one is not chosen and one.possible and one.rule), None
+    )
+    if wishes.environment != "any":
+        found.append(f"on {SIDES[chosen.target]}: gpuready_environment asks for it")
+    elif twin is not None and at.view.family == "windows" and chosen.target == "windows":
+        if wishes.knows_linux:
+            against = twin.problems[0].cause if twin.problems else "it comes first here"
+            found.append(
+                f"on native Windows: the guides send people who know Linux to WSL 2, but {against}, and the same stack "
+                "trains natively (gpuready_environment: wsl insists)"
+            )
+        else:
+            found.append("on native Windows: nothing says that its user knows Linux, and nothing more has to be set up")
+    elif twin is not None and at.view.family == "windows":
+        found.append("in WSL 2: its user knows Linux")
+    if native is not None:
+        found.append(f"without WSL 2, {native} trains natively on this PC as it is (gpuready_environment: windows)")
+    return found
+
+
+def _native_way(chosen: Candidate, ordered: list[Candidate], at: Situation) -> str | None:
+    """The stack that native Windows could train with at once while the chosen one waits for WSL 2."""
+    if chosen.target != "wsl" or at.view.family != "windows" or not chosen.problems or at.wishes.stack != AUTO:
+        return None
+    here = [
+        candidate(one.stack, "windows", replace(at, wishes=replace(at.wishes, environment="windows")))
+        for one in ordered
+        if one.target == "windows"
+    ]
+    return next((one.stack.name for one in here if one.rule and not one.problems), None)
+
+
+def _with_way_out(found: Problem, native: str | None) -> Problem:
+    if found.code != "WSL_SETUP_MANUAL" or native is None:
+        return found
+    return replace(
+        found, next_step=f"{found.next_step} Or set gpuready_environment to windows: {native} trains natively."
+    )
+
+
+def _rejected(ordered: list[Candidate], chosen: Candidate | None, at: Situation) -> list[dict[str, Any]]:
+    """Every other stack and target with what stands against it; what merely comes later says so."""
+    here = host_targets(at.view)
+    found = []
+    for one in sorted(ordered, key=lambda item: (item.stack.name, TARGETS.index(item.target))):
+        if one is chosen:
+            continue
+        reasons = [item.cause for item in _once(one.problems)]
+        if one.possible and one.rule is None and at.wishes.stack == AUTO:
+            reasons.append(f"it has to be asked for (gpuready_stack: {one.stack.name})")
+        elif one.possible and chosen is not None and one.stack is chosen.stack:
+            reasons.append(f"{SIDES[chosen.target]} comes first for this PC and these wishes")
+        elif one.possible and chosen is not None:
+            why = f": {one.rule.behind}" if one.rule and one.rule.behind else ""
+            reasons.append(f"{chosen.stack.name} comes before it for these wishes{why}")
+        found.append(
+            {
+                "stack": one.stack.name,
+                "target": one.target,
+                "here": one.target in here,
+                "reasons": reasons or ["no GPU fits"],
+            }
+        )
+    return found
+
+
+def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> Plan:
+    """No stack: the blockers say what stands against the one that comes first, or against the wish that cannot be."""
+    return Plan(
+        target=None,
+        stack=None,
+        variant=None,
+        adapter=None,
+        steps=[],
+        environment=None,
+        reasons=[],
+        rejected=_rejected(ordered, None, at),
+        blockers=[found.as_dict() for found in _why_nothing(ordered, at, asked, here)],
+        warnings=plan_steps.pc_warnings(at.view) + plan_adapters.warnings(at.view.adapters or (), None),
+        wishes=at.wishes.as_dict(),
+    )
+
+
+def _why_nothing(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> list[Problem]:
+    if not ordered:
+        return [problem("NO_STACK", "there is no stack to choose from")]
+    if at.view.family is None:
+        return [problem("FACTS_INCOMPLETE", "which operating system the PC has is not known")]
+    if not here:
+        return [problem("OS_UNSUPPORTED", f"the operating system {at.view.family} is not supported")]
+    if at.wishes.environment not in ("any", *here):
+        has = " and ".join(SIDES[side] for side in here)
+        cause = f"gpuready_environment asks for {SIDES[at.wishes.environment]}, and the PC has {has}"
+        return [problem("TARGET_UNSUPPORTED", cause)]
+    if at.adapter_problem is not None:
+        return [at.adapter_problem]
+    relevant = [
+        one
+        for one in ordered
+        if one.target in here
+        and at.wishes.environment in ("any", one.target)
+        and (not asked or one.stack.name == at.wishes.stack)
+        and (asked or one.rule is not None or at.wishes.library in one.stack.libraries)
+        and one.problems
+    ]
+    if not relevant:
+        return [problem("NO_STACK", "no stack is meant for these wishes on this PC")]
+    relevant = [one for one in relevant if one.target in one.stack.targets] or relevant
+    best = min(relevant, key=lambda one: (sum(found.fatal for found in one.problems), ordered.index(one)))
+    return _once([found for found in best.problems if found.fatal] or best.problems)
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once, in order: two conditions may find the same."""
+    return list(dict.fromkeys(problems))

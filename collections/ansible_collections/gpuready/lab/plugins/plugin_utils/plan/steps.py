@@ -1,0 +1,184 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a chosen stack means for the PC: steps, environment, warnings, and the plan as lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..facts.model import View
+from ..hardware import directml as directml_hardware
+from . import adapters as plan_adapters
+from .checks import SIDES, Candidate, current
+
+_DRIVER_CODES = ("BASIC_DRIVER", "GPU_NO_DRIVER", "DRIVER_TOO_OLD", "DRIVER_UNKNOWN")
+
+
+def steps(chosen: Candidate, view: View) -> list[dict[str, Any]]:
+    """wsl, gpu_driver, cuda, python_environment, verify: each with whether it has something to do."""
+    codes = {found.code: found for found in chosen.problems}
+    from_windows = chosen.target == "wsl" and view.family == "windows"
+    driver = next((codes[code] for code in _DRIVER_CODES if code in codes), None)
+    is_current = chosen.variant is not None and current(chosen.stack, chosen.variant, view)
+    lacks_runtime = _needs_runtime(chosen) and view.vc_runtime is not True
+    if from_windows:
+        wsl = (True, "the stack runs in WSL 2")
+    elif chosen.target == "wsl":
+        wsl = (False, "the PC was looked at from inside the guest, so WSL is there")
+    else:
+        wsl = (False, f"the stack runs on {SIDES[chosen.target]}")
+    if not chosen.stack.vendors:
+        gpu_driver = (False, "the stack needs no GPU")
+    elif driver is not None:
+        gpu_driver = (True, driver.cause)
+    else:
+        gpu_driver = (False, "nothing is known to be wrong with the driver")
+    if is_current and not lacks_runtime:
+        python = (False, "the environment of this very lock is in use already")
+    elif is_current:
+        python = (
+            True,
+            "the Visual C++ runtime is missing"
+            if view.vc_runtime is False
+            else "whether the Visual C++ runtime is there is not known",
+        )
+    else:
+        python = (True, _python_reason(chosen, view))
+    cuda = (
+        False,
+        "PyTorch's packages bring their own CUDA; a toolkit is needed only to compile"
+        if chosen.stack.backend == "torch-cuda"
+        else "the stack does not use CUDA",
+    )
+    found = {
+        "wsl": wsl,
+        "gpu_driver": gpu_driver,
+        "cuda": cuda,
+        "python_environment": python,
+        "verify": (True, "only training proves it"),
+    }
+    return [{"name": name, "needed": needed, "reason": reason} for name, (needed, reason) in found.items()]
+
+
+def _needs_runtime(chosen: Candidate) -> bool:
+    return chosen.stack.targets[chosen.target].needs_vc_runtime
+
+
+def _python_reason(chosen: Candidate, view: View) -> str:
+    same = [found for found in view.environments if found.stack == chosen.stack.name]
+    lock = chosen.variant.lock_sha256 if chosen.variant else None
+    if any(found.state == "old" and found.lock_sha256 == lock for found in same):
+        return "an environment of this lock is there but not in use: it is checked, and built anew if it is not whole"
+    if any(found.state == "current" for found in same):
+        return "the lock has changed since the environment in use was made"
+    return "there is no environment of this stack yet"
+
+
+def environment(chosen: Candidate, view: View) -> dict[str, Any] | None:
+    """The section `environment`: null when no lock could be chosen."""
+    target, variant = chosen.stack.targets[chosen.target], chosen.variant
+    if variant is None:
+        return None
+    return {
+        "python": target.python,
+        "lock": variant.lock,
+        "lock_path": variant.lock_path,
+        "lock_sha256": variant.lock_sha256,
+        "framework": chosen.stack.framework,
+        "backend": chosen.stack.backend,
+        "device": chosen.stack.device,
+        # CUDA numbers its GPUs by itself: the uuid says which is meant. DirectML's own numbers show when it runs.
+        "visible_devices": _uuid(chosen, view),
+        "extra_index_urls": list(target.extra_index_urls),
+        "needs_vc_runtime": target.needs_vc_runtime,
+        "disk_bytes": target.disk_bytes,
+        "start": target.start,
+        "licence": chosen.stack.licence,
+    }
+
+
+def _uuid(chosen: Candidate, view: View) -> str | None:
+    """NVIDIA's name of the GPU where there are several of them."""
+    adapter = chosen.choice.adapter
+    several = len([other for other in view.adapters or () if other.vendor == "nvidia"]) > 1
+    return adapter.uuid if adapter and chosen.stack.vendors == ("nvidia",) and several else None
+
+
+def pc_warnings(view: View) -> list[str]:
+    """What is worth knowing of the PC whatever the stack."""
+    found = []
+    if view.kind == "server":
+        found.append(
+            f"{view.os_name or 'Windows Server'} is a server: Microsoft's guides speak of Windows 10 and 11 only"
+        )
+    if view.pending_reboot is True:
+        found.append("the PC waits for a restart: restart it before you trust what is installed now")
+    return found
+
+
+def _old_hardware(chosen: Candidate) -> list[str]:
+    """A GPU that DirectML may not serve."""
+    adapter = chosen.choice.adapter
+    if adapter is None or "directml" not in chosen.stack.backend:
+        return []
+    if not directml_hardware.older_than_named(adapter.vendor, adapter.device_id):
+        return []
+    least = directml_hardware.NAMED[adapter.vendor]
+    return [f"{adapter.name} is older than what Microsoft names for DirectML ({least} and later): training tells"]
+
+
+def warnings(chosen: Candidate, view: View) -> list[str]:
+    """End of life, other GPUs, little memory, what is not known."""
+    stack, found = chosen.stack, []
+    if stack.life_state != "maintained":
+        found.append(f"{stack.name} is {stack.life_state}: {stack.life_note}; exit: {stack.life_exit}")
+    elif not stack.vendors:
+        found.append(f"{stack.name}: {stack.life_note}")
+    found += pc_warnings(view)
+    found += plan_adapters.warnings(view.adapters or (), chosen.choice.adapter)
+    found += _old_hardware(chosen)
+    if view.smi_problems and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":
+        found.append(f"nvidia-smi complains ({view.smi_problems[0]}): restart the PC if the training fails")
+    if view.memory_bytes is None:
+        found.append("how much memory the PC has is not known")
+    elif view.memory_bytes < stack.memory_bytes * 0.95:
+        need, have = stack.memory_bytes / 2**30, view.memory_bytes / 2**30
+        found.append(f"the PC has {have:.1f} GiB of memory, and {stack.name} wants {need:.0f} GiB")
+    if view.free_bytes is None:
+        found.append("how much disk space is free is not known")
+    if view.family == "linux" and view.glibc is None:
+        found.append("the C library is not known to be glibc: the packages need it")
+    if view.guest and stack.vendors and chosen.choice.adapter in (None, view.passed_on):
+        found.append("which GPU the guest has cannot be seen from inside it: training tells")
+    if (
+        chosen.target == "wsl"
+        and view.family == "windows"
+        and view.virtualization is None
+        and view.hypervisor is not True
+    ):
+        found.append("whether virtualization is on in the firmware is not known; WSL 2 needs it")
+    return found
+
+
+def summary(planned: Mapping[str, Any]) -> list[str]:
+    """The plan as lines for a terminal."""
+    lines = []
+    if planned["stack"] is None:
+        lines.append("no stack")
+    else:
+        adapter = planned["adapter"]
+        where = SIDES[planned["target"]]
+        variant = "" if planned["variant"] in (None, "default") else f" ({planned['variant']})"
+        lines.append(f"{planned['stack']}{variant} on {where}" + (f", {adapter['name']}" if adapter else ""))
+    lines += [f"because  {reason}" for reason in planned["reasons"]]
+    needed = [step["name"] for step in planned["steps"] if step["needed"]]
+    if needed:
+        lines.append(f"steps    {', '.join(needed)}")
+    for blocker in planned["blockers"]:
+        lines += [f"blocked  {blocker['code']}: {blocker['cause']}", f"next     {blocker['next_step']}"]
+    lines += [f"warning  {warning}" for warning in planned["warnings"]]
+    # What the PC has no side for stands in the record; a person at a terminal wants the real alternatives.
+    for one in planned["rejected"]:
+        if one["here"]:
+            lines.append(f"not      {one['stack']} on {SIDES[one['target']]}: {'; '.join(one['reasons'])}")
+    return lines

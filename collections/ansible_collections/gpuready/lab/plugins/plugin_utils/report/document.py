@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The records of a run as one document: docs/records.md, `schemas/report.schema.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from .parts import items, part, text
+
+REPORT_VERSION = 1
+STATES = ("READY", "DEGRADED", "NOT_READY", "UNKNOWN", "UNREACHABLE", "STALE", "SKIPPED")
+READY_STATES = ("READY", "DEGRADED")
+
+
+def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulated: bool) -> dict[str, Any]:
+    """One document from the records of a run; hosts sorted by name, numbers in names as numbers.
+
+    Every record must carry a verdict: the caller judges a host that left none. One simulated PC makes the report so.
+    """
+    hosts = sorted((dict(record) for record in records), key=lambda record: _natural(str(record["host"])))
+    summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
+    for record in hosts:
+        summary[record["verdict"]["state"]] += 1
+    return {
+        "schema_version": REPORT_VERSION,
+        "run": dict(run),
+        "simulated": simulated or any(record.get("simulated") is True for record in hosts),
+        "summary": summary,
+        "hosts": hosts,
+    }
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """pc2 before pc10."""
+    parts: list[tuple[int, int, str]] = []
+    word, digits = "", ""
+    for character in name.lower() + "\0":
+        if character.isdecimal() and len(digits) < 1000:
+            if word:
+                parts.append((1, 0, word))
+                word = ""
+            digits += character
+        else:
+            if digits:
+                parts.append((0, int(digits), ""))
+                digits = ""
+            word += character
+    parts.append((1, 0, word))
+    return parts
+
+
+def adapter_name(record: Mapping[str, Any]) -> str:
+    """The name of the planned adapter, or of what there is, or an empty string."""
+    planned = text(part(record, "plan", "adapter").get("name"))
+    if planned:
+        return planned
+    adapters = items(part(record, "facts").get("adapters"))
+    return ", ".join(text(adapter.get("name")) or text(adapter.get("id")) for adapter in adapters)
+
+
+def stack_name(record: Mapping[str, Any]) -> str:
+    """The planned stack and where it runs, or an empty string."""
+    plan = part(record, "plan")
+    stack, target = text(plan.get("stack")), text(plan.get("target"))
+    return f"{stack} ({target})" if stack and target else stack
+
+
+def changed_hosts(document: Mapping[str, Any]) -> list[str]:
+    """The PCs on which something was changed in this run."""
+    return [text(record["host"]) for record in document["hosts"] if part(record, "apply").get("changed") is True]
+
+
+def seconds_of(run: Mapping[str, Any]) -> float | None:
+    """How long the run took, or None when its times are not known."""
+    try:
+        started, finished = (datetime.fromisoformat(str(run[key])) for key in ("started_at", "finished_at"))
+        took = (finished - started).total_seconds()
+    except (KeyError, ValueError, TypeError, OverflowError):  # TypeError: one has a time zone, the other has none
+        return None
+    return round(took, 1) if took >= 0 else None
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """One sentence: how many PCs are ready, how many are not."""
+    summary = document["summary"]
+    ready = sum(summary[state] for state in READY_STATES)
+    rest = [f"{summary[state]} {state}" for state in STATES if state not in READY_STATES and summary[state]]
+    slow = f" ({summary['DEGRADED']} of them DEGRADED)" if summary["DEGRADED"] else ""
+    simulated = " SIMULATED" if document["simulated"] else ""
+    found = f"{ready} of {summary['total']}{simulated} PC{'s' * (summary['total'] != 1)} ready{slow}"
+    return f"{found}; {', '.join(rest)}." if rest else f"{found}."
+
+
+def simulated_words(document: Mapping[str, Any]) -> str:
+    """What a report of simulated PCs must say, or an empty string."""
+    if not document["simulated"]:
+        return ""
+    some = sum(record.get("simulated") is True for record in document["hosts"])
+    total = document["summary"]["total"]
+    who = "These PCs are simulated" if some in (0, total) else f"{some} of these {total} PCs are simulated"
+    return f"{who}: no real GPU was looked at{' there' if some not in (0, total) else ''}, and no real GPU trained."
+
+
+def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
+    """The report for a terminal: a line a PC, then for each that is not ready its cause and next step."""
+    run, hosts = document["run"], document["hosts"]
+    lines = [headline(document)]
+    if document["simulated"]:
+        lines.append(simulated_words(document))
+    if run.get("check"):
+        lines.append("This was a check: nothing was changed, nothing was trained.")
+    names = max((len(text(record["host"])) for record in hosts), default=0)
+    lines += [
+        f"{record['verdict']['state']:<11}  {text(record['host']):<{names}}  "
+        f"{text(record['verdict']['code'])}  {stack_name(record)}  {adapter_name(record)}".rstrip()[:width]
+        for record in hosts
+    ]
+    for record in hosts:
+        verdict = record["verdict"]
+        if verdict["state"] not in READY_STATES:
+            lines.append(f"{text(record['host'])}: {text(verdict.get('cause'))}")
+            if text(verdict.get("next_step")):
+                lines.append(f"    next: {text(verdict['next_step'])}")
+    changed, took = changed_hosts(document), run.get("seconds")
+    done = f"{'Would change' if run.get('check') else 'Changed'}: {', '.join(changed) or 'nothing'}."
+    lines.append(f"{done} Took {took:.1f} s." if isinstance(took, int | float) else done)
+    return lines

@@ -1,0 +1,192 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The report as one self-contained HTML page: readable without scripts, filtered and sorted with them.
+
+Everything that comes from a PC or an inventory is escaped and isolated: a host name may be hostile.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from . import details as report_details
+from . import document as report
+from .parts import part, text
+
+MEANINGS = {
+    "READY": "trained on the planned GPU, every check passed",
+    "DEGRADED": "trains on the GPU, but slower than it must",
+    "NOT_READY": "a known cause, with the next step",
+    "UNKNOWN": "evidence is missing or contradicts itself",
+    "UNREACHABLE": "the PC could not be had",
+    "STALE": "passed, but something has changed since",
+    "SKIPPED": "nothing was asked of it",
+}
+_COLUMNS = (
+    ("host", "PC"),
+    ("state", "Verdict"),
+    ("stack", "Stack"),
+    ("adapter", "GPU"),
+    ("next", "Cause and next step"),
+)
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+
+
+@functools.cache
+def asset(name: str) -> str:
+    """Style or script of the page, a file beside this one; inline, so that the page is one file that can be mailed."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The whole page."""
+    run = document["run"]
+    title = "GPU readiness" + (" (simulated)" if document["simulated"] else "")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="referrer" content="no-referrer">
+<title>{title}</title>
+<style>{asset("page.css")}</style>
+</head>
+<body>
+<a class="skip" href="#pcs">Skip to the PCs</a>
+<header>
+<h1>{title}</h1>
+<p class="headline">{escape(_headline(document))}</p>
+<p class="when">{escape(_when(run))}</p>
+</header>
+<main>
+{_banners(document)}
+{_counts(document["summary"])}
+<section aria-labelledby="pcs">
+<h2 id="pcs" tabindex="-1">PCs</h2>
+{_filters(document)}
+<div class="scroll">
+<table id="table" role="table">
+<caption>Every PC of this run, its verdict and what to do next</caption>
+<thead role="rowgroup"><tr role="row">{"".join(f'<th scope="col" role="columnheader" data-sort="{key}">{name}</th>' for key, name in _COLUMNS)}</tr></thead>
+<tbody role="rowgroup">
+{"".join(_row(number, record) for number, record in enumerate(document["hosts"]))}
+</tbody>
+</table>
+</div>
+<p id="none" hidden>No PC fits the filter.</p>
+</section>
+<section aria-labelledby="details">
+<h2 id="details">Details</h2>
+<p id="all" hidden><button type="button" id="open">Open all</button> <button type="button" id="close">Close all</button></p>
+{"".join(_details(number, record) for number, record in enumerate(document["hosts"]))}
+</section>
+</main>
+<footer><p>gpuready {escape(text(run.get("gpuready_version")))} · {escape(text(run.get("playbook")) or "report")} ·
+run {escape(text(run.get("id")))} · controller <bdi>{escape(text(run.get("controller")))}</bdi></p></footer>
+<script>{asset("page.js")}</script>
+</body>
+</html>
+"""
+
+
+def _headline(document: Mapping[str, Any]) -> str:
+    found = report.headline(document)
+    for state in report.STATES:
+        found = found.replace(f" {state}", f" {_words(state)}")
+    return found
+
+
+def _when(run: Mapping[str, Any]) -> str:
+    took = run.get("seconds")
+    known = isinstance(took, int | float) and not isinstance(took, bool)
+    lasted = f", took {_duration(float(took))}" if known and took is not None else ""
+    try:
+        at = datetime.fromisoformat(str(run.get("finished_at"))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return f"Time not known{lasted}"
+    return f"{at.day} {at:%B %Y, %H:%M} UTC{lasted}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def _banners(document: Mapping[str, Any]) -> str:
+    found = ""
+    if document["simulated"]:
+        found += f'<p class="banner"><strong>Simulated.</strong> {escape(report.simulated_words(document))}</p>'
+    if document["run"].get("check"):
+        words = "Nothing was changed and nothing was trained in this run."
+        found += f'<p class="banner"><strong>Check.</strong> {words}</p>'
+    return found
+
+
+def _counts(summary: Mapping[str, int]) -> str:
+    shown = [state for state in report.STATES if summary[state]]
+    entries = "".join(
+        f'<li class="{state.lower()}"><b>{summary[state]}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
+        for state in shown
+    )
+    return (
+        f'<ul class="counts" aria-label="PCs by verdict">{entries}</ul>'
+        if entries
+        else "<p>This report holds no PC.</p>"
+    )
+
+
+def _filters(document: Mapping[str, Any]) -> str:
+    states = [state for state in report.STATES if document["summary"][state]]
+    options = "".join(f'<option value="{state}">{_words(state)}</option>' for state in states)
+    return (
+        '<form id="filter" hidden><label>Find <input type="search" id="find" autocomplete="off"></label> '
+        f'<label>Verdict <select id="state"><option value="">all</option>{options}</select></label> '
+        '<output id="shown" aria-live="polite"></output></form>'
+    )
+
+
+def _words(state: str) -> str:
+    return state.replace("_", " ").lower()
+
+
+def _row(number: int, record: Mapping[str, Any]) -> str:
+    verdict = record["verdict"]
+    state, step = verdict["state"], text(verdict.get("next_step"))
+    shown = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
+    simulated = ' <span class="tag">simulated</span>' if record.get("simulated") is True else ""
+    reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
+    return (
+        f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(text(record["host"]))}</bdi></a>'
+        f'{simulated}</th><td role="cell" data-value="{report.STATES.index(state)}">{_badge(state)}{reused}<code>{escape(text(verdict["code"]))}</code></td>'
+        f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
+        f'<td role="cell"><p><bdi>{escape(text(verdict.get("cause")))}</bdi></p>{shown}</td></tr>\n'
+    )
+
+
+def _badge(state: str) -> str:
+    return f'<span class="badge {state.lower()}">{_words(state)}</span>'
+
+
+def _cell(value: str) -> str:
+    return f"<bdi>{escape(value)}</bdi>" if value else '<span class="none">none</span>'
+
+
+def _details(number: int, record: Mapping[str, Any]) -> str:
+    system = part(record, "facts", "os")
+    named = " ".join(found for key in ("name", "version") if (found := text(system.get(key))))
+    return (
+        f'<details id="pc{number}"><summary><h3><bdi>{escape(text(record["host"]))}</bdi></h3> {_badge(record["verdict"]["state"])} '
+        f'<span class="os"><bdi>{escape(named)}</bdi></span></summary>{report_details.body(record)}</details>\n'
+    )

@@ -1,0 +1,200 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The last word on a PC: a total, fail-closed function of its record. No I/O; the clock is an argument.
+
+The order of judging (docs/verdict.md): what went wrong on the way, what is missing, what stands in the plan's way,
+what the training says, and, where nothing was trained, what the last pass left. Nothing that is missing, garbled or
+not finite is a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..remedies import catalogue as remedies
+from . import (
+    checks as verdict_checks,
+)
+from . import (
+    passes as verdict_passes,
+)
+from . import (
+    process as verdict_process,
+)
+from .checks import FAIL, UNKNOWN, Check, section
+from .words import code_of, text_of, with_detail, word
+
+POLICY: dict[str, Any] = {
+    "loss_ratio": 0.5,
+    "accuracy": 0.9,
+    "reference_tolerance": 0.01,
+    "throughput_floor": 1.0,
+    "max_age_days": 30,
+    "simulated_lab": False,
+    "check_mode": False,
+    "trainer_sha256": None,
+}
+# The PC was reached, or it is not known whether it was.
+_REACHED = frozenset(("TARGET_PYTHON_MISSING", "TARGET_POWERSHELL", "BECOME_REJECTED"))
+_UNJUDGED = frozenset(("MODULE_HUNG", "OUTPUT_GARBAGE", "NO_EVIDENCE", "TASK_FAILED", "BUSY", "ENVIRONMENT_BUSY"))
+_UNKNOWN_BLOCKERS = frozenset(
+    ("FACTS_INCOMPLETE", "GPU_STATUS_UNKNOWN", "DRIVER_UNKNOWN", "COMPUTE_CAPABILITY_UNKNOWN")
+)
+
+
+def verdict(record: Mapping[str, Any], policy: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
+    """State, code, cause, next step, checks and fingerprint of a record (docs/records.md).
+
+    Keys of POLICY that `policy` leaves out keep their values. `now` is the time of judging, with a time zone.
+    """
+    rules = {**POLICY, **policy}
+    now = now or datetime.now(UTC)
+    record = record if isinstance(record, Mapping) else {}
+    found = _judge(record, rules, now)
+    if found["state"] in ("READY", "DEGRADED"):
+        found = _believable(record, rules) or found
+    found["fingerprint"] = fingerprint(record, rules["trainer_sha256"])
+    found["at"] = found.get("at") or now.isoformat(timespec="seconds")
+    return found
+
+
+def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) -> dict[str, Any]:
+    """What a pass is bound to. Each value is None when it is not known, and then equals nothing.
+
+    `trainer_sha256` is that of the trainer at hand, for a record in which nothing was trained.
+    """
+    facts, plan = section(record, "facts"), section(record, "plan")
+    system, adapter = section(facts, "os"), section(plan, "adapter")
+    known = verdict_checks.known_adapter(record)
+    # On Linux the id is a slot alone: which card is in it, the numbers and NVIDIA's own name of it say.
+    names = (adapter.get("id"), known.get("vendor_id"), known.get("device_id"), known.get("uuid"))
+    card = " ".join(text for name in names if (text := text_of(name)))
+    return {
+        "host": text_of(record.get("host")),  # the image of a disk that passed makes no PC ready
+        "driver": text_of(section(known, "driver").get("version")),
+        "os_build": text_of(system.get("version")) or text_of(system.get("build")),
+        "kernel": text_of(system.get("kernel")),
+        "wsl": text_of(section(facts, "wsl").get("version")) if plan.get("target") == "wsl" else None,
+        "stack": text_of(plan.get("stack")),
+        "lock_sha256": text_of(section(plan, "environment").get("lock_sha256")),
+        "trainer_sha256": text_of(section(record, "training").get("trainer_sha256")) or text_of(trainer_sha256),
+        "adapter": (card or None) if adapter.get("id") else None,
+    }
+
+
+def _believable(record: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What keeps a good verdict from being given: a simulated PC in a real lab, or a record that does not say."""
+    if not verdict_checks.is_version_1(record) or not isinstance(record.get("simulated"), bool):
+        return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the record does not say whether the PC is a real one")
+    if record["simulated"] and rules["simulated_lab"] is not True:
+        return word("UNKNOWN", "SIMULATED")
+    return None
+
+
+def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    given = record.get("troubles", [])
+    if not isinstance(given, list):
+        return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "what went wrong on the way cannot be read from the record")
+    if given:
+        return _trouble(given)
+    if not isinstance(record.get("facts"), Mapping):
+        return word("UNKNOWN", "NO_EVIDENCE")
+    plan = record.get("plan")
+    if not isinstance(plan, Mapping):
+        return word("UNKNOWN", "NOT_VERIFIED", "it was looked at, not planned and not trained")
+    blockers = plan.get("blockers")
+    if not isinstance(blockers, list):
+        return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan does not say what stands in its way")
+    if blockers:
+        return _blocked(blockers)
+    if plan.get("stack") is None:
+        return word("NOT_READY", "NO_STACK", "no stack fits this PC")
+    if not isinstance(plan["stack"], str) or text_of(plan["stack"]) is None:
+        return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan's stack cannot be read")
+    training = record.get("training")
+    if isinstance(training, Mapping) and not training.get("skipped"):
+        return _trained(record, training, plan, rules)
+    return _untrained(record, plan, rules, now)
+
+
+def _trouble(troubles: list[object]) -> dict[str, Any]:
+    """The first trouble is the cause; that a task failed (without saying more) only where nothing else is known."""
+    readable = [trouble for trouble in troubles if isinstance(trouble, Mapping)]
+    told = [trouble for trouble in readable if code_of(trouble.get("code")) not in (None, "TASK_FAILED")]
+    trouble = next(iter([*told, *readable]), {})
+    code = code_of(trouble.get("code")) or "TASK_FAILED"
+    usual = remedies.remedy(code)
+    state = "NOT_READY"
+    if code in _UNJUDGED:
+        state = "UNKNOWN"
+    elif usual.category == "connection" and code not in _REACHED:
+        state = "UNREACHABLE"
+    return word(state, code, with_detail(usual.cause, trouble.get("message")), text_of(trouble.get("next_step")) or "")
+
+
+def _blocked(blockers: list[object]) -> dict[str, Any]:
+    blocker = blockers[0]
+    code = code_of(blocker.get("code")) if isinstance(blocker, Mapping) else None
+    if not isinstance(blocker, Mapping) or code is None:
+        return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan is blocked and does not say why")
+    cause, step = text_of(blocker.get("cause")) or "", text_of(blocker.get("next_step")) or ""
+    return word("UNKNOWN" if code in _UNKNOWN_BLOCKERS else "NOT_READY", code, cause, step)
+
+
+def _no_gpu(plan: Mapping[str, Any], checks: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    """The cpu stack is a reference: it is never READY, however well it trains."""
+    trains = "PyTorch trains on the processor here, but " if checks else ""
+    if section(plan, "wishes").get("stack") == "cpu":
+        cause = trains + "gpuready_stack asks for the cpu stack, which is a reference and never ready"
+        return word("NOT_READY", "NO_GPU", cause, "Set gpuready_stack to auto if this PC has a GPU.", checks)
+    return word("NOT_READY", "NO_GPU", trains + remedies.remedy("NO_GPU").cause, "", checks)
+
+
+def _trained(
+    record: Mapping[str, Any], training: Mapping[str, Any], plan: Mapping[str, Any], rules: Mapping[str, Any]
+) -> dict[str, Any]:
+    died = verdict_process.died(training)
+    if died:
+        return died
+    checks = verdict_checks.all_checks(record, rules)
+    shown = [check.as_dict() for check in checks]
+    if plan["stack"] == "cpu":
+        worst = _worst([check for check in checks if check.name in verdict_checks.ON_CPU])
+        return _no_gpu(plan, shown) if worst is None else _failed(worst, shown)
+    worst = _worst(checks)
+    return word("READY", "TRAINED", checks=shown) if worst is None else _failed(worst, shown)
+
+
+def _failed(worst: Check, shown: list[dict[str, str]]) -> dict[str, Any]:
+    cause = f"{remedies.remedy(worst.code).cause} ({worst.name}: {worst.detail})"
+    if worst.state == UNKNOWN:
+        return word("UNKNOWN", "EVIDENCE_INCOMPLETE", cause, checks=shown)
+    return word("DEGRADED" if worst.code == "SLOW" else "NOT_READY", worst.code, cause, checks=shown)
+
+
+def _worst(checks: list[Check]) -> Check | None:
+    """The first failed check, but for slowness before the first unknown one; slowness alone last."""
+    failed = [check for check in checks if check.state == FAIL and check.code != "SLOW"]
+    unknown = [check for check in checks if check.state == UNKNOWN]
+    slow = [check for check in checks if check.state == FAIL and check.code == "SLOW"]
+    return next(iter([*failed, *unknown, *slow]), None)
+
+
+def _untrained(
+    record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Nothing was trained now: what the last pass left, if it still stands."""
+    checking = bool(rules["check_mode"])
+    if plan["stack"] == "cpu":
+        return word("SKIPPED", "CHECK_MODE") if checking else _no_gpu(plan)
+    bound = fingerprint(record, rules["trainer_sha256"])
+    left = verdict_passes.of_stack(section(record, "facts"), plan["stack"])
+    left = verdict_passes.judge(left, bound, plan, rules["max_age_days"], now)
+    if left is not None:
+        return left
+    if checking:
+        return word("SKIPPED", "CHECK_MODE")
+    if verdict_passes.environment_is_there(plan) is False:
+        return word("NOT_READY", "NOT_INSTALLED")
+    return word("UNKNOWN", "NOT_VERIFIED")

@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a training ended that did not come to its end: by what it said, how its process ended, and its last words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..remedies import catalogue as remedies
+from .checks import section
+from .words import code_of, text_of, with_detail, word
+
+# Why DirectML finds no adapter stands in its log before that: a library that is missing is the cause.
+_BEHIND_NO_ADAPTER = ("D3D12_MISSING", "DXCORE_FAILED", "DIRECTML_MISSING", "NO_DXG")
+# Windows' exception codes (ntstatus.h).
+_EXCEPTIONS = {
+    0xC0000005: "ACCESS_VIOLATION",
+    0xC000001D: "ILLEGAL_INSTRUCTION",
+    0xC0000017: "OUT_OF_MEMORY",
+    0xC000012D: "OUT_OF_MEMORY",
+    0xC0000135: "VC_RUNTIME_MISSING",
+    0xC000013A: "KILLED",
+}
+# Signals, as Python (-N) and shells (128 + N) write them.
+_SIGNALS = {
+    4: "ILLEGAL_INSTRUCTION",
+    6: "CRASHED",
+    7: "ACCESS_VIOLATION",
+    8: "CRASHED",
+    9: "KILLED",
+    11: "ACCESS_VIOLATION",
+    15: "KILLED",
+}
+
+
+def died(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The verdict on a training that did not come to its end, or None for one that says it did and ended so."""
+    process, error = section(training, "process"), training.get("error")
+    rc, timed_out = process.get("rc"), process.get("timed_out")
+    if timed_out:
+        return word(
+            "NOT_READY", "TIMED_OUT", with_detail(remedies.remedy("TIMED_OUT").cause, process.get("seconds"), " s")
+        )
+    if training.get("finished") is True and error is None:
+        if rc == 0 and not isinstance(rc, bool) and timed_out is False:
+            return None
+        crash = by_exit(rc)
+        if crash is None:
+            return word(
+                "UNKNOWN",
+                "EVIDENCE_INCOMPLETE",
+                f"the training says that it ended well, its process does not{_exit(rc)}",
+            )
+        return _word(crash, _exit(rc))
+    said = section(training, "error")
+    message = text_of(said.get("message")) or text_of(error) or ""
+    code = _by_words(said, message, _tail(process), rc)
+    return _word(code, message or _exit(rc).lstrip(", "))
+
+
+def _by_words(said: Mapping[str, Any], message: str, tail: str, rc: object) -> str:
+    """The trainer's own code, then the error's own words, the exit code, and the last lines of the log.
+
+    The log comes last: it also holds warnings of trainings that went well.
+    """
+    own = code_of(said.get("code"))
+    last = _found(tail)
+    if own is not None:
+        return last if own == "DIRECTML_NO_ADAPTER" and last in _BEHIND_NO_ADAPTER else own
+    code = _found(f"{text_of(said.get('type')) or ''}: {message}") if message or said else None
+    exit_code = by_exit(rc)
+    if code is None and exit_code in (None, "CRASHED", "KILLED"):
+        code = last
+    if code == "FRAMEWORK_IMPORT" and last in ("DIRECTML_MISSING", "D3D12_MISSING", "TORCH_MISMATCH"):
+        code = last
+    if code is None:
+        code = exit_code or ("TRAINING_FAILED" if said or message else "OUTPUT_TRUNCATED" if rc == 0 else "CRASHED")
+    return code
+
+
+def _found(text: str) -> str | None:
+    code = remedies.match(text)
+    return None if code is None or remedies.remedy(code).severity == remedies.NOTE else code
+
+
+def _tail(process: Mapping[str, Any]) -> str:
+    lines = process.get("stderr_tail")
+    return "\n".join(map(str, lines)) if isinstance(lines, list) else ""
+
+
+def by_exit(rc: object) -> str | None:
+    """What an exit code says: Windows' exception codes and Linux' signals, however they are written."""
+    value = rc
+    if isinstance(rc, str):
+        try:
+            value = int(rc, 0)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    code = value & 0xFFFFFFFF
+    if 0xC0000000 <= code <= 0xCFFFFFFF:
+        return _EXCEPTIONS.get(code, "CRASHED")
+    return _SIGNALS.get(-value if value < 0 else value - 128)
+
+
+def _exit(rc: object) -> str:
+    return f", exit code {text_of(rc)}" if text_of(rc) is not None else ""
+
+
+def _word(code: str, detail: str) -> dict[str, Any]:
+    return word("NOT_READY", code, with_detail(remedies.remedy(code).cause, detail.lstrip(", ")))

@@ -1,0 +1,218 @@
+"""The command line's parts: wishes, the project, arguments. No Ansible is started here."""
+
+from __future__ import annotations
+
+import ast
+import json
+import locale
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import wishes as collection_wishes
+
+from gpuready import GpureadyError, cli, commands, project, wishes
+
+ROOT = Path(__file__).parents[3]
+STACKS = ["cpu", "cuda", "torch-directml"]
+
+
+# wishes
+
+
+def test_wishes_are_those_of_the_collection() -> None:
+    assert tuple(wishes.VALUES) == collection_wishes.NAMES
+    assert wishes.VALUES["experience"] == collection_wishes.EXPERIENCES
+    assert wishes.OTHERS == collection_wishes.VARIABLES
+    assert wishes.VALUES["library"] == collection_wishes.LIBRARIES
+    assert wishes.VALUES["environment"] == collection_wishes.ENVIRONMENTS
+
+
+def test_wishes_become_variables() -> None:
+    asked = wishes.variables({"stack": "cuda", "experience": None, "adapter": "1"}, STACKS)
+    assert asked == {"gpuready_stack": "cuda", "gpuready_adapter": "1"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"stack": "rocm"}, "gpuready_stack: 'rocm' is not one of auto, cpu, cuda, torch-directml"),
+        ({"experience": "expert"}, "gpuready_experience: 'expert' is not one of professional, student, beginner"),
+        ({"colour": "red"}, "there is no wish 'colour': the wishes are experience, library,"),
+    ],
+)
+def test_wishes_that_do_not_exist(asked: dict[str, str], said: str) -> None:
+    with pytest.raises(GpureadyError, match="^" + said.replace("(", r"\(")):
+        wishes.variables(asked, STACKS)
+
+
+def test_templates_are_left_to_ansible() -> None:
+    assert wishes.check({"gpuready_stack": "{{ my_stack }}", "gpuready_library": ""}, STACKS) == []
+
+
+# project
+
+
+def test_the_stacks_of_the_project() -> None:
+    assert {"cpu", "cuda", "torch-directml", "tensorflow-directml"} <= set(project.stack_names(ROOT))
+
+
+def test_a_root_without_playbooks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GPUREADY_ROOT", str(tmp_path))
+    with pytest.raises(GpureadyError, match="GPUREADY_ROOT names a folder without playbooks"):
+        project.root()
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"LC_ALL": "C"}, {"C.UTF-8", "C.utf8", "en_US.UTF-8"}),
+        ({"LANG": "xx_XX.UTF-8"}, {"C.UTF-8", "C.utf8", "en_US.UTF-8"}),
+        ({"LC_CTYPE": "C.UTF-8", "LC_MESSAGES": "xx_XX.UTF-8"}, {"C.UTF-8", "C.utf8", "en_US.UTF-8"}),
+        ({"LC_ALL": "C.UTF-8"}, {None}),
+    ],
+)
+def test_the_locale_for_ansible(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], wanted: set[str | None]
+) -> None:
+    for name in [name for name in os.environ if name == "LANG" or name.startswith("LC_")]:
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    before = locale.setlocale(locale.LC_ALL)
+    assert project.environment(ROOT).get("LC_ALL") in wanted
+    assert locale.setlocale(locale.LC_ALL) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"LC_ALL": "xx_XX.UTF-8"}, "C.UTF-8"),
+        ({"LC_ALL": "C"}, "C.UTF-8"),
+        ({}, "C.UTF-8"),
+        ({"LANG": "C.UTF-8"}, "none"),
+    ],
+)
+def test_the_locale_of_make(given: dict[str, str], wanted: str) -> None:
+    rest = {n: v for n, v in os.environ.items() if n != "LANG" and not n.startswith(("LC_", "MAKE"))}
+    done = subprocess.run(
+        ["make", "-s", "--eval", "show: ; @echo $${LC_ALL:-none}", "show"],
+        cwd=ROOT, env={**rest, **given}, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == wanted
+
+
+def test_programs_are_found_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PATH")
+    assert {"/bin", "/usr/bin"} <= set(project.environment(ROOT)["PATH"].split(os.pathsep))
+
+
+def test_nothing_of_the_collection_is_imported() -> None:
+    for file in (ROOT / "src/gpuready").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.startswith("ansible_collections")], file
+
+
+def test_the_command_line_loads_little() -> None:
+    code = "import sys, gpuready.cli; print([m for m in ('pydantic', 'rich', 'ansible_runner') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+# the program
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (["a=1 b='x y'"], {"a": "1", "b": "x y"}),
+        (['{"a": [1, 2]}', "b=2"], {"a": [1, 2], "b": "2"}),
+        ([], {}),
+    ],
+)
+def test_extra_variables(given: list[str], found: dict[str, Any]) -> None:
+    assert commands._extra_vars(given) == found
+
+
+@pytest.mark.parametrize("given", ["nothing", "=5", "1a=5", "{broken", "@/no/such/file", "a='"])
+def test_extra_variables_that_are_none(given: str) -> None:
+    with pytest.raises(GpureadyError):
+        commands._extra_vars([given])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nosuch"],
+        ["plan", "--nosuch"],
+        ["plan", "--forks", "0"],
+        ["plan", "--adapter", ""],
+        ["plan", "--limit", " "],
+        ["plan", "-i", ""],
+        ["demo", "--nosuch"],
+        ["plan", "--stack", "nosuch"],
+        ["plan", "--library", "nosuch"],
+        ["plan", "-i", "/no/such/inventory"],
+        ["plan", "--save", "/tmp"],
+        ["plan", "-e", "gpuready_run_id=1"],
+        ["plan", "--vault-password-file", "/no/such/file"],
+        ["explain"],
+        ["explain", "/no/such/file"],
+    ],
+)
+def test_wrong_arguments_are_one_line_and_1(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for given in (arguments, [*arguments, "--json"]):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(given)
+        said = capsys.readouterr()
+        assert stopped.value.code == 1
+        assert said.err.startswith("gpuready: ")
+        assert said.err.count("\n") == 1
+        if "--json" in given:
+            assert json.loads(said.out)["error"]["message"] in said.err
+        else:
+            assert said.out == ""
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, word in ((["--version"], "gpuready "), ([], "provision"), (["plan", "--help"], "--inventory")):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(arguments)
+        assert stopped.value.code == 0
+        assert word in capsys.readouterr().out
+
+
+def run(arguments: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
+    program = shlex.join([sys.executable, "-c", "from gpuready.cli import main; main()", *arguments])
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}  # it hides what is left at the end
+    return subprocess.run(
+        ["bash", "-c", f"{program} {redirection}"], env=variables, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["plan", "-i", "/none", "--json"]])
+def test_output_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
+    done = run(arguments, ">/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr or "there is no such inventory" in done.stderr
+
+
+def test_streams_that_are_closed_or_full() -> None:
+    assert (run(["--version"], ">&-").returncode, run(["--version"], ">&-").stderr) == (0, "")
+    assert run(["--version"], "<&- 2>&-").stdout.startswith("gpuready ")
+    assert run(["plan", "-i", "/none"], "2>/dev/full").returncode == 1
+
+
+def test_control_characters_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["plan", "-i", "/no\x1b[31m\x9b1m\u202ename", "--json"])
+    said = capsys.readouterr()
+    assert "/no[31m1mname: there is no such inventory" in said.err
+    assert not set("\x1b\x9b\u202e") & set(said.out + said.err)

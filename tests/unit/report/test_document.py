@@ -1,0 +1,244 @@
+"""The report's document: its schema, its order, its summary, and that whatever a PC left becomes a record."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report.parts import clean, fit, text
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
+from documents import HOSTILE, RUN, document, every_state, hostile, named
+from records import changed, good
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEMA = json.loads((ROOT / "collections/ansible_collections/gpuready/lab/schemas/report.schema.json").read_text())
+VALID = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def errors(found: dict[str, Any]) -> list[str]:
+    return [f"{error.json_path}: {error.message[:200]}" for error in VALID.iter_errors(json.loads(json.dumps(found)))]
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_a_report_of_every_state_is_as_the_schema_says() -> None:
+    found = document(every_state())
+    assert errors(found) == []
+    assert found["summary"] == {
+        "total": 9,
+        "READY": 1,
+        "DEGRADED": 1,
+        "NOT_READY": 2,
+        "UNKNOWN": 2,
+        "UNREACHABLE": 1,
+        "STALE": 1,
+        "SKIPPED": 1,
+    }
+    assert [record["host"] for record in found["hosts"]][-2:] == ["pc10", "pc11"], "ten comes after nine"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("schema_version",), 2),
+        (("run", "id"), ""),
+        (("run", "seconds"), -1),
+        (("summary", "READY"), -1),
+        (("summary", "STALE"), None),
+        (("hosts", 0, "verdict", "state"), "FINE"),
+        (("hosts", 0, "verdict", "code"), "trained"),
+        (("hosts", 0, "verdict", "cause"), ""),
+        (("hosts", 2, "verdict", "next_step"), ""),
+        (("hosts", 0, "verdict", "checks", 0, "state"), "ok"),
+        (("hosts", 0, "simulated"), "no"),
+        (("hosts", 0, "host"), ""),
+        (("hosts", 0, "password"), "x"),
+        (("hosts", 0, "facts", "adapters", 0, "memory_bytes"), -5),
+        (("hosts", 2, "plan", "blockers", 0, "next_step"), ""),
+        (("hosts", 0, "plan", "target"), "moon"),
+        (("hosts", 4, "troubles", 0, "code"), "port closed"),
+    ],
+)
+def test_the_schema_refuses_what_is_wrong(place: tuple[Any, ...], value: Any) -> None:
+    found = copy.deepcopy(document(every_state()))
+    at: Any = found
+    for part in place[:-1]:
+        at = at[part]
+    at[place[-1]] = value
+    assert errors(found)
+
+
+def test_names_are_sorted_as_people_count() -> None:
+    names = ["pc10", "pc2", "PC1", "b", "a10b2", "a10b10", "a9", "9", "10", "pc" + "9" * 5000]
+    found = [record["host"] for record in document([named(name, good()) for name in names])["hosts"]]
+    assert found == ["9", "10", "a9", "a10b2", "a10b10", "b", "PC1", "pc2", "pc10", "pc" + "9" * 5000]
+
+
+def test_an_empty_report_is_one_too() -> None:
+    found = document([])
+    assert errors(found) == []
+    assert report.headline(found) == "0 of 0 PCs ready."
+
+
+def test_the_headline_and_the_lines_for_a_terminal() -> None:
+    found = document(every_state())
+    lines = report.summary_lines(found)
+    assert (
+        lines[0] == "2 of 9 PCs ready (1 of them DEGRADED); 2 NOT_READY, 2 UNKNOWN, 1 UNREACHABLE, 1 STALE, 1 SKIPPED."
+    )
+    assert lines[1] == "READY        pc01  TRAINED  tensorflow-directml-plugin (windows)  AMD Radeon RX 6800"
+    assert "pc05: nothing listens on the PC's port, or a firewall refuses: winrm: Connection refused" in lines
+    assert all(lines[number + 1].startswith("    next: ") for number, line in enumerate(lines) if line.startswith("pc"))
+    assert lines[-1] == "Changed: pc01. Took 600.0 s."
+    assert report.summary_lines(document(every_state(), check=True))[-1] == "Would change: pc01. Took 600.0 s."
+
+
+def test_a_simulated_report_says_so_and_of_how_many() -> None:
+    records = every_state()[:2]
+    assert document(records)["simulated"] is False
+    assert document(records, simulated=True)["simulated"] is True
+    records[0]["simulated"] = True
+    found = document(records)
+    assert found["simulated"] is True
+    assert report.summary_lines(found)[0].startswith("1 of 2 SIMULATED PCs ready")
+    words = "1 of these 2 PCs are simulated: no real GPU was looked at there, and no real GPU trained."
+    assert report.simulated_words(found) == words
+    records[1]["simulated"] = True
+    assert report.simulated_words(document(records)).startswith("These PCs are simulated: no real GPU")
+    assert report.simulated_words(document([])) == ""
+
+
+def test_no_line_for_a_terminal_can_do_harm() -> None:
+    for line in report.summary_lines(document(hostile())):
+        assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("started", "finished", "seconds"),
+    [
+        ("2026-11-23T08:00:00+00:00", "2026-11-23T08:00:41.250+00:00", 41.2),
+        ("2026-11-23T08:00:00Z", "2026-11-23T09:00:00+01:00", 0.0),
+        ("2026-11-23T08:00:00", "2026-11-23T08:00:41+00:00", None),
+        ("2026-11-23T08:00:01+00:00", "2026-11-23T08:00:00+00:00", None),
+        ("yesterday", "2026-11-23T08:00:00+00:00", None),
+        (None, None, None),
+    ],
+)
+def test_how_long_a_run_took(started: Any, finished: Any, seconds: float | None) -> None:
+    assert report.seconds_of({"started_at": started, "finished_at": finished}) == seconds
+
+
+# --- what a PC left ---
+
+
+LEFT: list[Any] = [
+    None,
+    [],
+    "x",
+    7,
+    {},
+    {"host": ""},
+    {"verdict": {}},
+    {"verdict": {"state": "READY"}},
+    {"troubles": 1},
+]
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_whatever_was_left_becomes_a_record(left: Any) -> None:
+    record = fit(left, "pc1")
+    assert record["host"] == "pc1"
+    assert "verdict" not in record
+    found = document([record])
+    assert errors(found) == []
+    assert found["hosts"][0]["verdict"]["state"] == "UNKNOWN"
+
+
+def test_a_good_record_stays_as_it_is() -> None:
+    record = {**good(), "looked_at": "2026-11-23T08:00:00+00:00"}
+    record["verdict"] = verdict(record, {})
+    assert fit(record, "other") == record
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("state", "FINE"),
+        ("state", []),
+        ("code", "<b>"),
+        ("cause", ""),
+        ("next_step", None),
+        ("checks", [{"name": "x"}]),
+        ("checks", ["x"]),
+        ("reused", "no"),
+        ("at", 5),
+        ("fingerprint", []),
+    ],
+)
+def test_a_verdict_that_is_none_is_left_out(key: str, value: Any) -> None:
+    record = {**good(), "verdict": {**verdict(good(), {}), key: value}}
+    assert "verdict" not in fit(record, "pc1")
+
+
+def test_a_record_without_a_next_step_is_judged_anew() -> None:
+    blocked = changed("troubles", [{"code": "DISK_FULL", "message": "m"}])
+    blocked["verdict"] = {**verdict(blocked, {}), "next_step": ""}
+    assert "verdict" not in fit(blocked, "pc1")
+
+
+def test_every_value_fits_json() -> None:
+    odd = {
+        "a": float("nan"),
+        1: float("-inf"),
+        "b": {2, 1},
+        "c": (1, b"x"),
+        "d": "\ud800",
+        "e": 10**400,
+        "f": object,
+        "g": 1e999,
+    }
+    found = clean(odd)
+    assert json.loads(json.dumps(found, allow_nan=False).encode()) == found
+    assert (found["a"], found["1"], found["d"], found["e"]) == ("nan", "-inf", "?", None)
+    deep: Any = "x"
+    for _ in range(500):
+        deep = [deep]
+    assert json.dumps(clean(deep))
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "a\u2028b", "\x9b31m", "\ufeff", None, [], {}, True, 1.5, 10**500])
+def test_a_shown_text_is_one_printable_line(value: Any) -> None:
+    assert text(value).isprintable()
+    assert text(value) == text(value).strip()
+
+
+def test_garbled_records_become_reports_that_fit_the_schema_but_for_facts() -> None:
+    """Whatever was put into the sections, the frame holds: names, states, codes, counts."""
+    source = random.Random(3)
+    pool: list[Any] = [None, [], {}, "x", -1, float("nan"), True, {"a": []}, ["\ud800"], *HOSTILE]
+    frame = copy.deepcopy(SCHEMA)
+    for section in ("facts", "plan", "apply"):
+        frame["$defs"]["record"]["properties"][section] = {"type": "object"}
+    loose = jsonschema.Draft202012Validator(frame)
+    for _ in range(300):
+        record = good()
+        if source.random() < 0.5:
+            record["verdict"] = verdict(record, {})
+        for _ in range(source.randrange(1, 4)):
+            section = source.choice([*list(record), "verdict", "password"])
+            part = record.get(section)
+            if isinstance(part, dict) and source.random() < 0.7 and part:
+                part[source.choice(list(part))] = copy.deepcopy(source.choice(pool))
+            else:
+                record[section] = copy.deepcopy(source.choice(pool))
+        found = document([fit(record, "pc1")], **RUN)
+        assert list(loose.iter_errors(json.loads(json.dumps(found, allow_nan=False)))) == []
+        assert report.summary_lines(found)

@@ -1,0 +1,181 @@
+"""The models of a simulated PC: environments and trainings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import windows as windows_facts
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
+from simlab_help import AMD, BUILD, HOME, PATH, SHA, environment, pc_of, run
+
+from gpuready.simlab import schema
+from gpuready.simlab.models import python_environment as environment_model
+from gpuready.simlab.pc import SimulatedPc
+
+PASS = {"fingerprint": {"driver": "1"}, "verdict": {"state": "READY", "code": "TRAINED"}, "at": "2026-11-23T08:00:00Z"}
+
+
+# --- environments ---
+def test_build_switch_and_nothing_the_second_time() -> None:
+    pc = pc_of()
+    assert environment(pc, BUILD, check=True)["changed"] is True
+    assert pc.disk.get(PATH) is None
+    first = environment(pc, BUILD)
+    assert (first["changed"], first["environment"]["built"], first["environment"]["path"]) == (True, True, PATH)
+    assert not environment(pc, BUILD)["changed"]
+    assert not environment(pc, BUILD, check=True)["changed"]
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "verified": True, "pass_record": PASS}
+    assert environment(pc, {**switch, "verified": False})["code"] == "NOT_VERIFIED"
+    assert environment(pc, switch, check=True)["changed"] is True
+    done = environment(pc, switch)
+    assert (done["changed"], done["switched"]) == (True, True)
+    later = {**PASS, "at": "2026-11-24T08:00:00Z"}
+    assert not environment(pc, {**switch, "pass_record": later})["changed"]
+    assert json.loads(pc.disk.text(rf"{HOME}\passes\torch-directml.json") or "")["at"] == PASS["at"]
+    assert "torch-directml" in (pc.disk.text(rf"{HOME}\README.txt") or "")
+
+
+def test_a_new_lock_is_built_beside_and_old_ones_go_by_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    pc = pc_of()
+    times = iter(f"2026-11-23T08:00:{second:02}Z" for second in range(60))
+    monkeypatch.setattr(environment_model, "now", lambda: next(times))
+    shas = []
+    for number in range(3):
+        sha = f"{number}" * 64
+        shas.append(sha)
+        assert environment(pc, {**BUILD, "lock_sha256": sha})["changed"]
+        done = environment(
+            pc, {"state": "current", "stack": "torch-directml", "lock_sha256": sha, "verified": True, "keep_old": 1}
+        )
+        assert done["switched"]
+    left = [node.path.rsplit("-", 1)[1] for node in pc.disk.children(rf"{HOME}\environments")]
+    assert left == [sha[:12] for sha in shas[1:]]
+
+
+def test_absent_takes_all_away() -> None:
+    pc = pc_of()
+    free = pc.disk.free
+    environment(pc, BUILD)
+    assert pc.disk.free < free
+    assert environment(pc, {"state": "absent", "stack": "torch-directml"})["changed"]
+    assert not environment(pc, {"state": "absent", "stack": "torch-directml"})["changed"]
+    assert environment(pc, {"state": "absent"})["changed"]
+    assert pc.disk.get(HOME) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "arguments", "code"),
+    [
+        ({"uv": None}, {}, "UV_MISSING"),
+        ({"disk": {"free": 10**9}}, {}, "DISK_FULL"),
+        ({"vc_runtime": None}, {"needs_vc_runtime": True}, "VC_RUNTIME_MISSING"),
+        ({}, {"stack": "../x"}, "ARGUMENTS"),
+        ({"uv": None}, {"uv_archive": {"path": r"\\share\uv.zip", "sha256": "0" * 64}}, "ARCHIVE_MISSING"),
+    ],
+)
+def test_what_stops_a_building(document: dict[str, Any], arguments: dict[str, Any], code: str) -> None:
+    pc = pc_of(**document)
+    found = environment(pc, {**BUILD, **arguments})
+    assert (found["failed"], found["code"]) == (True, code)
+    assert pc.disk.get(PATH) is None
+
+
+def test_what_the_controller_has_is_asked_for_and_checked() -> None:
+    pc = pc_of(uv=None)
+    data = b"an archive"
+    sha = hashlib.sha256(data).hexdigest()
+    wished = {**BUILD, "uv_archive": {"name": "uv.zip", "sha256": sha}}
+    assert environment(pc, wished)["needs"] == [{"kind": "uv", "name": "uv.zip", "sha256": sha}]
+    pc.disk.write(r"C:\t\uv.zip", b"another")
+    assert environment(pc, {**wished, "uploaded": {sha: r"C:\t\uv.zip"}})["code"] == "HASH_MISMATCH"
+    pc.disk.write(r"C:\t\uv.zip", data)
+    assert environment(pc, {**wished, "uploaded": {sha: r"C:\t\uv.zip"}})["changed"]
+    assert rf"{HOME}\uv.exe" in pc.programs
+
+
+def test_an_argument_that_is_not_modelled_is_refused() -> None:
+    assert "the argument colour is not modelled" in environment(pc_of(), {**BUILD, "colour": "red"})["msg"]
+    assert (
+        "directory, absent, touch"
+        in run(pc_of(), "ansible.windows.win_file", {"path": "C:\\x", "state": "link"})["msg"]
+    )
+
+
+# --- training ---
+CODES = {
+    "trained": "TRAINED", "cpu_fallback": "CPU_FALLBACK", "operator_fallback": "CPU_FALLBACK", "nan": "NOT_FINITE",
+    "hang": "TIMED_OUT",
+    "crash": "CRASHED", "access_violation": "ACCESS_VIOLATION", "out_of_memory": "OUT_OF_MEMORY",
+    "wrong_adapter": "WRONG_ADAPTER",
+    "no_adapter": "DIRECTML_NO_ADAPTER", "loss_flat": "LOSS_NOT_FALLING", "random_labels": "LABELS_NOT_LEARNED",
+    "disagreement": "REFERENCE_DISAGREES", "batchnorm": "BATCHNORM_WRONG", "truncated": "OUTPUT_TRUNCATED",
+    "import_error": "FRAMEWORK_IMPORT", "dll_missing": "DIRECTML_MISSING", "slow": "SLOW",
+}  # fmt: skip
+
+
+def trained(pc: SimulatedPc, **arguments: Any) -> dict[str, Any]:
+    given = {
+        "python": rf"{PATH}\Scripts\python.exe",
+        "backend": "torch-directml",
+        "adapter": AMD["name"],
+        "trainer": "#",
+    } | arguments
+    answer = run(pc, "gpuready.lab.training_facts", given)
+    return dict(answer["ansible_facts"]["gpuready_training"])
+
+
+def code_of(pc: SimulatedPc, training: dict[str, Any]) -> str:
+    """The verdict's code on a PC that was looked at, planned and trained on."""
+    look = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]
+    facts = windows_facts.interpret(look)
+    meant = {"index": 0, "id": r"PCI\VEN_1002&DEV_73BF", "name": AMD["name"], "vendor": "amd"}
+    known = facts["adapters"][0] if facts["adapters"] else meant
+    adapter = {key: known[key] for key in ("index", "id", "name", "vendor")}
+    plan = {
+        "target": "windows", "stack": "torch-directml", "adapter": adapter, "blockers": [], "steps": [],
+        "environment": {"backend": "torch-directml", "device": "privateuseone:0", "lock_sha256": SHA},
+    }  # fmt: skip
+    record = {"schema_version": 1, "host": "pc", "simulated": True, "troubles": [], "facts": facts, "plan": plan}
+    return str(verdict.verdict({**record, "training": training}, {"simulated_lab": True})["code"])
+
+
+def test_every_outcome_has_its_verdict() -> None:
+    assert set(CODES) == set(schema.Outcome.__args__)
+    for outcome, code in CODES.items():
+        pc = pc_of(training={"outcome": outcome})
+        environment(pc, BUILD)
+        assert (outcome, code_of(pc, trained(pc))) == (outcome, code)
+
+
+def test_without_an_outcome_the_gpu_decides() -> None:
+    for gpus, code in (
+        ([AMD], "TRAINED"),
+        ([], "DIRECTML_NO_ADAPTER"),
+        ([{**AMD, "problem_code": 43}], "DIRECTML_NO_ADAPTER"),
+    ):
+        pc = pc_of(gpus=gpus)
+        environment(pc, BUILD)
+        assert code_of(pc, trained(pc)) == code
+
+
+def test_the_interpreter_must_be_there_and_the_model_must_know_the_backend() -> None:
+    assert trained(pc_of())["error"]["code"] == "INTERPRETER_MISSING"
+    pc = pc_of()
+    environment(pc, BUILD)
+    assert trained(pc)["python"] == {"version": "3.10.18", "executable": rf"{PATH}\Scripts\python.exe"}
+    answer = run(pc, "gpuready.lab.training_facts", {"python": "x", "backend": "torch-cuda", "trainer": "#"})
+    assert "torch-cuda is not modelled" in answer["msg"]
+
+
+def test_the_state_of_a_pc_can_be_kept(tmp_path: Path) -> None:
+    pc = pc_of()
+    environment(pc, BUILD)
+    pc.save(tmp_path)
+    again = pc_of()
+    again.load(tmp_path)
+    assert not environment(again, BUILD)["changed"]
+    assert again.disk.free == pc.disk.free

@@ -1,0 +1,168 @@
+"""What an earlier pass is worth: bound to a fingerprint, young enough, its environment in place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import passes as verdict_passes
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import fingerprint, verdict
+from records import changed, good
+
+PASSED = {"name": "loss", "state": "pass", "detail": "1.8 to 0.09"}
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def judged(record: dict[str, Any], **policy: Any) -> tuple[str, str]:
+    found = verdict(record, policy, NOW)
+    return found["state"], found["code"]
+
+
+def passed(**verdict_changes: Any) -> dict[str, Any]:
+    record = changed("training", None)
+    earlier = {"state": "READY", "code": "TRAINED", "cause": "c", "checks": [PASSED], **verdict_changes}
+    record["facts"]["last_pass"] = {
+        "fingerprint": fingerprint(record, "bb"),
+        "verdict": earlier,
+        "at": (NOW - timedelta(days=2)).isoformat(),
+    }
+    return record
+
+
+def test_a_change_is_named_with_before_and_after() -> None:
+    record = passed()
+    record["facts"]["last_pass"]["fingerprint"]["driver"] = "31.0.1"
+    found = verdict(record, {"trainer_sha256": "bb"}, NOW)
+    assert (found["state"], found["code"]) == ("STALE", "PASS_STALE")
+    assert found["cause"] == "it passed, but since then the GPU's driver changed from 31.0.1 to 31.0.24027.1012"
+    assert found["next_step"] == "Run gpuready verify."
+
+
+def test_what_is_not_known_equals_nothing() -> None:
+    record = passed()
+    record["facts"]["adapters"][0]["driver"]["version"] = None
+    record["facts"]["last_pass"]["fingerprint"]["driver"] = None
+    assert judged(record, trainer_sha256="bb") == ("STALE", "PASS_STALE")
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ([{"name": "python_environment", "needed": False, "reason": "r"}], "READY"),
+        ([{"name": "python_environment", "needed": True, "reason": "r"}], "STALE"),
+        ([{"name": "verify", "needed": True, "reason": "r"}], "STALE"),
+        ([], "STALE"),
+        (None, "STALE"),
+        ([{"name": "python_environment", "needed": None}], "STALE"),
+        ("garbage", "STALE"),
+    ],
+)
+def test_a_pass_needs_its_environment(steps: Any, state: str) -> None:
+    record = passed()
+    record["plan"]["steps"] = steps
+    assert judged(record, trainer_sha256="bb")[0] == state
+
+
+@pytest.mark.parametrize(
+    ("days", "state"), [(29.9, "READY"), (30.1, "STALE"), (-0.5, "READY"), (-2, "STALE"), (400000, "STALE")]
+)
+def test_a_pass_grows_old(days: float, state: str) -> None:
+    record = passed()
+    record["facts"]["last_pass"]["at"] = (NOW - timedelta(days=days)).isoformat()
+    assert judged(record, trainer_sha256="bb")[0] == state
+
+
+@pytest.mark.parametrize("at", [None, 0, "", "yesterday", "2026-13-45", [], "9999-12-31T23:59:59+00:00"])
+def test_a_pass_without_a_time_does_not_stand(at: Any) -> None:
+    record = passed()
+    record["facts"]["last_pass"]["at"] = at
+    assert judged(record, trainer_sha256="bb") == ("STALE", "PASS_TOO_OLD")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        None,
+        {},
+        [],
+        "x",
+        {"fingerprint": {}},
+        {"fingerprint": {"a": 1}, "verdict": {"state": "NOT_READY"}},
+        {"fingerprint": {"a": 1}, "verdict": "READY"},
+    ],
+)
+def test_what_is_no_pass_is_none(left: Any) -> None:
+    record = passed()
+    record["facts"]["last_pass"] = left
+    assert judged(record, trainer_sha256="bb") == ("UNKNOWN", "NOT_VERIFIED")
+    record["plan"]["steps"][0]["needed"] = True
+    assert judged(record, trainer_sha256="bb") == ("NOT_READY", "NOT_INSTALLED")
+
+
+def test_a_reused_pass_shows_its_checks_and_believes_no_other_code() -> None:
+    checks = [{"name": "loss", "state": "pass", "detail": "d"}]
+    found = verdict(passed(code="<script>", checks=checks), {"trainer_sha256": "bb"}, NOW)
+    assert (found["state"], found["code"], found["checks"], found["reused"]) == ("READY", "TRAINED", checks, True)
+    assert judged(passed(state="DEGRADED"), trainer_sha256="bb") == ("DEGRADED", "SLOW")
+
+
+def test_a_pass_whose_checks_did_not_pass_contradicts_itself() -> None:
+    checks = [{"name": "loss", "state": "fail", "detail": "d"}]
+    assert judged(passed(checks=checks), trainer_sha256="bb") == ("UNKNOWN", "EVIDENCE_INCOMPLETE")
+
+
+def test_a_check_tells_of_a_pass_and_else_skips() -> None:
+    assert judged(passed(), trainer_sha256="bb", check_mode=True) == ("READY", "TRAINED")
+    assert judged(changed("training", None), check_mode=True) == ("SKIPPED", "CHECK_MODE")
+
+
+def test_a_pass_of_a_simulated_pc_counts_in_a_simulated_lab_alone() -> None:
+    record = passed()
+    record["simulated"] = True
+    assert judged(record, trainer_sha256="bb") == ("UNKNOWN", "SIMULATED")
+    assert judged(record, trainer_sha256="bb", simulated_lab=True) == ("READY", "TRAINED")
+    assert judged(record, trainer_sha256="bb", simulated_lab="yes") == ("UNKNOWN", "SIMULATED")
+
+
+def test_linux_and_wsl_are_part_of_the_fingerprint() -> None:
+    record = good()
+    record["plan"]["target"] = "wsl"
+    record["facts"]["wsl"] = {"version": "2.6.1.0"}
+    record["facts"]["os"] |= {"kernel": "6.6.87.2-1"}
+    assert fingerprint(record)["wsl"] == "2.6.1.0"
+    assert fingerprint(record)["kernel"] == "6.6.87.2-1"
+    assert fingerprint({})["driver"] is None
+    assert fingerprint({"facts": [], "plan": "x"})["stack"] is None
+
+
+def test_a_pass_left_for_the_cpu_stack_makes_nothing_ready() -> None:
+    record = passed()
+    record["plan"]["stack"] = record["facts"]["last_pass"]["fingerprint"]["stack"] = "cpu"
+    assert judged(record, trainer_sha256="bb") == ("NOT_READY", "NO_GPU")
+
+
+def test_the_pass_of_the_planned_stack_counts_and_not_the_newest() -> None:
+    """Two stacks on one PC: a later pass of the other says nothing of this one."""
+    mine = {"fingerprint": {"stack": "torch-directml"}, "verdict": {}, "at": "2026-01-01"}
+    other = {"fingerprint": {"stack": "tensorflow-directml-plugin"}, "verdict": {}, "at": "2026-02-02"}
+    facts = {"passes": [other, mine], "last_pass": other}
+    assert verdict_passes.of_stack(facts, "torch-directml") == mine
+    assert verdict_passes.of_stack(facts, "tensorflow-directml") == other
+    assert verdict_passes.of_stack({"passes": None, "last_pass": mine}, "x") == mine
+    assert verdict_passes.of_stack({}, "x") is None
+
+
+def test_a_pass_without_checks_is_none() -> None:
+    assert judged(passed(checks=[]), trainer_sha256="bb") == ("UNKNOWN", "EVIDENCE_INCOMPLETE")
+
+
+def test_another_card_in_the_same_slot_is_another_gpu() -> None:
+    """On Linux the id of a GPU is its slot; its numbers and NVIDIA's own name of it tell the card."""
+    record = passed()
+    for key, before, after in (("device_id", "20b0", "2330"), ("uuid", "GPU-1", "GPU-2")):
+        record["facts"]["adapters"][0][key] = before
+        record["facts"]["last_pass"]["fingerprint"] = fingerprint(record, "bb")
+        assert judged(record, trainer_sha256="bb") == ("READY", "TRAINED")
+        record["facts"]["adapters"][0][key] = after
+        assert judged(record, trainer_sha256="bb") == ("STALE", "PASS_STALE")
