@@ -77,7 +77,7 @@ def _run(given: list[str]) -> int:
 
     try:
         code = commands.app(args=given, prog_name="gpuready", standalone_mode=False)
-    except commands.StoppedError as stop:
+    except errors.StoppedError as stop:
         return _failed(str(stop), given, 130)
     except typer.Abort:
         return _failed("stopped", given, 130)

@@ -1,7 +1,6 @@
 """The commands of `gpuready`, for `gpuready.cli`, which turns what they raise into lines and exit codes."""
 
 import getpass
-import importlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -12,18 +11,14 @@ import typer
 import yaml
 from rich.console import Console
 
-from gpuready import plain, project, terminal
-from gpuready.errors import GpureadyError, Interrupted
+from gpuready import project, terminal
+from gpuready.errors import GpureadyError, Interrupted, StoppedError
 from gpuready.lab import Lab, explain
 from gpuready.progress import Progress
 from gpuready.results import LabResult
 
 # The base of all complaints about options, wherever this version of typer keeps it.
 UsageError: Any = next(one for one in reversed(typer.BadParameter.__mro__) if hasattr(one, "format_message"))
-
-
-class StoppedError(Exception):
-    """Ctrl-C; the message says what was finished."""
 
 
 app = typer.Typer(
@@ -152,23 +147,9 @@ def explain_command(
 )
 def demo_command(context: typer.Context) -> None:
     """Hand over to `gpuready.demo`, whose `main(arguments)` gives the exit code."""
-    try:
-        demo = importlib.import_module("gpuready.demo")
-    except ModuleNotFoundError as error:
-        if error.name != "gpuready.demo":
-            raise
-        raise GpureadyError("this installation has no simulated lab") from None
+    from gpuready import demo  # the simulated lab, which no other command needs
+
     raise typer.Exit(demo.main(list(context.args)))
-
-
-def finish(result: LabResult, *, as_json: bool = False, only_host: bool = False, verbose: bool = False) -> int:
-    """Print a result (JSON, or for a person) to standard output and give its exit code."""
-    if as_json:
-        document = result.document["hosts"][0] if only_host else result.document
-        sys.stdout.write(plain.to_json(document, indent=1) + "\n")
-    else:
-        terminal.summary(Console(), result, verbose=verbose)
-    return result.exit_code
 
 
 def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, *, only_host: bool = False) -> None:
@@ -177,7 +158,7 @@ def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, 
             result = work(progress)
     except KeyboardInterrupt as stop:  # typer ends the program on this one without a word
         raise StoppedError(_stopped(stop)) from None
-    raise typer.Exit(finish(result, as_json=as_json, only_host=only_host, verbose=verbose > 0))
+    raise typer.Exit(terminal.show(result, as_json=as_json, only_host=only_host, verbose=verbose > 0))
 
 
 def _wishes(

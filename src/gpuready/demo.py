@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from gpuready import commands, project
-from gpuready.errors import GpureadyError, Interrupted
+from gpuready import project, terminal
+from gpuready.errors import GpureadyError, Interrupted, StoppedError
 from gpuready.lab import Lab, OnEvent
 from gpuready.progress import Progress
 from gpuready.results import LabResult
@@ -20,7 +20,6 @@ from gpuready.simlab import SimulatedLab, background, scenario
 
 PORT = 15985
 _PORTS = 20  # how many are tried from the first on
-RUNS = ("plan", "provision")
 
 
 @dataclass
@@ -59,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
             )
     except Interrupted as stop:
         report = f"its report was written before: {stop.report}" if stop.report else "no report was written"
-        raise commands.StoppedError(f"the demo was stopped, and its PCs with it; {report}") from None
-    commands.finish(done.result, as_json=options.json, verbose=options.verbose > 0)
+        raise StoppedError(f"the demo was stopped, and its PCs with it; {report}") from None
+    terminal.show(done.result, as_json=options.json, verbose=options.verbose > 0)
     for surprise in done.surprises:
         console.print(surprise, style="red", highlight=False)
     console.print(

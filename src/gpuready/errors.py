@@ -10,6 +10,10 @@ class GpureadyError(Exception):
     """The run could not be started or gave no report. The message is one line that names the cause and what to do."""
 
 
+class StoppedError(Exception):
+    """A command was stopped by Ctrl-C; the message is one line that says what was finished."""
+
+
 class Interrupted(KeyboardInterrupt):
     """The run was stopped: by Ctrl-C, a signal (SIGTERM, SIGHUP) or `Lab.cancel()`.
 

@@ -20,9 +20,6 @@ _ACTIONS: dict[str, Step] = {
 _ROLES: dict[str, Step] = {
     "python_environment": "apply",
     "directml": "apply",
-    "wsl": "apply",
-    "gpu_driver": "apply",
-    "cuda": "apply",
     "gpu_verify": "verify",
     "fleet_report": "report",
 }

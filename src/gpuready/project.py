@@ -13,7 +13,6 @@ from gpuready.errors import GpureadyError
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # where there is none (env -i, some of cron)
 _LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8")  # the last for systems without the first
-ACTIONS = ("provision", "facts", "plan", "verify", "report")
 
 
 def version() -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gpuready.plain import clean
+from gpuready.plain import clean, to_json
 from gpuready.progress import STYLES
 from gpuready.results import Facts, HostResult, LabResult, Plan, Rejected, State
 
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
-
-
 _MOST_PLANS = 3  # PCs whose whole plan is printed unasked
+
+
+def show(result: LabResult, *, as_json: bool = False, only_host: bool = False, verbose: bool = False) -> int:
+    """Print a result (JSON, or for a person) to standard output and give its exit code."""
+    if as_json:
+        document = result.document["hosts"][0] if only_host else result.document
+        sys.stdout.write(to_json(document, indent=1) + "\n")
+    else:
+        summary(Console(), result, verbose=verbose)
+    return result.exit_code
 
 
 def summary(console: Console, result: LabResult, *, verbose: bool = False) -> None:

@@ -23,10 +23,9 @@ def pc_of(**document: Any) -> SimulatedPc:
 
 
 def run(pc: SimulatedPc, module: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    model = models.find(module)
-    assert model is not None
+    model = models.MODELS[module]
     try:
-        return model(models.Task(pc, arguments, check, None, arguments))  # type: ignore[arg-type]
+        return model(models.Task(pc, arguments, check, None))  # type: ignore[arg-type]
     except models.ModuleFailed as failed:
         return {"failed": True, **failed.result}
 

@@ -8,23 +8,16 @@ import hashlib
 import json
 import logging
 import random
-from typing import Any, Protocol
+from typing import Any
 
 from gpuready.simlab import manifest, models, scripts, wsman
 from gpuready.simlab.disk import DiskFullError, normal
 from gpuready.simlab.models import python_environment
-from gpuready.simlab.pc import USER_PROFILE, SimulatedPc
+from gpuready.simlab.pc import USER_PROFILE, Power, SimulatedPc
 from gpuready.simlab.schema import Fault
 
 log = logging.getLogger("gpuready.simlab")
 NO_SPACE = "There is not enough space on the disk."
-
-
-class Power(Protocol):
-    """Who restarts PCs."""
-
-    def restart(self, pc: SimulatedPc, after: float) -> bool:
-        """Take the PC down and up again; False when that is already on its way."""
 
 
 def run(pc: SimulatedPc, power: Power, command: wsman.Command) -> int:
@@ -62,15 +55,9 @@ def run(pc: SimulatedPc, power: Power, command: wsman.Command) -> int:
             return scripts.run(pc, power, request.text, command)
         if isinstance(request, manifest.Helper):
             return _help(pc, request, command)
-        return _module(pc, request, command, any(fault.kind == "disk_full" for fault in strikes))
+        return _module(pc, request, command)
     except manifest.Unknown as unknown:
         return _refuse(pc, command, str(unknown))
-
-
-def _halves(request: manifest.Module, fault: Fault) -> bool:
-    """Whether a building is cut off in the middle by this."""
-    mine = request.name == "gpuready.lab.python_environment" and not request.check
-    return mine and fault.kind in ("cut", "hang", "restart")
 
 
 def _helper(request: manifest.Helper | manifest.Script) -> str:
@@ -115,15 +102,15 @@ def _strike(pc: SimulatedPc, power: Power, command: wsman.Command, fault: Fault)
     return None
 
 
-def _module(pc: SimulatedPc, request: manifest.Module, command: wsman.Command, disk_full: bool) -> int:
-    model = models.find(request.name)
+def _module(pc: SimulatedPc, request: manifest.Module, command: wsman.Command) -> int:
+    model = models.MODELS.get(request.name)
     if model is None:
         known = ", ".join(sorted(models.MODELS))
         raise manifest.Unknown(f"there is no model of the module {request.name} (modelled are {known})")
     arguments = {key: value for key, value in request.arguments.items() if not key.startswith("_ansible_")}
     with pc.lock:
         try:
-            result = model(models.Task(pc, arguments, request.check, command, {**request.arguments}))
+            result = model(models.Task(pc, arguments, request.check, command))
         except models.ModuleFailed as failed:
             result = {"failed": True, **failed.result}
         except DiskFullError:

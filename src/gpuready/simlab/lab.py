@@ -17,8 +17,9 @@ import yaml
 from gpuready.errors import GpureadyError
 from gpuready.simlab import execute, wsman
 from gpuready.simlab.certificates import Authority
+from gpuready.simlab.faults import Faults
 from gpuready.simlab.pc import SimulatedPc
-from gpuready.simlab.schema import Pc, Scenario
+from gpuready.simlab.schema import Fault, Pc, Scenario
 from gpuready.simlab.server import Listener, Server
 
 BOOT_SECONDS = 2.0
@@ -114,9 +115,7 @@ class SimulatedLab:
         scheme = "https" if tls else "http"
         service = wsman.Service(partial(execute.run, pc, self), pc.users, f"{scheme}://{address}:{port}/wsman")
         if quota := faults.has("quota"):
-            service.faults.append(
-                lambda verb: _quota(verb, quota.on, faults.take(quota) if verb == (quota.on or "Command") else False)
-            )
+            service.faults.append(partial(_refuse, faults, quota))
         listener = Listener(address, port, service, tls)
         self._listeners[scenario.name] = listener
         self._server.add(listener)
@@ -194,8 +193,9 @@ class SimulatedLab:
             raise GpureadyError(f"{path}: the inventory cannot be written: {error.strerror}") from None
 
 
-def _quota(verb: str, on: str | None, strikes: bool) -> None:
-    if strikes:
+def _refuse(faults: Faults, fault: Fault, verb: str) -> None:
+    """Raise the fault of a quota that is used up, when it strikes this operation."""
+    if verb == (fault.on or "Command") and faults.take(fault):
         raise wsman.quota()
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gpuready.simlab import documents, programs
 from gpuready.simlab.disk import Disk, Registry
@@ -138,6 +138,13 @@ class SimulatedPc:
         self.boots, self.boot_time, self.features = state["boots"], state["boot_time"], state["features"]
         self.disk.from_list(state["disk"])
         self.disk.free = state["free"]
+
+
+class Power(Protocol):
+    """Who restarts PCs."""
+
+    def restart(self, pc: SimulatedPc, after: float) -> bool:
+        """Take the PC down and up again; False when that is already on its way."""
 
 
 def now() -> str:

@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 import ntpath
 import re
-from typing import TYPE_CHECKING
 
 from gpuready.simlab import manifest, wsman
-from gpuready.simlab.pc import SimulatedPc
+from gpuready.simlab.pc import Power, SimulatedPc
 from gpuready.simlab.programs import Run
-
-if TYPE_CHECKING:
-    from gpuready.simlab.execute import Power
 
 _SHUTDOWN = re.compile(r"shutdown\.exe /r /t (\d+)")
 _REMOVE = re.compile(

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.evidence import nvidia_smi, wsl_output
 from simlab_help import AMD, HOME, pc_of, run
 
-from gpuready.simlab import models, programs
+from gpuready.simlab import programs
 from gpuready.simlab.disk import Disk, DiskFullError, Registry
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -130,8 +130,6 @@ def test_a_restart_brings_pending_features_about() -> None:
 
 
 def test_bytes_of_wsl_survive() -> None:
-    look = models.find("gpuready.lab.gpu_facts")
-    assert look is not None
     pc = pc_of(wsl={"version": "2.6.1.0"}, os={"language": "ja-JP"})
     pieces = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]["pieces"]
     assert "バージョン" in base64.b64decode(pieces["wsl_version"]["value"]["stdout_base64"]).decode()

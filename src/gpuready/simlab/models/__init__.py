@@ -2,63 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+# Each enters its models as it is imported.
+from gpuready.simlab.models import gpu_facts, python_environment, training_facts, windows  # noqa: F401
+from gpuready.simlab.models.model import MODELS, ModuleFailed, Task
 
-from gpuready.simlab import wsman
-from gpuready.simlab.pc import SimulatedPc
-
-
-class ModuleFailed(Exception):  # noqa: N818 - an answer, not an error of ours
-    """The module fails with this result."""
-
-    def __init__(self, msg: str, **result: Any) -> None:
-        super().__init__(msg)
-        self.result = {"msg": msg, **result}
-
-
-@dataclass
-class Task:
-    """One run of a module: the PC, its arguments (those of Ansible itself in `internal`), whether it is a check."""
-
-    pc: SimulatedPc
-    arguments: dict[str, Any]
-    check: bool
-    command: wsman.Command
-    internal: dict[str, Any]
-
-    def need(self, name: str) -> Any:
-        """An argument that must be there."""
-        value = self.arguments.get(name)
-        if value is None:
-            raise ModuleFailed(f"missing required arguments: {name}")
-        return value
-
-    def only(self, *names: str) -> None:
-        """Fail for an argument that the model does not know: nothing is passed over in silence."""
-        for name, value in self.arguments.items():
-            if name not in names and value is not None:
-                raise ModuleFailed(f"simlab: the argument {name} is not modelled (modelled are {', '.join(names)})")
-
-
-Model = Callable[[Task], dict[str, Any]]
-MODELS: dict[str, Model] = {}
-
-
-def model(*names: str) -> Callable[[Model], Model]:
-    """Enter a model under the whole names of its module."""
-
-    def enter(function: Model) -> Model:
-        for name in names:
-            MODELS[name] = function
-        return function
-
-    return enter
-
-
-def find(name: str) -> Model | None:
-    """The model of a module."""
-    from gpuready.simlab.models import gpu_facts, python_environment, training_facts, windows  # noqa: F401
-
-    return MODELS.get(name)
+__all__ = ["MODELS", "ModuleFailed", "Task"]

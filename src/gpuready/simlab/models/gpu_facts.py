@@ -9,7 +9,7 @@ from typing import Any
 from gpuready.simlab import documents
 from gpuready.simlab.disk import Value
 from gpuready.simlab.gpus import CLASS, CLASS_KEY, ENUM_KEY
-from gpuready.simlab.models import ModuleFailed, Task, model
+from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.models.reading import (
     CLASS_VALUES,
     COMPUTER,

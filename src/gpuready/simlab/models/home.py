@@ -6,7 +6,7 @@ import json
 import ntpath
 from typing import Any
 
-from gpuready.simlab.models import ModuleFailed
+from gpuready.simlab.models.model import ModuleFailed
 from gpuready.simlab.pc import SimulatedPc
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from gpuready.simlab import documents
 from gpuready.simlab.disk import DiskFullError
-from gpuready.simlab.models import ModuleFailed, Task, model
 from gpuready.simlab.models.home import Home, fail
+from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc, now
 
 _ARGUMENTS = (

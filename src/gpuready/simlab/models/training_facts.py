@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from gpuready.simlab.gpus import problem_code
-from gpuready.simlab.models import ModuleFailed, Task, model
+from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc
 
 _ARGUMENTS = (*("time_limit", "environment", "python", "backend", "adapter", "visible_devices", "options", "trainer"),)

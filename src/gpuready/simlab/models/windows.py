@@ -6,7 +6,7 @@ import hashlib
 import ntpath
 from typing import Any
 
-from gpuready.simlab.models import ModuleFailed, Task, model
+from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.programs import Run
 from gpuready.simlab.scripts import split
 
