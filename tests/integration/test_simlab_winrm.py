@@ -159,6 +159,21 @@ def test_the_certificate_is_for_the_address(lab: SimulatedLab) -> None:
         context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_pc_that_goes_down_cuts_its_connections(tls: bool) -> None:
+    pcs = [{"name": "pc", "connection": {"tls": tls}}]
+    with SimulatedLab(scenario.parse({"pcs": pcs}), base_address=f"{NET}.75.1", port=PORT) as made:
+        pc = made.pcs["pc"].scenario
+        trusted = ssl.create_default_context()
+        trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection((made.address(pc), made.port(pc)), timeout=5) as plain:
+            connection = trusted.wrap_socket(plain) if tls else plain
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert b"405" in connection.recv(65536)
+            made.stop()
+            assert connection.recv(65536) == b""
+
+
 def test_a_port_that_is_taken_is_said_in_one_line(lab: SimulatedLab) -> None:
     with pytest.raises(GpureadyError, match=rf"cannot listen at {NET}\.71\.1:15971: .*--port") as caught:
         SimulatedLab(scenario.parse({"pcs": [{"name": "again"}]}), base_address=f"{NET}.71.1", port=PORT).start()

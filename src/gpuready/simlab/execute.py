@@ -10,17 +10,19 @@ import logging
 import random
 from typing import Any
 
-from gpuready.simlab import manifest, models, scripts, wsman
+from gpuready.simlab import manifest, models, scripts
 from gpuready.simlab.disk import DiskFullError, normal
 from gpuready.simlab.models import python_environment
 from gpuready.simlab.pc import USER_PROFILE, Power, SimulatedPc
 from gpuready.simlab.schema import Fault
+from gpuready.simlab.winrm.messages import Cut
+from gpuready.simlab.winrm.shells import Command
 
 log = logging.getLogger("gpuready.simlab")
 NO_SPACE = "There is not enough space on the disk."
 
 
-def run(pc: SimulatedPc, power: Power, command: wsman.Command) -> int:
+def run(pc: SimulatedPc, power: Power, command: Command) -> int:
     """Carry a command out; its exit code."""
     given: list[bytes] = []
 
@@ -66,7 +68,7 @@ def _helper(request: manifest.Helper | manifest.Script) -> str:
     return request.name.removesuffix(".ps1").removeprefix("winrm_").removeprefix("powershell_")
 
 
-def _refuse(pc: SimulatedPc, command: wsman.Command, what: str) -> int:
+def _refuse(pc: SimulatedPc, command: Command, what: str) -> int:
     """Say loudly what is not modelled: to Ansible, and in simlab's own log."""
     log.error("%s: not modelled: %s", pc.scenario.name, what)
     text = f"simlab: {what}"
@@ -75,7 +77,7 @@ def _refuse(pc: SimulatedPc, command: wsman.Command, what: str) -> int:
     return 1
 
 
-def _strike(pc: SimulatedPc, power: Power, command: wsman.Command, fault: Fault) -> int | None:
+def _strike(pc: SimulatedPc, power: Power, command: Command, fault: Fault) -> int | None:
     """Let one fault happen; an exit code ends the command."""
     log.info("%s: fault %s", pc.scenario.name, fault.kind)
     if fault.kind == "slow":
@@ -85,7 +87,7 @@ def _strike(pc: SimulatedPc, power: Power, command: wsman.Command, fault: Fault)
     elif fault.kind == "cut":
         command.hang(fault.seconds)
         command.kill(cut=True)
-        raise wsman.Cut
+        raise Cut
     elif fault.kind == "restart":
         power.restart(pc, 0)
         command.hang()
@@ -102,7 +104,7 @@ def _strike(pc: SimulatedPc, power: Power, command: wsman.Command, fault: Fault)
     return None
 
 
-def _module(pc: SimulatedPc, request: manifest.Module, command: wsman.Command) -> int:
+def _module(pc: SimulatedPc, request: manifest.Module, command: Command) -> int:
     model = models.MODELS.get(request.name)
     if model is None:
         known = ", ".join(sorted(models.MODELS))
@@ -121,7 +123,7 @@ def _module(pc: SimulatedPc, request: manifest.Module, command: wsman.Command) -
     return 1 if result.get("failed") else 0
 
 
-def _help(pc: SimulatedPc, request: manifest.Helper, command: wsman.Command) -> int:
+def _help(pc: SimulatedPc, request: manifest.Helper, command: Command) -> int:
     """ansible-core's own small scripts."""
     parameters = request.parameters
     if request.name == "powershell_expand_user.ps1":
@@ -148,7 +150,7 @@ def _help(pc: SimulatedPc, request: manifest.Helper, command: wsman.Command) -> 
     return 0
 
 
-def _put(pc: SimulatedPc, path: str, lines: list[str], command: wsman.Command) -> int:
+def _put(pc: SimulatedPc, path: str, lines: list[str], command: Command) -> int:
     try:
         data = b"".join(base64.b64decode(line) for line in lines)
         pc.disk.write(path, data)

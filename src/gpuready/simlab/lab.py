@@ -15,12 +15,15 @@ from typing import Any, Self
 import yaml
 
 from gpuready.errors import GpureadyError
-from gpuready.simlab import execute, wsman
+from gpuready.simlab import execute
 from gpuready.simlab.certificates import Authority
 from gpuready.simlab.faults import Faults
 from gpuready.simlab.pc import SimulatedPc
 from gpuready.simlab.schema import Fault, Pc, Scenario
-from gpuready.simlab.server import Listener, Server
+from gpuready.simlab.winrm.listener import Listener, Server
+from gpuready.simlab.winrm.messages import quota
+from gpuready.simlab.winrm.service import Service
+from gpuready.simlab.winrm.shells import COMMAND_SHELL, CommandShell
 
 BOOT_SECONDS = 2.0
 
@@ -113,9 +116,11 @@ class SimulatedLab:
         elif faults.has("https_on_http"):
             tls = self._certifier(stranger=False).context(address, scenario.name)
         scheme = "https" if tls else "http"
-        service = wsman.Service(partial(execute.run, pc, self), pc.users, f"{scheme}://{address}:{port}/wsman")
-        if quota := faults.has("quota"):
-            service.faults.append(partial(_refuse, faults, quota))
+        endpoint = f"{scheme}://{address}:{port}/wsman"
+        run = partial(execute.run, pc, self)
+        service = Service("simlab", pc.users, endpoint, {COMMAND_SHELL: lambda body: CommandShell(run)})
+        if used_up := faults.has("quota"):
+            service.before.append(partial(_refuse, faults, used_up))
         listener = Listener(address, port, service, tls)
         self._listeners[scenario.name] = listener
         self._server.add(listener)
@@ -196,7 +201,7 @@ class SimulatedLab:
 def _refuse(faults: Faults, fault: Fault, verb: str) -> None:
     """Raise the fault of a quota that is used up, when it strikes this operation."""
     if verb == (fault.on or "Command") and faults.take(fault):
-        raise wsman.quota()
+        raise quota()
 
 
 def _addresses(pcs: list[Pc], base: str) -> dict[str, str]:

@@ -6,9 +6,10 @@ import json
 import ntpath
 import re
 
-from gpuready.simlab import manifest, wsman
+from gpuready.simlab import manifest
 from gpuready.simlab.pc import Power, SimulatedPc
 from gpuready.simlab.programs import Run
+from gpuready.simlab.winrm.shells import Command
 
 _SHUTDOWN = re.compile(r"shutdown\.exe /r /t (\d+)")
 _REMOVE = re.compile(
@@ -17,7 +18,7 @@ _REMOVE = re.compile(
 _SUCCESS = re.compile(r"'(success-[0-9a-f-]+)'")
 
 
-def run(pc: SimulatedPc, power: Power, text: str, command: wsman.Command) -> int:
+def run(pc: SimulatedPc, power: Power, text: str, command: Command) -> int:
     """Carry out a script or a command line; its exit code. Raises manifest.Unknown for one that is not known."""
     if match := _REMOVE.match(text):
         path = (match[1] or "").replace("''", "'") or match[2] or match[3]
@@ -47,7 +48,7 @@ def split(line: str) -> list[str]:
     return [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', line.strip().removeprefix("& "))]
 
 
-def program(pc: SimulatedPc, line: str, command: wsman.Command) -> int:
+def program(pc: SimulatedPc, line: str, command: Command) -> int:
     """A program of the PC by its command line."""
     arguments = split(line)
     name = arguments[0] if arguments else ""

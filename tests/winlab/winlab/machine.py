@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import datetime
 import json
 import os
@@ -18,9 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from . import direct3d, psrp, winrs, wsman
+from gpuready.simlab.winrm.listener import Listener, Server
+from gpuready.simlab.winrm.service import Service
+from gpuready.simlab.winrm.shells import COMMAND_SHELL, Command, CommandShell, Shell
+
+from . import direct3d, psrp, winrs
 from .defaults import COMPUTER_SYSTEM, FEATURES, OPERATING_SYSTEM
-from .listener import Listener
 from .programs import Program, ProgramServer, shutdown
 from .registry import Value, registry_file
 from .tree import PREFIXES, ROOT, display, template_in_use
@@ -70,8 +74,9 @@ class Machine:
     tls: ssl.SSLContext | None = None
 
     boots: int = field(default=0, init=False)
-    _listener: Listener | None = field(default=None, init=False, repr=False)
-    _server: ProgramServer | None = field(default=None, init=False, repr=False)
+    _operations: collections.Counter[str] = field(default_factory=collections.Counter, init=False, repr=False)
+    _winrm: Server | None = field(default=None, init=False, repr=False)
+    _programs: ProgramServer | None = field(default=None, init=False, repr=False)
     _timer: threading.Timer | None = field(default=None, init=False, repr=False)
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -187,8 +192,8 @@ class Machine:
 
     def start(self) -> None:
         """Boot: about two seconds until WinRM answers."""
-        self._server = ProgramServer(self)
-        (self.lab / "port").write_text(str(self._server.port))
+        self._programs = ProgramServer(self)
+        (self.lab / "port").write_text(str(self._programs.port))
         self._wine_tool("wineserver", "-p")
         self._wine_tool("wine", "cmd", "/c", "exit")  # the services start here, on nobody's pipes
         # Wine's desktop writes the display adapter's keys once a boot: wait for it here, before they are set below.
@@ -205,21 +210,25 @@ class Machine:
         self.boots += 1
         remoting = self.command(["wine", winrs.POWERSHELL, "-ServerMode", "-NoProfile"])
         endpoint = f"{'https' if self.tls else 'http'}://{self.address}:{self.port}/wsman"
-        service = psrp.Service(self._winrs, self.users, endpoint, powershell=remoting)
-        self._listener = Listener((self.address, self.port), service, self.tls)
-        serve = self._listener.serve_forever
-        threading.Thread(target=serve, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        kinds: dict[str, Callable[[Any], Shell]] = {
+            COMMAND_SHELL: lambda body: CommandShell(self._winrs),
+            psrp.POWERSHELL_SHELL: lambda body: psrp.PowerShellShell(body, remoting),
+        }
+        self._operations.clear()
+        service = Service("winlab", self.users, endpoint, kinds, before=[self._count])
+        self._winrm = Server()
+        self._winrm.add(Listener(self.address, self.port, service, self.tls))
 
     def stop(self) -> None:
         """Pull the plug: connections and processes end at once."""
         self.abort_restart()
-        if self._listener:
-            self._listener.crash()
-            self._listener = None
+        if self._winrm:
+            self._winrm.close()
+            self._winrm = None
         self._wine_tool("wineserver", "-k")
-        if self._server:
-            self._server.close()
-            self._server = None
+        if self._programs:
+            self._programs.close()
+            self._programs = None
         self._keep_coverage()
 
     def _keep_coverage(self) -> None:
@@ -231,7 +240,10 @@ class Machine:
     @property
     def commands(self) -> int:
         """How many commands WinRM has carried since it booted: one for each module, more for a file."""
-        return self._listener.service.stats.get("Command", 0) if self._listener else 0
+        return self._operations["Command"]
+
+    def _count(self, operation: str) -> None:
+        self._operations[operation] += 1
 
     def restart(self) -> None:
         """Cut every connection, end every process, settle the pending features, boot."""
@@ -296,5 +308,5 @@ class Machine:
             [winrs.POWERSHELL, "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded], timeout=timeout
         )
 
-    def _winrs(self, command: wsman.Command) -> int:
+    def _winrs(self, command: Command) -> int:
         return winrs.run(command, self.command)

@@ -10,11 +10,11 @@ import subprocess
 import threading
 import uuid
 import xml.etree.ElementTree as ET
-from typing import Any
 
-from . import wsman
+from gpuready.simlab.winrm.messages import NS, RSP, need, operation_timeout
 
 SCHEMA = "http://schemas.microsoft.com/powershell"
+POWERSHELL_SHELL = SCHEMA + "/Microsoft.PowerShell"
 POOL = "00000000-0000-0000-0000-000000000000"
 ELEMENT = re.compile(rb"<(\w+)(?:\s+Stream='(\w+)')?\s+PSGuid='([0-9a-fA-F-]+)'\s*(?:/>|>([^<]*)</)")
 PIPELINE_STATE = 0x00041006
@@ -86,7 +86,7 @@ class Pool:
         """What a pipeline has said since the last call, and whether it has ended."""
         with self.cv:
             if not self.cv.wait_for(lambda: self.queues.get(guid) or guid in self.ended, timeout):
-                raise wsman.op_timeout()
+                raise operation_timeout()
             out = self.queues.pop(guid, [])
             return out, guid in self.ended
 
@@ -96,65 +96,53 @@ class Pool:
         self.process.wait()
 
 
-class Service(wsman.Service):
-    """A WinRM service with both kinds of shell: cmd (WinRS) and PowerShell (PSRP)."""
+class PowerShellShell:
+    """A shell of runspaces (a Shell of the service). `powershell` is the command line of a pool's process."""
 
-    def __init__(self, *args: Any, powershell: list[str], **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.powershell = powershell
+    def __init__(self, body: ET.Element, powershell: list[str]):
+        self.pool = Pool(powershell)
+        creation = need(need(body, "rsp:Shell"), f"{{{SCHEMA}}}creationXml")
+        self.pool.send("Data", POOL, (creation.text or "").strip())
 
-    def create(self, header: ET.Element, body: ET.Element) -> str:
-        if not header.findtext("w:ResourceURI", "", wsman.NS).startswith(SCHEMA):
-            return super().create(header, body)
-        shell = wsman.need(body, "rsp:Shell")
-        sid = (shell.get("ShellId") or str(uuid.uuid4())).upper()
-        pool = Pool(self.powershell)
-        with self.lock:
-            self.shells[sid] = {"pool": pool}
-        pool.send("Data", POOL, (wsman.need(shell, f"{{{SCHEMA}}}creationXml").text or "").strip())
-        uri = SCHEMA + "/Microsoft.PowerShell"
-        return self.created(sid, uri) + (
-            f"<rsp:Shell><rsp:ShellId>{sid}</rsp:ShellId><rsp:ResourceUri>{uri}</rsp:ResourceUri>"
+    def about(self, sid: str) -> str:
+        """The shell as the reply to Create has it."""
+        return (
+            f"<rsp:Shell><rsp:ShellId>{sid}</rsp:ShellId><rsp:ResourceUri>{POWERSHELL_SHELL}</rsp:ResourceUri>"
             "<rsp:State>Connected</rsp:State></rsp:Shell>"
         )
 
-    def do_command(self, sid: str, shell: wsman.Shell, body: ET.Element, timeout: float) -> str:
-        if "pool" not in shell:
-            return super().do_command(sid, shell, body, timeout)
-        line = wsman.need(body, "rsp:CommandLine")
+    def command(self, body: ET.Element) -> str:
+        """Start a pipeline."""
+        line = need(body, "rsp:CommandLine")
         cid = (line.get("CommandId") or str(uuid.uuid4())).lower()
-        shell["pool"].send("Command", cid)
-        shell["pool"].send("Data", cid, line.findtext("rsp:Arguments", "", wsman.NS).strip())
+        self.pool.send("Command", cid)
+        self.pool.send("Data", cid, line.findtext("rsp:Arguments", "", NS).strip())
         return f"<rsp:CommandResponse><rsp:CommandId>{cid.upper()}</rsp:CommandId></rsp:CommandResponse>"
 
-    def do_send(self, sid: str, shell: wsman.Shell, body: ET.Element, timeout: float) -> str:
-        if "pool" not in shell:
-            return super().do_send(sid, shell, body, timeout)
-        for s in body.findall("rsp:Send/rsp:Stream", wsman.NS):
+    def send(self, body: ET.Element) -> str:
+        """Take a fragment for a pipeline or the pool."""
+        for s in body.findall("rsp:Send/rsp:Stream", NS):
             to, stream = (s.get("CommandId") or POOL).lower(), "PromptResponse" if s.get("Name") == "pr" else "Default"
-            shell["pool"].send("Data", to, (s.text or "").strip(), stream)
+            self.pool.send("Data", to, (s.text or "").strip(), stream)
         return "<rsp:SendResponse/>"
 
-    def do_receive(self, sid: str, shell: wsman.Shell, body: ET.Element, timeout: float) -> str:
-        if "pool" not in shell:
-            return super().do_receive(sid, shell, body, timeout)
-        cid = wsman.need(body, "rsp:Receive/rsp:DesiredStream").get("CommandId")
-        data, ended = shell["pool"].receive((cid or POOL).lower(), timeout)
+    def receive(self, body: ET.Element, timeout: float) -> str:
+        """Hand out the fragments of a pipeline or the pool."""
+        cid = need(body, "rsp:Receive/rsp:DesiredStream").get("CommandId")
+        data, ended = self.pool.receive((cid or POOL).lower(), timeout)
         of = f' CommandId="{cid}"' if cid else ""
         streams = "".join(f'<rsp:Stream Name="stdout"{of}>{base64.b64encode(d).decode()}</rsp:Stream>' for d in data)
         state = "Done" if ended else "Running"
-        tail = f'<rsp:CommandState{of} State="{wsman.RSP}/CommandState/{state}"/>' if cid else ""
+        tail = f'<rsp:CommandState{of} State="{RSP}/CommandState/{state}"/>' if cid else ""
         return f"<rsp:ReceiveResponse>{streams}{tail}</rsp:ReceiveResponse>"
 
-    def do_signal(self, sid: str, shell: wsman.Shell, body: ET.Element, timeout: float) -> str:
-        if "pool" not in shell:
-            return super().do_signal(sid, shell, body, timeout)
-        cid = (wsman.need(body, "rsp:Signal").get("CommandId") or "").lower()
-        if cid not in shell["pool"].ended:
-            shell["pool"].send("Signal", cid)
+    def signal(self, body: ET.Element) -> str:
+        """Stop a pipeline."""
+        cid = (need(body, "rsp:Signal").get("CommandId") or "").lower()
+        if cid not in self.pool.ended:
+            self.pool.send("Signal", cid)
         return "<rsp:SignalResponse/>"
 
-    def do_delete(self, sid: str, shell: wsman.Shell, body: ET.Element, timeout: float) -> str:
-        if "pool" in shell:
-            shell["pool"].close()
-        return super().do_delete(sid, shell, body, timeout)
+    def close(self, cut: bool = False) -> None:
+        """End the pool's process."""
+        self.pool.close()

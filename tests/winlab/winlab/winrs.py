@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
-from . import wsman
+from gpuready.simlab.winrm.shells import Command
 
 POWERSHELL = "C:/Program Files/PowerShell/7/powershell.exe"
 NOISE = re.compile(rb"error: XDG_RUNTIME_DIR[^\n]*\n")
@@ -17,7 +17,7 @@ _POWERSHELL_LINE = re.compile(r'^"?(?:[A-Za-z]:\\.*\\)?(?:powershell|pwsh)(?:\.e
 _ENCODED = re.compile(r"-EncodedCommand\s+(\S+)", re.I)
 
 
-def run(command: wsman.Command, wrap: Callable[[list[str]], list[str]]) -> int:
+def run(command: Command, wrap: Callable[[list[str]], list[str]]) -> int:
     """Run `command`; `wrap` turns a program and its arguments under Wine into an argv of this computer."""
     m = _POWERSHELL_LINE.match(command.line)
     argv = [POWERSHELL, *m[1].split()] if m else ["cmd", "/c", command.line]
@@ -40,27 +40,22 @@ def run(command: wsman.Command, wrap: Callable[[list[str]], list[str]]) -> int:
     return rc
 
 
-def _feed(command: wsman.Command, process: subprocess.Popen[bytes], reads_stdin: bool) -> None:
+def _feed(command: Command, process: subprocess.Popen[bytes], reads_stdin: bool) -> None:
     stdin = process.stdin
     assert stdin is not None
-    sent = 0
     while process.poll() is None:
-        with command.cv:
-            command.cv.wait_for(lambda: len(command.stdin) > sent or command.eof or command.dead, 0.5)  # noqa: B023
-            chunks, end = command.stdin[sent:], command.eof or command.dead or not reads_stdin
-            sent += len(chunks)
+        data, end = command.read_some(0.5)
         try:
-            for chunk in chunks:
-                stdin.write(chunk)
+            stdin.write(data)
             stdin.flush()
-            if end:
+            if end or not reads_stdin:
                 stdin.close()
                 return
         except (BrokenPipeError, ValueError):
             return
 
 
-def _pump(command: wsman.Command, stream: IO[bytes], name: str) -> None:
+def _pump(command: Command, stream: IO[bytes], name: str) -> None:
     read = getattr(stream, "read1", stream.read)
     for data in iter(lambda: read(65536), b""):
         wanted = NOISE.sub(b"", data) if name == "stderr" else data

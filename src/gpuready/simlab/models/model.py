@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gpuready.simlab import wsman
 from gpuready.simlab.pc import SimulatedPc
+from gpuready.simlab.winrm.shells import Command
 
 
 class ModuleFailed(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -25,7 +25,7 @@ class Task:
     pc: SimulatedPc
     arguments: dict[str, Any]
     check: bool
-    command: wsman.Command
+    command: Command
 
     def need(self, name: str) -> Any:
         """An argument that must be there."""

@@ -1,5 +1,4 @@
-"""HTTP for the WinRM listeners of all PCs: one thread waits for connections, each connection has a thread while it
-lasts.
+"""HTTP and TLS for the WinRM listeners of all PCs: one thread waits for connections, each has a thread while it lasts.
 
 A PC that nobody talks to is one listening socket.
 """
@@ -13,7 +12,9 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 
-from gpuready.simlab import auth, wsman
+from gpuready.simlab.winrm import auth
+from gpuready.simlab.winrm.messages import Cut
+from gpuready.simlab.winrm.service import Service
 
 SOAP = "application/soap+xml;charset=UTF-8"
 _MOST = 32 * 2**20  # bytes of one request
@@ -30,24 +31,23 @@ _REASONS = {
 class Listener:
     """Where one PC listens. `tls` is the context of an HTTPS listener."""
 
-    def __init__(self, address: str, port: int, service: wsman.Service, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: str, port: int, service: Service, tls: ssl.SSLContext | None = None) -> None:
         self.address, self.port, self.service, self.tls = address, port, service, tls
         self.socket = socket.create_server((address, port), backlog=128)
         self.port = self.socket.getsockname()[1]
         self.socket.setblocking(False)
-        self.connections: set[socket.socket] = set()
+        self.connections: set[_Connection] = set()
 
     def close(self) -> None:
         """Stop listening and cut every connection."""
-        self.service.down()
         self.socket.close()
         for one in list(self.connections):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+            one.cut()
+        self.service.down()
 
 
 class Server:
-    """All listeners of a lab."""
+    """Answers at any number of listeners."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -56,7 +56,7 @@ class Server:
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._lock = threading.Lock()
         self._running = True
-        self._thread = threading.Thread(target=self._serve, daemon=True, name="simlab")
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="winrm")
         self._thread.start()
 
     def add(self, listener: Listener) -> None:
@@ -108,24 +108,31 @@ class _Connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket, self.listener = connection, listener
         self.session = auth.Session(listener.service.users)
-        listener.connections.add(connection)
+        listener.connections.add(self)
         self._rest = b""
 
     def serve(self) -> None:
         """Answer requests until the client goes, or is cut off."""
-        listener, first = self.listener, self.socket
         try:
-            if listener.tls:
-                self.socket = listener.tls.wrap_socket(self.socket, server_side=True)
+            if self.listener.tls:
+                # The handshake comes later, so that it can be cut too.
+                wrapped = self.listener.tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+                self.socket = wrapped
+                wrapped.do_handshake()
             while (request := self._request()) is not None:
                 if not self._answer(*request):
                     return
-        except (OSError, ValueError, wsman.Cut):
+        except (OSError, ValueError, Cut):
             return
         finally:
-            listener.connections.discard(first)
+            self.listener.connections.discard(self)
             with suppress(OSError):
                 self.socket.close()
+
+    def cut(self) -> None:
+        """End the connection, whatever it is at."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def _request(self) -> tuple[str, Mapping[str, str], bytes] | None:
         data = self._rest
