@@ -19,6 +19,8 @@ from winlab import PREFIXES, Machine
 from winlab.programs import Call
 from winlab.testing import source
 
+from gpuready.simlab.models import home as simulated
+
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
 NAMES = ("Programs", "Evidence", "Home", "Archives", "Build", "State")
 PYTHON = r"C:\lab\Python310\python.exe"
@@ -170,6 +172,30 @@ def test_two_runs_in_one_home(pc: Machine) -> None:
     assert found["nowhere"] == "ENVIRONMENT_FAILED"
     assert "process unknown, since unknown" in found["busy"]
     assert (found["holder"], found["left"]) == (True, False)
+
+
+def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine) -> None:
+    home, visible = r"C:\lab\home", "DML_VISIBLE_DEVICES=1"
+    pointers = {
+        "torch-directml": {"start": "start it", "python": rf"{home}\python.exe", "visible_devices": visible},
+        "cpu": {"start": "start this", "python": rf"{home}\other.exe", "visible_devices": ""},
+    }
+    put(pc, r"C:\lab\pointers.json", json.dumps(pointers).encode())
+    found = ask(
+        pc,
+        r"""
+        $found.plain = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' ''
+        $found.visible = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' 'DML_VISIBLE_DEVICES=1'
+        $pointers = @{}
+        foreach ($one in (Read-Json 'C:\lab\pointers.json').PSObject.Properties) { $pointers[$one.Name] = $one.Value }
+        $found.note = Get-NoteText $pointers
+        $found.nothing = Get-NoteText @{}
+        """,
+    )
+    place = rf"{home}\environments\cpu-0123"
+    assert found["plain"] == simulated.launcher("cpu", place, "")
+    assert found["visible"] == simulated.launcher("cpu", place, visible)
+    assert (found["note"], found["nothing"]) == (simulated.note(pointers), simulated.note({}))
 
 
 # --- archives ---

@@ -12,9 +12,11 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import windows 
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
 from simlab_help import AMD, BUILD, HOME, PATH, SHA, environment, pc_of, run
 
-from gpuready.simlab import schema
+from gpuready.simlab import execute, manifest, schema
 from gpuready.simlab.models import python_environment as environment_model
 from gpuready.simlab.pc import SimulatedPc
+from gpuready.simlab.winrm.messages import Cut
+from gpuready.simlab.winrm.shells import Command
 
 PASS = {"fingerprint": {"driver": "1"}, "verdict": {"state": "READY", "code": "TRAINED"}, "at": "2026-11-23T08:00:00Z"}
 
@@ -54,6 +56,36 @@ def test_a_new_lock_is_built_beside_and_old_ones_go_by_policy(monkeypatch: pytes
         assert done["switched"]
     left = [node.path.rsplit("-", 1)[1] for node in pc.disk.children(rf"{HOME}\environments")]
     assert left == [sha[:12] for sha in shas[1:]]
+
+
+def test_the_launcher_leaves_a_students_own_choice_and_the_note_names_the_variable() -> None:
+    pc = pc_of()
+    environment(pc, BUILD)
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "verified": True}
+    environment(pc, {**switch, "visible_devices": "DML_VISIBLE_DEVICES=1"})
+    lines = (pc.disk.text(rf"{HOME}\bin\torch-directml.cmd") or "").split("\r\n")
+    assert 'if not defined DML_VISIBLE_DEVICES set "DML_VISIBLE_DEVICES=1"' in lines
+    assert not [line for line in lines if line.startswith('set "DML')]
+    assert "set DML_VISIBLE_DEVICES=1 first" in (pc.disk.text(rf"{HOME}\README.txt") or "")
+    pc.disk.write(rf"{HOME}\bin\torch-directml.cmd", b"another")
+    assert environment(pc, switch, check=True)["changed"] is True
+    assert environment(pc, switch)["changed"] is True
+    assert not environment(pc, switch)["changed"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_building_that_is_cut_off_is_left_half_done_and_a_check_leaves_nothing(
+    check: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pc = pc_of(faults=[{"kind": "cut", "on": "python_environment"}])
+    asked = manifest.Module("gpuready.lab.python_environment", BUILD, {}, check)
+    monkeypatch.setattr(execute.manifest, "read", lambda line, stdin: asked)
+    power: Any = None
+    command = Command(lambda running: execute.run(pc, power, running), "")
+    with pytest.raises(Cut):
+        command.receive(5)
+    assert (pc.disk.get(PATH) is None) is check
+    assert pc.disk.get(rf"{PATH}\gpuready.json") is None
 
 
 def test_absent_takes_all_away() -> None:

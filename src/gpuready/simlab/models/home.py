@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ntpath
+from collections.abc import Mapping
 from typing import Any
 
 from gpuready.simlab.models.model import ModuleFailed
@@ -57,16 +58,46 @@ class Home:
         self.disk.write(path, text.encode())
         return True
 
-    def note(self) -> str | None:
-        """What README.txt must say, None when there is nothing to speak of."""
-        lines = []
-        for node in self.disk.children(rf"{self.path}\current"):
-            pointer = self.json(node.path)
-            lines += [
-                str(pointer.get("stack")),
-                f"    {pointer.get('start')}",
-                f"    Python: {pointer.get('python')}",
-                "",
-            ]
-        head = ["This PC trains machine-learning models on its GPU. How to start:", ""]
-        return "\r\n".join([*head, *lines]) if lines else None
+    def pointers(self) -> dict[str, dict[str, Any]]:
+        """What is current, by stack."""
+        files = [node for node in self.disk.children(rf"{self.path}\current") if node.path.lower().endswith(".json")]
+        found = {ntpath.basename(node.path)[: -len(".json")]: self.json(node.path) for node in files}
+        return {stack: pointer for stack, pointer in found.items() if pointer}
+
+
+def note(pointers: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """What README.txt must say, None when there is nothing to speak of."""
+    if not pointers:
+        return None
+    lines = ["This PC trains machine-learning models on its GPU. How to start:", ""]
+    for stack in sorted(pointers):
+        pointer = pointers[stack]
+        lines += [stack, f"    {pointer.get('start')}", f"    Python: {pointer.get('python')}"]
+        if visible := pointer.get("visible_devices"):
+            lines.append(f"    Without that launcher, set {visible} first: the GPU that was tried.")
+        lines.append("")
+    end = "Everything here was made by gpuready and may be replaced by it; keep your own work elsewhere."
+    return "\r\n".join([*lines, end, ""])
+
+
+def launcher(stack: str, environment: str, visible_devices: str) -> str:
+    """The batch file that a student starts."""
+    about = "without arguments a prompt in which python is its Python; with a script, that script."
+    name = visible_devices.partition("=")[0]
+    return "\r\n".join(
+        [
+            "@echo off",
+            f"rem How to start {stack}: {about}",
+            rf'set "VIRTUAL_ENV=%~dp0..\environments\{ntpath.basename(environment)}"',
+            r'set "PATH=%VIRTUAL_ENV%\Scripts;%PATH%"',
+            *([f'if not defined {name} set "{visible_devices}"'] if name else []),  # a student's own choice stands
+            'if not "%~1"=="" goto run',
+            rf"echo {stack}: python is %VIRTUAL_ENV%\Scripts\python.exe; exit leaves.",
+            "cmd /k",
+            "exit /b",
+            ":run",
+            r'"%VIRTUAL_ENV%\Scripts\python.exe" %*',
+            "exit /b",
+            "",
+        ]
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from gpuready.simlab import documents
 from gpuready.simlab.disk import DiskFullError
-from gpuready.simlab.models.home import Home, fail
+from gpuready.simlab.models.home import Home, fail, launcher, note
 from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc, now
 
@@ -229,17 +229,21 @@ def current(task: Task, home: Home) -> dict[str, Any]:
     whole.sort(key=lambda path: str(home.json(rf"{path}\gpuready.json").get("created_at")), reverse=True)
     keep_old = wished.get("keep_old")
     old = [path for path in others if path not in whole] + whole[1 if keep_old is None else int(keep_old) :]
-    changed = not same or new_pass or bool(old) or not disk.is_file(rf"{home.path}\bin\{stack}.cmd")
+    files = {
+        rf"{home.path}\bin\{stack}.cmd": launcher(stack, environment, str(pointer["visible_devices"])),
+        rf"{home.path}\README.txt": note({**home.pointers(), stack: pointer}) or "",
+    }
+    if new_pass:
+        files[passes] = json.dumps(record, indent=1)
+    if not same:
+        files[file] = json.dumps({**pointer, "switched_at": now()}, indent=1)  # the pointer last
+    todo = {path: text for path, text in files.items() if disk.text(path) != text}
+    changed = bool(todo) or bool(old)
     if changed and not task.check:
-        setting = f'set "{pointer["visible_devices"]}"\r\n' if pointer["visible_devices"] else ""
-        home.write(rf"{home.path}\bin\{stack}.cmd", f'@echo off\r\n{setting}"{pointer["python"]}" %*\r\n')
-        if new_pass:
-            home.write(passes, json.dumps(record, indent=1))
-        if not same:
-            home.write(file, json.dumps({**pointer, "switched_at": now()}, indent=1))
+        for path, text in todo.items():
+            home.write(path, text)
         for path in old:
             disk.remove(path)
-        home.write(rf"{home.path}\README.txt", home.note() or "")
     return {
         "changed": changed,
         "switched": not same,
@@ -287,11 +291,11 @@ def absent(task: Task, home: Home) -> dict[str, Any]:
     if not task.check:
         for path in found:
             disk.remove(path)
-        note = home.note()
-        if stack and note is None:
+        left = note(home.pointers())
+        if stack and left is None:
             disk.remove(rf"{home.path}\README.txt")
-        elif stack and note:
-            home.write(rf"{home.path}\README.txt", note)
+        elif stack and left:
+            home.write(rf"{home.path}\README.txt", left)
         elif not any(disk.children(home.path)):
             disk.remove(home.path)
     return {
