@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gpuready import inventory_yaml, project, wishes
+from gpuready import contract, inventory_yaml, project, wishes
 from gpuready.errors import GpureadyError
 
 _PLUGIN = re.compile(r"Failed to parse inventory with '(\w+)' plugin: (.+)")
@@ -163,6 +163,6 @@ def _check_wishes(
         if not isinstance(more, list) or any(not isinstance(m, str) or "{{" in m for m in more):
             continue  # the collection says what is wrong with it, or where it leads
         exist = [*stacks, *project.stack_names(base, (folder / m for m in more))] if stacks else []
-        problems = wishes.check(found, sorted(set(exist)))
+        problems = wishes.check(found, contract.load(base), sorted(set(exist)))
         if problems:
             raise GpureadyError(f"{', '.join(sources)}: {name}: {problems[0]}")

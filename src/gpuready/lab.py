@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from gpuready import events, inventory, playbooks, project, results
+from gpuready import contract, events, inventory, playbooks, project, results
 from gpuready import wishes as wishing
 from gpuready.errors import GpureadyError, Interrupted
 
@@ -121,8 +121,9 @@ class Lab:
         """Check what can be checked, run the playbook, read its report, which must be of this run."""
         playbook = project.playbook(self._root, action)
         stacks = self._stacks()
-        asked = wishing.variables(self._wishes, stacks)
-        problems = wishing.check(self._extra, stacks)
+        known = contract.load(self._root)
+        asked = wishing.variables(self._wishes, known, stacks)
+        problems = wishing.check(self._extra, known, stacks)
         if problems:
             raise GpureadyError(problems[0])
         sources = tuple(inventory.resolve(source) for source in self._sources)

@@ -41,9 +41,14 @@ def playbook(base: Path, name: str) -> Path:
     return path
 
 
+def collection(base: Path) -> Path:
+    """The folder of the collection gpuready.lab; nothing in it is imported, its data files are read."""
+    return base / "collections/ansible_collections/gpuready/lab"
+
+
 def stack_names(base: Path, more: Iterable[Path] = ()) -> list[str]:
     """Names of the stacks of the project and of further folders, sorted; a stack is a file NAME.yml."""
-    own = base / "collections/ansible_collections/gpuready/lab/stacks"
+    own = collection(base) / "stacks"
     return sorted({file.stem for folder in (own, *more) for file in folder.glob("*.yml")})
 
 

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gpuready import contract, project
 from gpuready.errors import GpureadyError
 
 
 class State(StrEnum):
-    """The word of a verdict. Only READY and DEGRADED count as ready."""
+    """The word of a verdict; the collection's `contract.yml` has the same, and says which count as ready."""
 
     READY = "READY"
     DEGRADED = "DEGRADED"
@@ -22,9 +23,6 @@ class State(StrEnum):
     UNREACHABLE = "UNREACHABLE"
     STALE = "STALE"
     SKIPPED = "SKIPPED"
-
-
-READY_STATES = (State.READY, State.DEGRADED)
 
 
 class _Model(BaseModel):
@@ -152,7 +150,7 @@ class HostResult(_Model):
     @property
     def ready(self) -> bool:
         """Whether the PC trains on its GPU, by proof."""
-        return self.verdict.state in READY_STATES
+        return self.verdict.state in contract.load(project.root()).ready
 
 
 class Run(_Model):

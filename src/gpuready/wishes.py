@@ -5,63 +5,36 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from gpuready.contract import Contract
 from gpuready.errors import GpureadyError
 
 PREFIX = "gpuready_"
 AUTO = "auto"
-# Name -> values, None: any text. docs/records.md has the table; the collection checks again, per PC.
-VALUES: dict[str, tuple[str, ...] | None] = {
-    "experience": ("professional", "student", "beginner"),
-    "library": ("any", "cuda", "pytorch", "tensorflow", "tensorflow2"),
-    "environment": ("any", "windows", "wsl", "linux"),
-    "stack": None,  # the project's stacks
-    "adapter": None,
-    "knows_linux": ("true", "false", "yes", "no", "on", "off", "1", "0"),
-}
-# Variables that are no wishes, by short name; any other is a mistake (the collection's wishes.VARIABLES).
-OTHERS = (
-    "evidence",
-    "evidence_dir",
-    "evidence_file",
-    "hosts",
-    "look_timeout",
-    "planned",
-    "playbook",
-    "report_dir",
-    "run_id",
-    "show_plan",
-    "simulated",
-    "stack_dirs",
-    "stack_locks",
-    "started_at",
-    "training",
-    "version",
-)
 
 
-def variables(wishes: Mapping[str, Any], stacks: Collection[str]) -> dict[str, Any]:
+def variables(wishes: Mapping[str, Any], known: Contract, stacks: Collection[str]) -> dict[str, Any]:
     """Extra variables of wishes by short name (`{"stack": "cuda"}`); those that are None are left out.
 
     Raises GpureadyError for a wish or value that does not exist, with what exists.
     """
     for name in wishes:
-        if name not in VALUES:
-            raise GpureadyError(f"there is no wish {name!r}: the wishes are {', '.join(VALUES)}")
+        if name not in known.wishes:
+            raise GpureadyError(f"there is no wish {name!r}: the wishes are {', '.join(known.wishes)}")
     given = {PREFIX + name: value for name, value in wishes.items() if value is not None}
-    problems = check(given, stacks)
+    problems = check(given, known, stacks)
     if problems:
         raise GpureadyError(problems[0])
     return given
 
 
-def check(found: Mapping[str, Any], stacks: Collection[str]) -> list[str]:
+def check(found: Mapping[str, Any], known: Contract, stacks: Collection[str]) -> list[str]:
     """What is wrong with the wishes among some variables, a sentence each. Values with templates are not judged."""
     problems = [
-        f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in VALUES)}"
+        f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in known.wishes)}"
         for name in found
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in (*VALUES, *OTHERS)
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in (*known.wishes, *known.variables)
     ]
-    for name, allowed in VALUES.items():
+    for name, allowed in known.wishes.items():
         value = found.get(PREFIX + name)
         if name == "stack" and stacks:
             allowed = (AUTO, *stacks)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gpuready.results import State
+
 GIB = 2**30
 Vendor = Literal["amd", "intel", "nvidia", "other"]
 FaultKind = Literal[
@@ -183,7 +185,7 @@ class Fault(Strict):
 class Expect(Strict):
     """How the PC must end, by playbook: the verdict's state and code."""
 
-    state: Literal["READY", "DEGRADED", "NOT_READY", "UNKNOWN", "UNREACHABLE", "SKIPPED", "STALE"]
+    state: State
     code: str | None = None
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import locale
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -13,27 +14,62 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import contract as of_collection
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import wishes as collection_wishes
 
-from gpuready import GpureadyError, cli, commands, project, wishes
+from gpuready import GpureadyError, cli, commands, contract, progress, project, results, wishes
 
 ROOT = Path(__file__).parents[3]
+KNOWN = contract.load(ROOT)
+OPTIONS = ("experience", "library", "environment")
 STACKS = ["cpu", "cuda", "torch-directml"]
 
 
 # wishes
 
 
-def test_wishes_are_those_of_the_collection() -> None:
-    assert tuple(wishes.VALUES) == collection_wishes.NAMES
-    assert wishes.VALUES["experience"] == collection_wishes.EXPERIENCES
-    assert wishes.OTHERS == collection_wishes.VARIABLES
-    assert wishes.VALUES["library"] == collection_wishes.LIBRARIES
-    assert wishes.VALUES["environment"] == collection_wishes.ENVIRONMENTS
+def test_both_houses_read_the_same_file() -> None:
+    assert tuple(KNOWN.wishes) == collection_wishes.NAMES
+    assert {name: words for name, words in KNOWN.wishes.items() if name in of_collection.WORDS} == of_collection.WORDS
+    assert KNOWN.wishes["knows_linux"] == of_collection.TRUE + of_collection.FALSE
+    assert (KNOWN.variables, KNOWN.states) == (of_collection.VARIABLES, of_collection.STATES)
+    assert KNOWN.ready == of_collection.READY == ("READY", "DEGRADED")
+
+
+def test_what_must_be_written_once_more_is_the_same() -> None:
+    schema = json.loads((project.collection(ROOT) / "schemas/report.schema.json").read_text("utf-8"))
+    assert tuple(results.State) == tuple(progress.STYLES) == KNOWN.states
+    assert tuple(schema["$defs"]["state"]["enum"]) == KNOWN.states
+    options = {name: getattr(commands, name.title()).__metadata__[0].help for name in KNOWN.wishes if name in OPTIONS}
+    for name, said in options.items():
+        words = KNOWN.wishes[name] or ()
+        assert [word for word in words if word not in re.findall(r"\w+", said)] == [], name
+    table = (ROOT / "docs/records.md").read_text("utf-8")
+    for name, words in of_collection.WORDS.items():
+        row = next(line for line in table.splitlines() if line.startswith(f"| gpuready_{name} |"))
+        assert re.findall(r"\w+", re.sub(r"\(.*?\)", "", row.split("|")[2])) == list(words)
+
+
+def test_every_variable_of_the_playbooks_is_known() -> None:
+    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").rglob("*.yml")]
+    used = {name for file in files for name in re.findall(r"\bgpuready_([a-z_]+)", file.read_text("utf-8"))}
+    assert {"hosts", "report_dir"} <= used
+    assert used <= {*KNOWN.wishes, *KNOWN.variables}
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "wishes: {}", "wishes: ["])
+def test_a_checkout_that_is_not_whole_is_one_line(tmp_path: Path, content: str | None) -> None:
+    file = project.collection(tmp_path) / "contract.yml"
+    file.parent.mkdir(parents=True)
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(GpureadyError, match=r"contract\.yml: .*: set GPUREADY_ROOT to a whole checkout") as caught:
+        contract.load(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_wishes_become_variables() -> None:
-    asked = wishes.variables({"stack": "cuda", "experience": None, "adapter": "1"}, STACKS)
+    asked = wishes.variables({"stack": "cuda", "experience": None, "adapter": "1"}, KNOWN, STACKS)
     assert asked == {"gpuready_stack": "cuda", "gpuready_adapter": "1"}
 
 
@@ -47,11 +83,11 @@ def test_wishes_become_variables() -> None:
 )
 def test_wishes_that_do_not_exist(asked: dict[str, str], said: str) -> None:
     with pytest.raises(GpureadyError, match="^" + said.replace("(", r"\(")):
-        wishes.variables(asked, STACKS)
+        wishes.variables(asked, KNOWN, STACKS)
 
 
 def test_templates_are_left_to_ansible() -> None:
-    assert wishes.check({"gpuready_stack": "{{ my_stack }}", "gpuready_library": ""}, STACKS) == []
+    assert wishes.check({"gpuready_stack": "{{ my_stack }}", "gpuready_library": ""}, KNOWN, STACKS) == []
 
 
 # project

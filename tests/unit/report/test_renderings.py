@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
+from ansible_collections.gpuready.lab.plugins.plugin_utils import contract
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import html as report_html
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import text as report_text
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report.parts import fit
@@ -225,4 +225,4 @@ def test_prometheus_is_well_formed_whatever_the_words() -> None:
         assert line_form.fullmatch(line), line
         assert line.rsplit(" ", 1)[0] not in series, "no series comes twice"
         series.add(line.rsplit(" ", 1)[0])
-    assert len(series) > 2 * len(HOSTILE) * len(report.STATES)
+    assert len(series) > 2 * len(HOSTILE) * len(contract.STATES)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from ..plugin_utils import contract
 from ..plugin_utils.environment.sources import SourceError, Sources
 from ..plugin_utils.remedies import troubles
 from ..plugin_utils.remedies import uv as uv_output
@@ -24,7 +25,6 @@ from ..plugin_utils.stacks import files as stackfiles
 
 WINDOWS_HOME = r"C:\ProgramData\gpuready"
 MODULE = "gpuready.lab.python_environment"
-READY = ("READY", "DEGRADED")
 # What the other states take; the rest says how to build and is passed over there.
 ELSEWHERE = (
     "state",
@@ -185,7 +185,7 @@ class ActionModule(RemoteAction):
             options.setdefault("visible_devices", _visible_devices(record))
             fingerprint = verdict.get("fingerprint") or {}
             same = fingerprint.get("lock_sha256") == environment["lock_sha256"]
-            options.setdefault("verified", verdict.get("state") in READY and same)
+            options.setdefault("verified", verdict.get("state") in contract.READY and same)
             if options["verified"] and "pass_record" not in options:
                 kept = {key: verdict.get(key) for key in ("state", "code", "cause", "next_step", "checks", "at")}
                 options["pass_record"] = {"fingerprint": fingerprint, "verdict": kept, "at": verdict.get("at")}

@@ -8,32 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-EXPERIENCES = ("professional", "student", "beginner")
-LIBRARIES = ("any", "cuda", "pytorch", "tensorflow", "tensorflow2")
-ENVIRONMENTS = ("any", "windows", "wsl", "linux")
+from .. import contract
+
+EXPERIENCES, LIBRARIES, ENVIRONMENTS = (contract.WORDS[name] for name in ("experience", "library", "environment"))
 AUTO = "auto"
 PREFIX = "gpuready_"
-NAMES = ("experience", "library", "environment", "stack", "adapter", "knows_linux")
-# Variables of the product that are no wishes. Any other gpuready_ variable is a mistake: a wish that would do nothing.
-VARIABLES = (
-    "evidence",
-    "evidence_dir",
-    "evidence_file",
-    "hosts",
-    "look_timeout",
-    "planned",
-    "playbook",
-    "report_dir",
-    "run_id",
-    "show_plan",
-    "simulated",
-    "stack_dirs",
-    "stack_locks",
-    "started_at",
-    "training",
-    "version",
-)
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+NAMES = contract.NAMES
 
 
 class WishError(ValueError):
@@ -69,12 +49,7 @@ def parse(variables: Mapping[str, Any], stacks: Collection[str]) -> Wishes:
         if value is None or (isinstance(value, str) and not value.strip()):
             continue
         given[name] = value
-    allowed = {
-        "experience": EXPERIENCES,
-        "library": LIBRARIES,
-        "environment": ENVIRONMENTS,
-        "stack": (AUTO, *sorted(stacks)),
-    }
+    allowed = {**contract.WORDS, "stack": (AUTO, *sorted(stacks))}
     for name, values in allowed.items():
         if name in given:
             given[name] = _choice(name, given[name], values, problems)
@@ -82,7 +57,7 @@ def parse(variables: Mapping[str, Any], stacks: Collection[str]) -> Wishes:
         given["knows_linux"] = _boolean("knows_linux", given["knows_linux"], problems)
     if "adapter" in given:
         given["adapter"] = _adapter(given["adapter"], problems)
-    wishes, others = [PREFIX + name for name in NAMES], [PREFIX + name for name in VARIABLES]
+    wishes, others = [PREFIX + name for name in NAMES], [PREFIX + name for name in contract.VARIABLES]
     for variable in sorted(str(key) for key in variables):
         if variable.startswith(PREFIX) and variable not in (*wishes, *others):
             near = difflib.get_close_matches(variable, [*wishes, *others], 1, 0.8)
@@ -103,9 +78,9 @@ def _choice(name: str, value: Any, values: Collection[str], problems: list[str])
 
 def _boolean(name: str, value: Any, problems: list[str]) -> bool:
     text = str(value).strip().lower()
-    if text not in (*_TRUE, *_FALSE):
+    if text not in (*contract.TRUE, *contract.FALSE):
         problems.append(f"{PREFIX}{name}: {str(value)[:60]!r} is not one of true, false")
-    return text in _TRUE
+    return text in contract.TRUE
 
 
 def _adapter(value: Any, problems: list[str]) -> str:

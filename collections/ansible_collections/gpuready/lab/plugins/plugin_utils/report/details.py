@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+from .. import contract
 from . import document as report
 from .parts import items, part, text, texts
 
@@ -143,7 +144,7 @@ def _training(training: Mapping[str, Any]) -> str:
 def _plan(record: Mapping[str, Any]) -> str:
     plan, environment = part(record, "plan"), part(record, "apply", "environment")
     needed = [step for step in items(plan.get("steps")) if step.get("needed") is True]
-    ready = part(record, "verdict").get("state") in report.READY_STATES
+    ready = part(record, "verdict").get("state") in contract.READY
     return _pairs(
         "Plan",
         [

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from .. import contract
 from .parts import items, part, text
 
 REPORT_VERSION = 1
-STATES = ("READY", "DEGRADED", "NOT_READY", "UNKNOWN", "UNREACHABLE", "STALE", "SKIPPED")
-READY_STATES = ("READY", "DEGRADED")
 
 
 def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulated: bool) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
     Every record must carry a verdict: the caller judges a host that left none. One simulated PC makes the report so.
     """
     hosts = sorted((dict(record) for record in records), key=lambda record: _natural(str(record["host"])))
-    summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
+    summary = {"total": len(hosts), **dict.fromkeys(contract.STATES, 0)}
     for record in hosts:
         summary[record["verdict"]["state"]] += 1
     return {
@@ -85,8 +84,8 @@ def seconds_of(run: Mapping[str, Any]) -> float | None:
 def headline(document: Mapping[str, Any]) -> str:
     """One sentence: how many PCs are ready, how many are not."""
     summary = document["summary"]
-    ready = sum(summary[state] for state in READY_STATES)
-    rest = [f"{summary[state]} {state}" for state in STATES if state not in READY_STATES and summary[state]]
+    ready = sum(summary[state] for state in contract.READY)
+    rest = [f"{summary[state]} {state}" for state in contract.STATES if state not in contract.READY and summary[state]]
     slow = f" ({summary['DEGRADED']} of them DEGRADED)" if summary["DEGRADED"] else ""
     simulated = " SIMULATED" if document["simulated"] else ""
     found = f"{ready} of {summary['total']}{simulated} PC{'s' * (summary['total'] != 1)} ready{slow}"
@@ -119,7 +118,7 @@ def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
     ]
     for record in hosts:
         verdict = record["verdict"]
-        if verdict["state"] not in READY_STATES:
+        if verdict["state"] not in contract.READY:
             lines.append(f"{text(record['host'])}: {text(verdict.get('cause'))}")
             if text(verdict.get("next_step")):
                 lines.append(f"    next: {text(verdict['next_step'])}")

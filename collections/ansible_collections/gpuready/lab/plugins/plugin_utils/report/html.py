@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from .. import contract
 from . import details as report_details
 from . import document as report
 from .parts import part, text
@@ -98,7 +99,7 @@ run {escape(text(run.get("id")))} · controller <bdi>{escape(text(run.get("contr
 
 def _headline(document: Mapping[str, Any]) -> str:
     found = report.headline(document)
-    for state in report.STATES:
+    for state in contract.STATES:
         found = found.replace(f" {state}", f" {_words(state)}")
     return found
 
@@ -135,7 +136,7 @@ def _banners(document: Mapping[str, Any]) -> str:
 
 
 def _counts(summary: Mapping[str, int]) -> str:
-    shown = [state for state in report.STATES if summary[state]]
+    shown = [state for state in contract.STATES if summary[state]]
     entries = "".join(
         f'<li class="{state.lower()}"><b>{summary[state]}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
         for state in shown
@@ -148,7 +149,7 @@ def _counts(summary: Mapping[str, int]) -> str:
 
 
 def _filters(document: Mapping[str, Any]) -> str:
-    states = [state for state in report.STATES if document["summary"][state]]
+    states = [state for state in contract.STATES if document["summary"][state]]
     options = "".join(f'<option value="{state}">{_words(state)}</option>' for state in states)
     return (
         '<form id="filter" hidden><label>Find <input type="search" id="find" autocomplete="off"></label> '
@@ -169,7 +170,7 @@ def _row(number: int, record: Mapping[str, Any]) -> str:
     reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
     return (
         f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(text(record["host"]))}</bdi></a>'
-        f'{simulated}</th><td role="cell" data-value="{report.STATES.index(state)}">{_badge(state)}{reused}<code>{escape(text(verdict["code"]))}</code></td>'
+        f'{simulated}</th><td role="cell" data-value="{contract.STATES.index(state)}">{_badge(state)}{reused}<code>{escape(text(verdict["code"]))}</code></td>'
         f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
         f'<td role="cell"><p><bdi>{escape(text(verdict.get("cause")))}</bdi></p>{shown}</td></tr>\n'
     )

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .. import contract
+
 SECTIONS = (
     "schema_version",
     "host",
@@ -107,12 +109,12 @@ def _is_verdict(given: object) -> bool:
     checks = given.get("checks")
     return (
         isinstance(state, str)
-        and state in ("READY", "DEGRADED", "NOT_READY", "UNKNOWN", "UNREACHABLE", "STALE", "SKIPPED")
+        and state in contract.STATES
         and isinstance(code, str)
         and _CODE.fullmatch(code) is not None
         and all(isinstance(given.get(key), str) for key in ("cause", "next_step", "at"))
         and bool(given["cause"])
-        and (bool(given["next_step"]) or state in ("READY", "DEGRADED", "SKIPPED"))
+        and (bool(given["next_step"]) or state in (*contract.READY, "SKIPPED"))
         and isinstance(given.get("reused"), bool)
         and isinstance(given.get("fingerprint"), Mapping | None)
         and isinstance(checks, list)

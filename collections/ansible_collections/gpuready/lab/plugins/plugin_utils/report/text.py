@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
 
+from .. import contract
 from . import document as report
 from .parts import text as plain
 
@@ -54,7 +55,7 @@ def markdown(document: Mapping[str, Any]) -> str:
     lines += ["| PC | verdict | code | stack | adapter |", "|---|---|---|---|---|"]
     rows = [row(record) for record in document["hosts"]]
     lines += [f"| {' | '.join(cell(r[key]) for key in ('host', 'state', 'code', 'stack', 'adapter'))} |" for r in rows]
-    open_rows = [r for r in rows if r["state"] not in report.READY_STATES]
+    open_rows = [r for r in rows if r["state"] not in contract.READY]
     if open_rows:
         lines += ["", "## Next steps", ""]
         lines += [
@@ -131,10 +132,10 @@ def prometheus(document: Mapping[str, Any]) -> str:
         named.add(host)
         lines += [
             f'gpuready_verdict{{host="{label(host)}",state="{state}",simulated="{flat["simulated"]}"}} {int(flat["state"] == state)}'
-            for state in report.STATES
+            for state in contract.STATES
         ]
     lines += ["# HELP gpuready_hosts PCs in the report by state.", "# TYPE gpuready_hosts gauge"]
-    lines += [f'gpuready_hosts{{state="{state}"}} {document["summary"][state]}' for state in report.STATES]
+    lines += [f'gpuready_hosts{{state="{state}"}} {document["summary"][state]}' for state in contract.STATES]
     took = document["run"].get("seconds")
     if isinstance(took, int | float):
         lines += [

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..plan.wishes import EXPERIENCES, LIBRARIES
+from ..contract import WORDS
 from .reader import Reader as _Reader
 from .reader import StackError as StackError
 
@@ -105,7 +105,7 @@ def parse(data: object, file: str = "stack") -> Stack:
     if version != SCHEMA_VERSION:
         raise StackError(f"{file}: schema_version: {version} is not known here ({SCHEMA_VERSION} is)")
     name = top.pattern("name", r"[a-z0-9]+(-[a-z0-9]+)*")
-    libraries = top.choices("libraries", [value for value in LIBRARIES if value != "any"])
+    libraries = top.choices("libraries", [value for value in WORDS["library"] if value != "any"])
     targets = {key: _target(section) for key, section in top.sections("targets", TARGETS)}
     life = top.section("life")
     stack = Stack(
@@ -180,8 +180,8 @@ def _rule(section: _Reader) -> Rule:
         rank=section.positive("rank"),
         why=section.text("why"),
         behind=section.text("behind", ""),
-        experience=section.choices("experience", EXPERIENCES, empty=True),
-        library=section.choices("library", LIBRARIES, empty=True),
+        experience=section.choices("experience", WORDS["experience"], empty=True),
+        library=section.choices("library", WORDS["library"], empty=True),
         targets=section.choices("targets", TARGETS, empty=True),
         vendors=section.choices("vendors", VENDORS, empty=True),
     )

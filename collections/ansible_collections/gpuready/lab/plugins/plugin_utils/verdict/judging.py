@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .. import contract
 from ..remedies import catalogue as remedies
 from . import (
     checks as verdict_checks,
@@ -52,7 +53,7 @@ def verdict(record: Mapping[str, Any], policy: Mapping[str, Any], now: datetime 
     now = now or datetime.now(UTC)
     record = record if isinstance(record, Mapping) else {}
     found = _judge(record, rules, now)
-    if found["state"] in ("READY", "DEGRADED"):
+    if found["state"] in contract.READY:
         found = _believable(record, rules) or found
     found["fingerprint"] = fingerprint(record, rules["trainer_sha256"])
     found["at"] = found.get("at") or now.isoformat(timespec="seconds")

@@ -1,0 +1,44 @@
+"""What the program and the collection both know, from the collection's `contract.yml`: wishes, variables, states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from gpuready import project
+from gpuready.errors import GpureadyError
+
+
+@dataclass(frozen=True)
+class Contract:
+    """`wishes`: short name -> the words that it may be, None for what is no list of words (any text, a stack).
+
+    `variables` are the product's own that are no wishes, by short name; `ready` the states that count as ready.
+    """
+
+    wishes: Mapping[str, tuple[str, ...] | None]
+    variables: tuple[str, ...]
+    states: tuple[str, ...]
+    ready: tuple[str, ...]
+
+
+@cache
+def load(base: Path) -> Contract:
+    """The contract of the project at `base`, read once a process. Raises GpureadyError."""
+    file = project.collection(base) / "contract.yml"
+    try:
+        content = yaml.load(file.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
+        truths = (*content["truths"]["true"], *content["truths"]["false"])
+        wishes = {
+            name: tuple(given) if isinstance(given, list) else truths if given == "truth" else None
+            for name, given in content["wishes"].items()
+        }
+        others = (tuple(content[name]) for name in ("variables", "states", "ready"))
+        return Contract(wishes, *others)
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not what this version of gpuready reads"
+        raise GpureadyError(f"{file}: {reason}: set GPUREADY_ROOT to a whole checkout of gpuready") from None
