@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from gpuready import project
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-c", "from gpuready.cli import main; main()"]
 HEAD = "- hosts: all\n  gather_facts: false\n  tasks:\n"
 # Writes what fleet_report writes.
@@ -57,6 +61,9 @@ def make_project(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "playbooks").mkdir()
     (tmp_path / "inventories").mkdir()
+    contract = project.collection(tmp_path) / "contract.yml"
+    contract.parent.mkdir(parents=True)
+    shutil.copy(project.collection(CHECKOUT) / "contract.yml", contract)
     variables = "[all:vars]\nansible_connection=local\nansible_python_interpreter={{ansible_playbook_python}}\n"
     (tmp_path / "inventories/local").write_text("pc1\npc2\n" + variables)
 
