@@ -9,8 +9,9 @@ import random
 import string
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.reading import one_line
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue as remedies
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies.troubles import classify, one_line
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies.troubles import classify
 from words import rows
 
 SAID = [(row["message"], row["code"]) for row in rows("troubles.tsv")]

@@ -10,11 +10,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.record import fit
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
-from ansible_collections.gpuready.lab.plugins.plugin_utils.report.parts import clean, fit, text
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
 from documents import HOSTILE, RUN, document, every_state, hostile, named
-from records import changed, good
+from records import good
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads((ROOT / "collections/ansible_collections/gpuready/lab/schemas/report.schema.json").read_text())
@@ -134,90 +134,6 @@ def test_no_line_for_a_terminal_can_do_harm() -> None:
 )
 def test_how_long_a_run_took(started: Any, finished: Any, seconds: float | None) -> None:
     assert report.seconds_of({"started_at": started, "finished_at": finished}) == seconds
-
-
-# --- what a PC left ---
-
-
-LEFT: list[Any] = [
-    None,
-    [],
-    "x",
-    7,
-    {},
-    {"host": ""},
-    {"verdict": {}},
-    {"verdict": {"state": "READY"}},
-    {"troubles": 1},
-]
-
-
-@pytest.mark.parametrize("left", LEFT)
-def test_whatever_was_left_becomes_a_record(left: Any) -> None:
-    record = fit(left, "pc1")
-    assert record["host"] == "pc1"
-    assert "verdict" not in record
-    found = document([record])
-    assert errors(found) == []
-    assert found["hosts"][0]["verdict"]["state"] == "UNKNOWN"
-
-
-def test_a_good_record_stays_as_it_is() -> None:
-    record = {**good(), "looked_at": "2026-11-23T08:00:00+00:00"}
-    record["verdict"] = verdict(record, {})
-    assert fit(record, "other") == record
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("state", "FINE"),
-        ("state", []),
-        ("code", "<b>"),
-        ("cause", ""),
-        ("next_step", None),
-        ("checks", [{"name": "x"}]),
-        ("checks", ["x"]),
-        ("reused", "no"),
-        ("at", 5),
-        ("fingerprint", []),
-    ],
-)
-def test_a_verdict_that_is_none_is_left_out(key: str, value: Any) -> None:
-    record = {**good(), "verdict": {**verdict(good(), {}), key: value}}
-    assert "verdict" not in fit(record, "pc1")
-
-
-def test_a_record_without_a_next_step_is_judged_anew() -> None:
-    blocked = changed("troubles", [{"code": "DISK_FULL", "message": "m"}])
-    blocked["verdict"] = {**verdict(blocked, {}), "next_step": ""}
-    assert "verdict" not in fit(blocked, "pc1")
-
-
-def test_every_value_fits_json() -> None:
-    odd = {
-        "a": float("nan"),
-        1: float("-inf"),
-        "b": {2, 1},
-        "c": (1, b"x"),
-        "d": "\ud800",
-        "e": 10**400,
-        "f": object,
-        "g": 1e999,
-    }
-    found = clean(odd)
-    assert json.loads(json.dumps(found, allow_nan=False).encode()) == found
-    assert (found["a"], found["1"], found["d"], found["e"]) == ("nan", "-inf", "?", None)
-    deep: Any = "x"
-    for _ in range(500):
-        deep = [deep]
-    assert json.dumps(clean(deep))
-
-
-@pytest.mark.parametrize("value", [*HOSTILE, "a\u2028b", "\x9b31m", "\ufeff", None, [], {}, True, 1.5, 10**500])
-def test_a_shown_text_is_one_printable_line(value: Any) -> None:
-    assert text(value).isprintable()
-    assert text(value) == text(value).strip()
 
 
 def test_garbled_records_become_reports_that_fit_the_schema_but_for_facts() -> None:

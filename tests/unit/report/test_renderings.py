@@ -11,10 +11,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils import contract
+from ansible_collections.gpuready.lab.plugins.plugin_utils.record import STATES, fit
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import html as report_html
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import text as report_text
-from ansible_collections.gpuready.lab.plugins.plugin_utils.report.parts import fit
 from documents import HOSTILE, document, every_state, hostile, named
 from records import good
 
@@ -225,4 +224,4 @@ def test_prometheus_is_well_formed_whatever_the_words() -> None:
         assert line_form.fullmatch(line), line
         assert line.rsplit(" ", 1)[0] not in series, "no series comes twice"
         series.add(line.rsplit(" ", 1)[0])
-    assert len(series) > 2 * len(HOSTILE) * len(contract.STATES)
+    assert len(series) > 2 * len(HOSTILE) * len(STATES)

@@ -15,13 +15,13 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils import record as records
 from ..plugin_utils import trainer
 from ..plugin_utils.files import write_together
+from ..plugin_utils.reading import items, shown
 from ..plugin_utils.report import document as report
 from ..plugin_utils.report import html as report_html
-from ..plugin_utils.report import parts as report_parts
 from ..plugin_utils.report import text as report_text
-from ..plugin_utils.report.parts import text
 from ..plugin_utils.verdict import judging as verdict
 
 RENDERINGS = {
@@ -66,44 +66,44 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"{directory}: the report cannot be written: {reason}. Free space or name another folder."
             ) from None
-        shown = directory / ("report.html" if "report.html" in texts else "report.json")
+        page = directory / ("report.html" if "report.html" in texts else "report.json")
         return {
             **result,
             "changed": False,
             "report": str(directory / "report.json"),
-            "summary": [*report.summary_lines(document), f"Report: {shown}"],
+            "summary": [*report.summary_lines(document), f"Report: {page}"],
             "counts": document["summary"],
             "bad_input": [
-                f"{text(record['host'])}: {found}" for record in document["hosts"] for found in _bad_input(record)
+                f"{shown(record['host'])}: {found}" for record in document["hosts"] for found in _bad_input(record)
             ],
         }
 
     def _document(self, hosts: list[str], task_vars: dict[str, Any]) -> dict[str, Any]:
         simulated = self._flag(task_vars.get("gpuready_simulated"))
         known = task_vars.get("hostvars") or {}
-        records = []
+        found = []
         for host in dict.fromkeys(hosts):
             variables = known[host] if host in known else {}  # noqa: SIM401 its get() fails for a host that is not there
-            record = report_parts.fit(_left(variables), host)
+            record = records.fit(_left(variables), host)
             if "verdict" not in record:  # the PC was lost on the way: what is not known is not ready
                 lab = simulated or ("gpuready_simulated" in variables and self._flag(variables["gpuready_simulated"]))
                 record["simulated"] = record["simulated"] or lab
                 policy = {"simulated_lab": lab, "check_mode": self._task.check_mode, "trainer_sha256": trainer.sha256()}
                 record["verdict"] = verdict.verdict(record, policy)
-            records.append(record)
+            found.append(record)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        looked = [record["looked_at"] for record in records if record.get("looked_at")]
+        looked = [record["looked_at"] for record in found if record.get("looked_at")]
         run = {
-            "id": text(task_vars.get("gpuready_run_id")) or str(uuid.uuid4()),
-            "started_at": text(task_vars.get("gpuready_started_at")) or min(looked, default=now),
+            "id": shown(task_vars.get("gpuready_run_id")) or str(uuid.uuid4()),
+            "started_at": shown(task_vars.get("gpuready_started_at")) or min(looked, default=now),
             "finished_at": now,
-            "controller": text(platform.node()),
-            "gpuready_version": text(task_vars.get("gpuready_version")),
-            "playbook": text(task_vars.get("gpuready_playbook")),
+            "controller": shown(platform.node()),
+            "gpuready_version": shown(task_vars.get("gpuready_version")),
+            "playbook": shown(task_vars.get("gpuready_playbook")),
             "check": bool(self._task.check_mode),
         }
         run["seconds"] = report.seconds_of(run)
-        return report.build(records, run, simulated)
+        return report.build(found, run, simulated)
 
     def _flag(self, value: object) -> bool:
         return boolean(self._templar.template(value), strict=False) if value is not None else False
@@ -112,10 +112,8 @@ class ActionModule(ActionBase):
 def _bad_input(record: Mapping[str, Any]) -> list[str]:
     """What is wrong with a host's variables: a wrong one is the lab's mistake even where the PC is in trouble too."""
     if record["verdict"]["code"] == "BAD_INPUT":
-        return [text(record["verdict"]["cause"])]
-    return [
-        text(one.get("message")) for one in report_parts.items(record["troubles"]) if one.get("code") == "BAD_INPUT"
-    ]
+        return [shown(record["verdict"]["cause"])]
+    return [shown(one.get("message")) for one in items(record["troubles"]) if one.get("code") == "BAD_INPUT"]
 
 
 def _left(variables: Any) -> Any:

@@ -10,11 +10,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..plugin_utils import facts, planning
+from ..plugin_utils import facts, planning, reading
+from ..plugin_utils import record as records
 from ..plugin_utils.evidence import files as evidence
 from ..plugin_utils.files import write_whole
-from ..plugin_utils.remote import RemoteAction, new_record
-from ..plugin_utils.verdict import words as verdict_words
+from ..plugin_utils.remote import RemoteAction
 
 
 class ActionModule(RemoteAction):
@@ -32,7 +32,7 @@ class ActionModule(RemoteAction):
                 prepared = planning.prepare(task_vars, self._templar.template)
             except planning.PlanningError as error:
                 return {**result, "failed": True, "code": "BAD_INPUT", "msg": str(error)}
-        record = new_record(task_vars)
+        record = records.new(task_vars)
         found = self._from_file(file, record) if file else self._from_pc(arguments, task_vars, record)
         if found is not None:
             record["facts"] = facts.interpret(found)
@@ -55,20 +55,22 @@ class ActionModule(RemoteAction):
         return result
 
     def _from_pc(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any], record: dict[str, Any]
+        self, arguments: dict[str, Any], task_vars: dict[str, Any], record: records.Record
     ) -> dict[str, Any] | None:
         answer = self.run_remote("gpuready.lab.gpu_facts", arguments, task_vars)
         found = (answer.get("ansible_facts") or {}).get("gpuready_evidence")
         if isinstance(found, dict):
             return dict(found)
         trouble = answer.get("trouble") or {
-            "code": verdict_words.code_of(answer.get("code")) or "NO_EVIDENCE",
+            "code": reading.code(answer.get("code")) or "NO_EVIDENCE",
             "message": str(answer.get("msg") or "the PC answered without evidence"),
         }
-        record["troubles"].append({**trouble, "step": "look", "task": self._task.get_name()})
+        record["troubles"].append(
+            {"code": trouble["code"], "message": trouble["message"], "step": "look", "task": self._task.get_name()}
+        )
         return None
 
-    def _from_file(self, file: str, record: dict[str, Any]) -> dict[str, Any]:
+    def _from_file(self, file: str, record: records.Record) -> dict[str, Any]:
         path = Path(file)
         try:
             host, found = evidence.load(path.read_bytes())

@@ -8,7 +8,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import planning
-from ..plugin_utils.remote import record_of
+from ..plugin_utils import record as records
 
 
 class ActionModule(ActionBase):
@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         """Read the wishes, load the stacks, plan."""
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
-        record = record_of(task_vars)
+        record = records.of(task_vars)
         given = self._task.args.get("wishes") or {}
         try:
             for unknown in set(self._task.args) - {"wishes"}:

@@ -9,12 +9,11 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils import trainer
+from ..plugin_utils import reading, trainer
+from ..plugin_utils import record as records
 from ..plugin_utils.remedies import catalogue as remedies
 from ..plugin_utils.remedies import troubles
-from ..plugin_utils.remote import record_of
 from ..plugin_utils.verdict import judging as verdict
-from ..plugin_utils.verdict import words as verdict_words
 
 # What each threshold may be: a bound that everything passes is none.
 BOUNDS = {
@@ -55,7 +54,7 @@ class ActionModule(ActionBase):
                 "failed_task": {"type": "str", "default": ""},
             }
         )
-        record = record_of(task_vars)
+        record = records.of(task_vars)
         if arguments["failure"] is not None:
             trouble = self._trouble(arguments["failure"], arguments["failed_task"])
             if trouble["code"] in _GONE and record.get("facts"):  # it answered in this very run
@@ -81,14 +80,14 @@ class ActionModule(ActionBase):
             "next_step": found["next_step"],
         }
 
-    def _trouble(self, failure: object, task: str) -> dict[str, Any]:
+    def _trouble(self, failure: object, task: str) -> records.Trouble:
         """A failed task as a trouble; what a module says of itself is not taken for the way to the PC."""
         given = failure if isinstance(failure, dict) else {"msg": str(failure)}
         text = str(given.get("msg") or given.get("stderr") or "the task failed without a word")
         words = "\n".join([text, *(str(given[key]) for key in ("module_stdout", "module_stderr") if given.get(key))])
-        code = verdict_words.code_of(given.get("code"))
+        code = reading.code(given.get("code"))
         found = troubles.classify(words)
-        found["message"] = troubles.one_line(text)
+        found["message"] = reading.one_line(text)
         if code is None and not given.get("unreachable"):
             kind = remedies.remedy(found["code"])
             on_the_way = found["code"] in _WITHOUT_UNREACHABLE or (

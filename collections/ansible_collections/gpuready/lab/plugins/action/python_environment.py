@@ -11,16 +11,18 @@ import ntpath
 import posixpath
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils import contract
+from ..plugin_utils import record as records
 from ..plugin_utils.environment.sources import SourceError, Sources
+from ..plugin_utils.reading import section
 from ..plugin_utils.remedies import troubles
 from ..plugin_utils.remedies import uv as uv_output
-from ..plugin_utils.remote import RemoteAction, record_of
+from ..plugin_utils.remote import RemoteAction
 from ..plugin_utils.stacks import files as stackfiles
 
 WINDOWS_HOME = r"C:\ProgramData\gpuready"
@@ -66,7 +68,7 @@ class ActionModule(RemoteAction):
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         start = time.monotonic()
-        record = record_of(task_vars)
+        record = records.of(task_vars)
         options = {key: value for key, value in self._task.args.items() if value is not None}
         if unknown := sorted(set(options) - set(OPTIONS)):
             return self._failed(result, "ARGUMENTS", f"{unknown[0]} is not an option of python_environment")
@@ -82,7 +84,7 @@ class ActionModule(RemoteAction):
             if state == "current":
                 self._current(options, record)
             if state == "unproven":
-                options.setdefault("stack", (record.get("plan") or {}).get("stack"))
+                options.setdefault("stack", section(record, "plan").get("stack"))
             if state != "present":
                 options = {key: value for key, value in options.items() if key in ELSEWHERE}
         except SourceError as error:
@@ -104,7 +106,7 @@ class ActionModule(RemoteAction):
     def _windows(self) -> bool:
         return bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
 
-    def _present(self, options: dict[str, Any], record: dict[str, Any], sources: Sources) -> bool:
+    def _present(self, options: dict[str, Any], record: Mapping[str, Any], sources: Sources) -> bool:
         """Fill in what the plan says; False when there is nothing to build."""
         plan = record.get("plan") or {}
         environment = plan.get("environment") or {}
@@ -130,7 +132,7 @@ class ActionModule(RemoteAction):
         self._sources(options, record, sources)
         return True
 
-    def _sources(self, options: dict[str, Any], record: dict[str, Any], sources: Sources) -> None:
+    def _sources(self, options: dict[str, Any], record: Mapping[str, Any], sources: Sources) -> None:
         """Archives and wheels: what lies on the controller is offered, the rest is the PC's to fetch."""
         interpreters = options.pop("interpreters", None) or {}
         if not isinstance(interpreters, dict):
@@ -171,7 +173,7 @@ class ActionModule(RemoteAction):
         except AnsibleError:
             return Path(self._loader.path_dwim(path))
 
-    def _current(self, options: dict[str, Any], record: dict[str, Any]) -> None:
+    def _current(self, options: dict[str, Any], record: Mapping[str, Any]) -> None:
         """Fill in the verdict and where the environment is."""
         plan, verdict = record.get("plan") or {}, record.get("verdict") or {}
         environment = plan.get("environment") or {}
@@ -185,7 +187,7 @@ class ActionModule(RemoteAction):
             options.setdefault("visible_devices", _visible_devices(record))
             fingerprint = verdict.get("fingerprint") or {}
             same = fingerprint.get("lock_sha256") == environment["lock_sha256"]
-            options.setdefault("verified", verdict.get("state") in contract.READY and same)
+            options.setdefault("verified", verdict.get("state") in records.READY and same)
             if options["verified"] and "pass_record" not in options:
                 kept = {key: verdict.get(key) for key in ("state", "code", "cause", "next_step", "checks", "at")}
                 options["pass_record"] = {"fingerprint": fingerprint, "verdict": kept, "at": verdict.get("at")}
@@ -196,7 +198,7 @@ class ActionModule(RemoteAction):
             split = ntpath if self._windows() else posixpath
             options["home"] = split.dirname(split.dirname(path))
 
-    def _known_path(self, options: dict[str, Any], record: dict[str, Any]) -> str | None:
+    def _known_path(self, options: dict[str, Any], record: Mapping[str, Any]) -> str | None:
         """Where the record says that this environment lies."""
         applied = (record.get("apply") or {}).get("environment") or {}
         for one in [applied, *((record.get("facts") or {}).get("environments") or [])]:
@@ -238,7 +240,7 @@ class ActionModule(RemoteAction):
         return str(remote)
 
     # --- the answer ---------------------------------------------------------------------------------------------------
-    def _section(self, record: dict[str, Any], answer: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def _section(self, record: Mapping[str, Any], answer: dict[str, Any], seconds: float) -> records.Apply:
         """The record's `apply`: a switch after a building is one piece of work."""
         before = record.get("apply") or {}
         built = bool((before.get("environment") or {}).get("built"))
@@ -265,7 +267,7 @@ class ActionModule(RemoteAction):
         return {**result, "failed": True, "changed": False, "code": code, "msg": message}
 
 
-def _visible_devices(record: dict[str, Any]) -> str | None:
+def _visible_devices(record: Mapping[str, Any]) -> str | None:
     """The variable with which the training found the planned GPU: without it a student's program gets another one.
 
     Empty where it needs none; None where nothing was trained.

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
+from ..plugin_utils import record as records
 from ..plugin_utils import trainer
-from ..plugin_utils.remote import RemoteAction, record_of
+from ..plugin_utils.remote import RemoteAction
 
 OPTIONS = ("time_limit", "environment", "python", "backend", "adapter", "visible_devices", "options")
 
@@ -23,7 +25,7 @@ class ActionModule(RemoteAction):
         unknown = set(self._task.args) - set(OPTIONS)
         if unknown:
             raise AnsibleActionFail(f"training_facts: {', '.join(sorted(unknown))} is not one of {', '.join(OPTIONS)}")
-        record = record_of(task_vars)
+        record = records.of(task_vars)
         record.pop("training", None)
         result |= {"changed": False, "ansible_facts": {"gpuready": record}}
         arguments = self._arguments(record)
@@ -40,10 +42,12 @@ class ActionModule(RemoteAction):
             "code": "OUTPUT_GARBAGE",
             "message": str(answer.get("msg") or "no evidence"),
         }
-        record["troubles"].append({**trouble, "step": "verify", "task": self._task.get_name()})
+        record["troubles"].append(
+            {"code": trouble["code"], "message": trouble["message"], "step": "verify", "task": self._task.get_name()}
+        )
         return {**result, "msg": trouble["message"]}
 
-    def _arguments(self, record: dict[str, Any]) -> dict[str, Any] | str:
+    def _arguments(self, record: Mapping[str, Any]) -> dict[str, Any] | str:
         """The module's arguments, or why there is nothing to train."""
         plan = record.get("plan") or {}
         given = dict(self._task.args)
@@ -62,7 +66,7 @@ class ActionModule(RemoteAction):
             given["adapter"] = (plan.get("adapter") or {}).get("name")
         return {**given, "trainer": trainer.text()}
 
-    def _python(self, record: dict[str, Any], plan: dict[str, Any]) -> str | None:
+    def _python(self, record: Mapping[str, Any], plan: Mapping[str, Any]) -> str | None:
         """The interpreter of the environment for the planned lock: the one just built, or one that was there."""
         built = (record.get("apply") or {}).get("environment") or {}
         wanted = (plan.get("environment") or {}).get("lock_sha256")

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 from .plan import choosing as plan
 from .plan import steps as plan_steps
 from .plan import wishes
+from .record import Record
 from .stacks import files as stackfiles
 from .stacks.model import Stack
 
@@ -58,7 +59,7 @@ def prepare(
         raise PlanningError(str(error)) from None
 
 
-def extend(record: dict[str, Any], prepared: Preparation) -> list[str]:
+def extend(record: Record, prepared: Preparation) -> list[str]:
     """Add the plan to a record that has facts; its lines for a reader, none where there are no facts."""
     if not isinstance(record.get("facts"), dict):
         return []

@@ -7,16 +7,13 @@ the record of that PC says it and the other PCs go on.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE
 from ansible.plugins.action import ActionBase
 
+from .record import Trouble
 from .remedies import troubles
-
-RECORD_VERSION = 1
 
 
 class RemoteAction(ActionBase):
@@ -55,32 +52,8 @@ class RemoteAction(ActionBase):
             return {"trouble": self._trouble(text, None, answered=True)}
         return result
 
-    def _trouble(self, text: str, error: Exception | None, answered: bool = False) -> dict[str, Any]:
+    def _trouble(self, text: str, error: Exception | None, answered: bool = False) -> Trouble:
         found = troubles.classify(text, exception=error, connection=self._connection.transport)
         if answered and found["code"] == "UNREACHABLE":
             found["code"] = "OUTPUT_GARBAGE"
         return found
-
-
-def _is_said(value: object) -> bool:
-    """Whether a PC counts as simulated: for all that is no plain no; a word on the command line is a text."""
-    return str(value or "no").strip().lower() not in BOOLEANS_FALSE
-
-
-def record_of(task_vars: dict[str, Any]) -> dict[str, Any]:
-    """The host's record so far: a copy to extend, empty but for its frame when nothing was looked at yet."""
-    known = (task_vars.get("ansible_facts") or {}).get("gpuready")
-    if isinstance(known, dict):
-        return {**known, "troubles": list(known.get("troubles") or [])}
-    return new_record(task_vars)
-
-
-def new_record(task_vars: dict[str, Any]) -> dict[str, Any]:
-    """An empty record of the host of these variables."""
-    return {  # the controller's clock: those of the PCs may be wrong
-        "schema_version": RECORD_VERSION,
-        "host": task_vars["inventory_hostname"],
-        "simulated": _is_said(task_vars.get("gpuready_simulated")),
-        "looked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "troubles": [],
-    }

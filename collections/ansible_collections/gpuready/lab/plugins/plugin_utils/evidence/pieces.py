@@ -3,55 +3,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
-LARGEST = 2**64
-
-
-def plain_text(value: object) -> str | None:
-    """The text without blanks around it, or None for anything that is no text or empty.  Never a lone surrogate."""
-    if not isinstance(value, str):
-        return None
-    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip() or None
-
-
-def plain_integer(value: object) -> int | None:
-    """An integer that fits 64 bits, also one written as text or with a fraction of nothing; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and len(value) < 24 and value.strip().removeprefix("-").isdecimal() and value.isascii():
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and -LARGEST < value < LARGEST else None
-
-
-def plain_json(text: str) -> Any:
-    """The data of a JSON text, fit to be written again; ValueError for what is not JSON, not finite or too deep."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
-    def clean(value: Any, depth: int) -> Any:
-        if depth > 20:
-            raise ValueError("nested too deeply")
-        if isinstance(value, str):
-            return value.encode("utf-8", "replace").decode("utf-8")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError("not finite")
-        if isinstance(value, list):
-            return [clean(item, depth + 1) for item in value]
-        if isinstance(value, dict):
-            return {clean(name, depth): clean(item, depth + 1) for name, item in value.items()}
-        return value
-
-    try:
-        return clean(json.loads(text, parse_constant=refuse), 0)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+from .. import reading
 
 
 class Row:
@@ -71,18 +26,17 @@ class Row:
 
     def text(self, name: str) -> str | None:
         """A text, or None."""
-        found: str | None = self._got(name, plain_text(self.values.get(name)))
+        found: str | None = self._got(name, reading.text(self.values.get(name)))
         return found
 
     def integer(self, name: str) -> int | None:
         """An integer, or None."""
-        found: int | None = self._got(name, plain_integer(self.values.get(name)))
+        found: int | None = self._got(name, reading.integer(self.values.get(name)))
         return found
 
     def flag(self, name: str) -> bool | None:
         """True, False, or None."""
-        value = self.values.get(name)
-        found: bool | None = self._got(name, value if isinstance(value, bool) else None)
+        found: bool | None = self._got(name, reading.flag(self.values.get(name)))
         return found
 
     def row(self, name: str) -> Row | None:
@@ -101,7 +55,7 @@ class Row:
             value = [value]
         if value is not None and not isinstance(value, list):
             self._pieces.malformed(self._piece, f"{name} is no list")
-        return [text for item in (value if isinstance(value, list) else []) if (text := plain_text(item))]
+        return [text for item in (value if isinstance(value, list) else []) if (text := reading.text(item))]
 
 
 class Pieces:
@@ -127,7 +81,7 @@ class Pieces:
         """The code of a piece's error, or None when it has none."""
         piece = self._pieces.get(name)
         error = piece.get("error") if isinstance(piece, dict) else None
-        return (plain_text(error.get("code")) or "COLLECTION_FAILED") if isinstance(error, dict) else None
+        return (reading.text(error.get("code")) or "COLLECTION_FAILED") if isinstance(error, dict) else None
 
     def known(self, name: str) -> bool:
         """Whether the piece was collected without an error: then a missing value means that there is nothing."""
@@ -145,8 +99,8 @@ class Pieces:
             return None
         error = piece.get("error")
         if isinstance(error, dict):
-            message = plain_text(error.get("message")) or "without a message"
-            self.problem(name, plain_text(error.get("code")) or "COLLECTION_FAILED", " ".join(message.split())[:500])
+            message = reading.text(error.get("message")) or "without a message"
+            self.problem(name, reading.text(error.get("code")) or "COLLECTION_FAILED", " ".join(message.split())[:500])
         elif error is not None:
             self.malformed(name, "error is no object")
         return piece["value"]

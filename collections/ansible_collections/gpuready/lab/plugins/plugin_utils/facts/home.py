@@ -11,7 +11,8 @@ import ntpath
 import posixpath
 from typing import Any
 
-from ..evidence.pieces import Pieces, Row, plain_text
+from .. import reading
+from ..evidence.pieces import Pieces, Row
 
 
 def environments(pieces: Pieces) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def environments(pieces: Pieces) -> list[dict[str, Any]]:
     for file in home.rows("current"):
         pointer = _content(pieces, "environments", file)
         if pointer:
-            current[plain_text(pointer.get("stack"))] = _same(plain_text(pointer.get("environment")))
+            current[reading.text(pointer.get("stack"))] = _same(reading.text(pointer.get("environment")))
     found = []
     for directory in home.rows("directories"):
         path = directory.text("path")
@@ -31,14 +32,14 @@ def environments(pieces: Pieces) -> list[dict[str, Any]]:
         complete = bool(about) and (about or {}).get("complete") is True
         about = about or {}
         name = directory.text("name") or ""
-        stack = plain_text(about.get("stack")) or (name.rpartition("-")[0] or None)
+        stack = reading.text(about.get("stack")) or (name.rpartition("-")[0] or None)
         is_current = complete and path is not None and current.get(stack) in (_same(path), _same(name))
         found.append(
             {
                 "stack": stack,
-                "lock_sha256": plain_text(about.get("lock_sha256")),
+                "lock_sha256": reading.text(about.get("lock_sha256")),
                 "path": path,
-                "python": plain_text(about.get("python")),
+                "python": reading.text(about.get("python")),
                 "state": "building" if not complete else "current" if is_current else "old",
             }
         )

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .. import reading
 from ..evidence import nvidia_smi
-from ..evidence.pieces import Pieces, Row, plain_text
+from ..evidence.pieces import Pieces, Row
 from . import home as home_records
 from . import linux_adapters
 
@@ -48,8 +49,8 @@ def interpret(evidence: object) -> dict[str, Any]:
     environments = home_records.environments(pieces)
     passes = home_records.passes(pieces)
     return {
-        "collected_at": plain_text(pieces.evidence.get("collected_at")),
-        "os": _os(kernel, release, plain_text(pieces.value("glibc")), inside_wsl),
+        "collected_at": reading.text(pieces.evidence.get("collected_at")),
+        "os": _os(kernel, release, reading.text(pieces.value("glibc")), inside_wsl),
         "machine": _machine(pieces),
         "disk": _disk(pieces.row("disk")),
         # None found is "there is none" only where the kernel could be asked.

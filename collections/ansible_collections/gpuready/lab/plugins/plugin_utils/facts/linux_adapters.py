@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .. import reading
 from ..evidence.nvidia_smi import NvidiaGpu, NvidiaSmi
-from ..evidence.pieces import Pieces, Row, plain_integer
+from ..evidence.pieces import Pieces, Row
 from ..hardware import pci
 
 # Drivers that hand a device to a virtual machine: it is not for this system.
@@ -212,5 +213,5 @@ def _busy(device: Row | None, gpu: NvidiaGpu | None) -> dict[str, Any] | None:
 
 
 def _number(device: Row, name: str) -> int | None:
-    found = plain_integer(device.values.get(name))
+    found = reading.integer(device.values.get(name))
     return found if found is not None and found >= 0 else None

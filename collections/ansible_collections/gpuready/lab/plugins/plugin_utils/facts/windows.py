@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import reading
 from ..evidence import nvidia_smi
-from ..evidence.pieces import Pieces, Row, plain_text
+from ..evidence.pieces import Pieces, Row
 from . import (
     windows_adapters as adapters,
 )
@@ -62,7 +63,7 @@ def interpret(evidence: object) -> dict[str, Any]:
     features = windows_software.features(pieces)
     passes = windows_software.passes(pieces)
     facts = {
-        "collected_at": plain_text(pieces.evidence.get("collected_at")),
+        "collected_at": reading.text(pieces.evidence.get("collected_at")),
         "os": os,
         "machine": machine,
         "disk": _disk(pieces),

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ..evidence.pieces import Row, plain_integer
+from .. import reading
+from ..evidence.pieces import Row
 from ..hardware import pci
 
 _PCI_ID = re.compile(r"^PCI\\VEN_([0-9A-F]{4})&DEV_([0-9A-F]{4})", re.IGNORECASE)
@@ -183,7 +184,7 @@ def memory(row: Row | None, name: str) -> int | None:
     elif isinstance(value, list) and 0 < len(value) <= 8 and all(isinstance(b, int) and 0 <= b < 256 for b in value):
         number = int.from_bytes(bytes(value), "little")
     else:
-        number = plain_integer(value)
+        number = reading.integer(value)
     if number is not None and number < 0:
         number += 2**bits
     return number if number is not None and _LEAST <= number <= _MOST else None

@@ -8,8 +8,9 @@ import binascii
 import re
 from typing import Any
 
+from .. import reading
 from ..evidence import wsl_output
-from ..evidence.pieces import Pieces, Row, plain_json, plain_text
+from ..evidence.pieces import Pieces, Row
 
 FEATURES = ("VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux", "Microsoft-Hyper-V")
 _INSTALL_STATES = {1: "Enabled", 2: "Disabled", 3: "Absent"}
@@ -143,7 +144,7 @@ def _wsl_answer(pieces: Pieces) -> tuple[wsl_output.Versions | None, dict[str, s
 
 def _decoded(pieces: Pieces, program: Row, name: str) -> str:
     try:
-        return plain_text(wsl_output.decode(base64.b64decode(program.text(name) or "", validate=True))) or ""
+        return reading.text(wsl_output.decode(base64.b64decode(program.text(name) or "", validate=True))) or ""
     except (binascii.Error, ValueError):
         pieces.malformed("wsl_version", f"{name} is no base64")
         return ""
@@ -216,10 +217,10 @@ def environments(pieces: Pieces) -> list[dict[str, Any]]:
         pointed = _folded(path) in current or _folded(name) in current
         found.append(
             {
-                "stack": plain_text(made.get("stack")) or re.sub(r"-[0-9a-f]{12}$", "", name),
-                "lock_sha256": plain_text(made.get("lock_sha256")),
+                "stack": reading.text(made.get("stack")) or re.sub(r"-[0-9a-f]{12}$", "", name),
+                "lock_sha256": reading.text(made.get("lock_sha256")),
                 "path": path,
-                "python": plain_text(made.get("python")),
+                "python": reading.text(made.get("python")),
                 "state": ("current" if pointed else "old") if complete else "building",
             }
         )
@@ -235,14 +236,14 @@ def passes(pieces: Pieces) -> list[dict[str, Any]]:
             entry = {
                 "fingerprint": found["fingerprint"],
                 "verdict": found["verdict"],
-                "at": plain_text(found.get("at")),
+                "at": reading.text(found.get("at")),
             }
             whole.append(entry)
     return sorted(whole, key=lambda one: str(one["at"] or ""), reverse=True)
 
 
 def _folded(value: object) -> str | None:
-    text = plain_text(value)
+    text = reading.text(value)
     return text.replace("/", "\\").rstrip("\\").lower() if text else None
 
 
@@ -252,7 +253,7 @@ def _json(pieces: Pieces, piece: str, row: Row) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        value = plain_json(text) if isinstance(text, str) else None
+        value = reading.parsed(text) if isinstance(text, str) else None
     except ValueError:
         value = None
     if not isinstance(value, dict):

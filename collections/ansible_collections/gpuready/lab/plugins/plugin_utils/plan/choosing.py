@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
+from .. import record
 from ..facts.model import view
 from ..stacks.model import Stack
 from . import adapters as plan_adapters
@@ -37,9 +38,9 @@ class Plan:
     warnings: list[str]
     wishes: dict[str, Any]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> record.Plan:
         """The section `plan` of a record."""
-        return dict(vars(self))
+        return cast(record.Plan, dict(vars(self)))
 
 
 def plan(facts: object, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automated: bool = False) -> Plan:

@@ -8,8 +8,9 @@ what looks like one, or stands before the `@` of an address, is cut all the same
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from .. import reading
+from ..record import Trouble
 from . import catalogue as remedies
 
 # Order matters: the first that fits. What TLS says stands before what the connection under it says.
@@ -44,27 +45,15 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("OUTPUT_GARBAGE", r"MODULE FAILURE|No start of json|deserializ|module_stdout|Unable to parse|invalid JSON|Expecting value|No JSON object|Remote sha1|message has been tampered|codec can't decode"),
 )  # fmt: skip
 _COMPILED = [(code, re.compile(pattern, re.IGNORECASE)) for code, pattern in _PATTERNS]
-_LIMIT = 300
 _READ = 20_000  # what a module printed may be long
-_FRAME = re.compile(r"^(Task failed: |Action failed: |MODULE FAILURE: (?=\S))+")
 _POOL = re.compile(
     r"HTTPS?ConnectionPool\(host='(?P<host>[^']*)', port=(?P<port>\d+)\): Max retries exceeded with url: \S+ "
     r"\(Caused by (?P<inner>.*)\)\s*$",
     re.DOTALL,
 )
-_SECRETS = (
-    # Words that name a secret, and what follows them; quoted values may hold blanks.
-    (
-        r"""(?ix)\b(\w*(?:password|passwd|passphrase|pwd|token|secret|api[_-]?key)\w*)\b(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;}]+)""",
-        r"\1\2***",
-    ),
-    (r"(?i)(--?(?:password|passwd|pass|pwd|token|secret)) +[^ ]+", r"\1 ***"),
-    (r"""(?i)\b(password|passphrase) +(["'])[^"']*\2""", r"\1 \2***\2"),
-    (r"(?i)\b(authorization: *|basic +|bearer +|negotiate +|ntlm +)[A-Za-z0-9+/_.=-]{16,}", r"\1***"),
-)
 
 
-def classify(text: str, exception: BaseException | None = None, connection: str | None = None) -> dict[str, Any]:
+def classify(text: str, exception: BaseException | None = None, connection: str | None = None) -> Trouble:
     """`{code, message}` of a failure. `exception` gives its chain of causes; `connection` is the transport's name."""
     words = "\n".join([*_chain(exception), text])[:_READ]
     code = next((code for code, pattern in _COMPILED if pattern.search(words)), None)
@@ -81,15 +70,6 @@ def _chain(error: BaseException | None) -> list[str]:
     return lines
 
 
-def one_line(text: str, limit: int = _LIMIT) -> str:
-    """Any text as one line without control characters, passwords and tokens, at most `limit` characters."""
-    line = _FRAME.sub("", " ".join("".join(c if c.isprintable() else " " for c in text).split()))
-    line = re.sub(r"(?<=://)[^\s'\"]*@(?=[\w\[])", "", line)
-    for pattern, instead in _SECRETS:
-        line = re.sub(pattern, instead, line)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
 def _plainly(text: str) -> str:
     """urllib3's nested words as what is in their middle: `10.0.0.7:5985: [Errno 111] Connection refused`."""
     found = _POOL.search(text)
@@ -104,6 +84,6 @@ def _plainly(text: str) -> str:
 
 
 def _line(text: str, connection: str | None) -> str:
-    line = one_line(_plainly(text))
+    line = reading.one_line(_plainly(text))
     named = connection and line and not line.lower().startswith(connection.lower())
-    return f"{connection}: {line}"[:_LIMIT] if named else line
+    return f"{connection}: {line}"[: reading.SAID] if named else line

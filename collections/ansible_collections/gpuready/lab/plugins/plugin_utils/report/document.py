@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from .. import contract
-from .parts import items, part, text
+from ..reading import items, section, shown
+from ..record import READY, STATES
 
 REPORT_VERSION = 1
 
@@ -19,7 +19,7 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
     Every record must carry a verdict: the caller judges a host that left none. One simulated PC makes the report so.
     """
     hosts = sorted((dict(record) for record in records), key=lambda record: _natural(str(record["host"])))
-    summary = {"total": len(hosts), **dict.fromkeys(contract.STATES, 0)}
+    summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
     for record in hosts:
         summary[record["verdict"]["state"]] += 1
     return {
@@ -52,23 +52,23 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 def adapter_name(record: Mapping[str, Any]) -> str:
     """The name of the planned adapter, or of what there is, or an empty string."""
-    planned = text(part(record, "plan", "adapter").get("name"))
+    planned = shown(section(record, "plan", "adapter").get("name"))
     if planned:
         return planned
-    adapters = items(part(record, "facts").get("adapters"))
-    return ", ".join(text(adapter.get("name")) or text(adapter.get("id")) for adapter in adapters)
+    adapters = items(section(record, "facts").get("adapters"))
+    return ", ".join(shown(adapter.get("name")) or shown(adapter.get("id")) for adapter in adapters)
 
 
 def stack_name(record: Mapping[str, Any]) -> str:
     """The planned stack and where it runs, or an empty string."""
-    plan = part(record, "plan")
-    stack, target = text(plan.get("stack")), text(plan.get("target"))
+    plan = section(record, "plan")
+    stack, target = shown(plan.get("stack")), shown(plan.get("target"))
     return f"{stack} ({target})" if stack and target else stack
 
 
 def changed_hosts(document: Mapping[str, Any]) -> list[str]:
     """The PCs on which something was changed in this run."""
-    return [text(record["host"]) for record in document["hosts"] if part(record, "apply").get("changed") is True]
+    return [shown(record["host"]) for record in document["hosts"] if section(record, "apply").get("changed") is True]
 
 
 def seconds_of(run: Mapping[str, Any]) -> float | None:
@@ -84,8 +84,8 @@ def seconds_of(run: Mapping[str, Any]) -> float | None:
 def headline(document: Mapping[str, Any]) -> str:
     """One sentence: how many PCs are ready, how many are not."""
     summary = document["summary"]
-    ready = sum(summary[state] for state in contract.READY)
-    rest = [f"{summary[state]} {state}" for state in contract.STATES if state not in contract.READY and summary[state]]
+    ready = sum(summary[state] for state in READY)
+    rest = [f"{summary[state]} {state}" for state in STATES if state not in READY and summary[state]]
     slow = f" ({summary['DEGRADED']} of them DEGRADED)" if summary["DEGRADED"] else ""
     simulated = " SIMULATED" if document["simulated"] else ""
     found = f"{ready} of {summary['total']}{simulated} PC{'s' * (summary['total'] != 1)} ready{slow}"
@@ -110,18 +110,18 @@ def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
         lines.append(simulated_words(document))
     if run.get("check"):
         lines.append("This was a check: nothing was changed, nothing was trained.")
-    names = max((len(text(record["host"])) for record in hosts), default=0)
+    names = max((len(shown(record["host"])) for record in hosts), default=0)
     lines += [
-        f"{record['verdict']['state']:<11}  {text(record['host']):<{names}}  "
-        f"{text(record['verdict']['code'])}  {stack_name(record)}  {adapter_name(record)}".rstrip()[:width]
+        f"{record['verdict']['state']:<11}  {shown(record['host']):<{names}}  "
+        f"{shown(record['verdict']['code'])}  {stack_name(record)}  {adapter_name(record)}".rstrip()[:width]
         for record in hosts
     ]
     for record in hosts:
         verdict = record["verdict"]
-        if verdict["state"] not in contract.READY:
-            lines.append(f"{text(record['host'])}: {text(verdict.get('cause'))}")
-            if text(verdict.get("next_step")):
-                lines.append(f"    next: {text(verdict['next_step'])}")
+        if verdict["state"] not in READY:
+            lines.append(f"{shown(record['host'])}: {shown(verdict.get('cause'))}")
+            if shown(verdict.get("next_step")):
+                lines.append(f"    next: {shown(verdict['next_step'])}")
     changed, took = changed_hosts(document), run.get("seconds")
     done = f"{'Would change' if run.get('check') else 'Changed'}: {', '.join(changed) or 'nothing'}."
     lines.append(f"{done} Took {took:.1f} s." if isinstance(took, int | float) else done)

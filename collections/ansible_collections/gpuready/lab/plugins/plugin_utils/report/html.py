@@ -13,10 +13,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .. import contract
+from ..reading import section, shown
+from ..record import STATES
 from . import details as report_details
 from . import document as report
-from .parts import part, text
 
 MEANINGS = {
     "READY": "trained on the planned GPU, every check passed",
@@ -89,8 +89,8 @@ def page(document: Mapping[str, Any]) -> str:
 {"".join(_details(number, record) for number, record in enumerate(document["hosts"]))}
 </section>
 </main>
-<footer><p>gpuready {escape(text(run.get("gpuready_version")))} · {escape(text(run.get("playbook")) or "report")} ·
-run {escape(text(run.get("id")))} · controller <bdi>{escape(text(run.get("controller")))}</bdi></p></footer>
+<footer><p>gpuready {escape(shown(run.get("gpuready_version")))} · {escape(shown(run.get("playbook")) or "report")} ·
+run {escape(shown(run.get("id")))} · controller <bdi>{escape(shown(run.get("controller")))}</bdi></p></footer>
 <script>{asset("page.js")}</script>
 </body>
 </html>
@@ -99,7 +99,7 @@ run {escape(text(run.get("id")))} · controller <bdi>{escape(text(run.get("contr
 
 def _headline(document: Mapping[str, Any]) -> str:
     found = report.headline(document)
-    for state in contract.STATES:
+    for state in STATES:
         found = found.replace(f" {state}", f" {_words(state)}")
     return found
 
@@ -136,10 +136,10 @@ def _banners(document: Mapping[str, Any]) -> str:
 
 
 def _counts(summary: Mapping[str, int]) -> str:
-    shown = [state for state in contract.STATES if summary[state]]
+    present = [state for state in STATES if summary[state]]
     entries = "".join(
         f'<li class="{state.lower()}"><b>{summary[state]}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
-        for state in shown
+        for state in present
     )
     return (
         f'<ul class="counts" aria-label="PCs by verdict">{entries}</ul>'
@@ -149,7 +149,7 @@ def _counts(summary: Mapping[str, int]) -> str:
 
 
 def _filters(document: Mapping[str, Any]) -> str:
-    states = [state for state in contract.STATES if document["summary"][state]]
+    states = [state for state in STATES if document["summary"][state]]
     options = "".join(f'<option value="{state}">{_words(state)}</option>' for state in states)
     return (
         '<form id="filter" hidden><label>Find <input type="search" id="find" autocomplete="off"></label> '
@@ -164,15 +164,15 @@ def _words(state: str) -> str:
 
 def _row(number: int, record: Mapping[str, Any]) -> str:
     verdict = record["verdict"]
-    state, step = verdict["state"], text(verdict.get("next_step"))
-    shown = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
+    state, step = verdict["state"], shown(verdict.get("next_step"))
+    todo = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
     simulated = ' <span class="tag">simulated</span>' if record.get("simulated") is True else ""
     reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
     return (
-        f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(text(record["host"]))}</bdi></a>'
-        f'{simulated}</th><td role="cell" data-value="{contract.STATES.index(state)}">{_badge(state)}{reused}<code>{escape(text(verdict["code"]))}</code></td>'
+        f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(shown(record["host"]))}</bdi></a>'
+        f'{simulated}</th><td role="cell" data-value="{STATES.index(state)}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
         f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
-        f'<td role="cell"><p><bdi>{escape(text(verdict.get("cause")))}</bdi></p>{shown}</td></tr>\n'
+        f'<td role="cell"><p><bdi>{escape(shown(verdict.get("cause")))}</bdi></p>{todo}</td></tr>\n'
     )
 
 
@@ -185,9 +185,9 @@ def _cell(value: str) -> str:
 
 
 def _details(number: int, record: Mapping[str, Any]) -> str:
-    system = part(record, "facts", "os")
-    named = " ".join(found for key in ("name", "version") if (found := text(system.get(key))))
+    system = section(record, "facts", "os")
+    named = " ".join(found for key in ("name", "version") if (found := shown(system.get(key))))
     return (
-        f'<details id="pc{number}"><summary><h3><bdi>{escape(text(record["host"]))}</bdi></h3> {_badge(record["verdict"]["state"])} '
+        f'<details id="pc{number}"><summary><h3><bdi>{escape(shown(record["host"]))}</bdi></h3> {_badge(record["verdict"]["state"])} '
         f'<span class="os"><bdi>{escape(named)}</bdi></span></summary>{report_details.body(record)}</details>\n'
     )

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
 
-from .. import contract
+from ..reading import shown
+from ..record import READY, STATES
 from . import document as report
-from .parts import text as plain
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
 COLUMNS = ("host", "state", "code", "stack", "adapter", "cause", "next_step", "simulated", "reused", "at")
@@ -23,16 +23,16 @@ def row(record: Mapping[str, Any]) -> dict[str, str]:
     """One PC as a flat row."""
     verdict = record["verdict"]
     return {
-        "host": plain(record["host"]),
+        "host": shown(record["host"]),
         "state": verdict["state"],
-        "code": plain(verdict["code"]),
+        "code": shown(verdict["code"]),
         "stack": report.stack_name(record),
         "adapter": report.adapter_name(record),
-        "cause": plain(verdict.get("cause")),
-        "next_step": plain(verdict.get("next_step")),
+        "cause": shown(verdict.get("cause")),
+        "next_step": shown(verdict.get("next_step")),
         "simulated": str(record.get("simulated") is True).lower(),
         "reused": str(verdict.get("reused") is True).lower(),
-        "at": plain(verdict.get("at")),
+        "at": shown(verdict.get("at")),
     }
 
 
@@ -55,7 +55,7 @@ def markdown(document: Mapping[str, Any]) -> str:
     lines += ["| PC | verdict | code | stack | adapter |", "|---|---|---|---|---|"]
     rows = [row(record) for record in document["hosts"]]
     lines += [f"| {' | '.join(cell(r[key]) for key in ('host', 'state', 'code', 'stack', 'adapter'))} |" for r in rows]
-    open_rows = [r for r in rows if r["state"] not in contract.READY]
+    open_rows = [r for r in rows if r["state"] not in READY]
     if open_rows:
         lines += ["", "## Next steps", ""]
         lines += [
@@ -132,10 +132,10 @@ def prometheus(document: Mapping[str, Any]) -> str:
         named.add(host)
         lines += [
             f'gpuready_verdict{{host="{label(host)}",state="{state}",simulated="{flat["simulated"]}"}} {int(flat["state"] == state)}'
-            for state in contract.STATES
+            for state in STATES
         ]
     lines += ["# HELP gpuready_hosts PCs in the report by state.", "# TYPE gpuready_hosts gauge"]
-    lines += [f'gpuready_hosts{{state="{state}"}} {document["summary"][state]}' for state in contract.STATES]
+    lines += [f'gpuready_hosts{{state="{state}"}} {document["summary"][state]}' for state in STATES]
     took = document["run"].get("seconds")
     if isinstance(took, int | float):
         lines += [

@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PASS, FAIL, UNKNOWN, WAIVED = "pass", "fail", "unknown", "waived"
+from ..reading import items, number, section
+from ..record import CHECK_STATES, CheckResult
+
+PASS, FAIL, UNKNOWN, WAIVED = CHECK_STATES
 # The checks that a training on the processor can meet.
 ON_CPU = ("evidence", "finite", "loss", "accuracy", "labels")
 _DXG = "/dev/dxg"
@@ -28,7 +31,7 @@ class Check:
     state: str
     detail: str
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> CheckResult:
         """The element of `verdict.checks`."""
         return {"name": self.name, "state": self.state, "detail": self.detail}
 
@@ -56,24 +59,6 @@ class Given:
         return numbers if right and len(numbers) > 1 else None
 
 
-def number(value: object) -> float | None:
-    """A number as a float; the trainer's "nan", "inf", "-inf" too. None for what is no number."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    return float(value) if isinstance(value, str) and value in ("nan", "inf", "-inf") else None
-
-
-def section(value: object, name: str) -> Mapping[str, Any]:
-    """A part of the evidence; an empty one for what is missing or of another shape."""
-    found = value.get(name) if isinstance(value, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
 def is_version_1(part: Mapping[str, Any]) -> bool:
     """Whether a record or a section is of the version that this code knows."""
     version = part.get("schema_version")
@@ -82,8 +67,8 @@ def is_version_1(part: Mapping[str, Any]) -> bool:
 
 def known_adapter(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """The planned adapter as the facts have it, or nothing."""
-    planned, known = section(section(record, "plan"), "adapter").get("id"), section(record, "facts").get("adapters")
-    mine = [a for a in known if isinstance(a, Mapping) and a.get("id") == planned] if isinstance(known, list) else []
+    planned = section(record, "plan", "adapter").get("id")
+    mine = [one for one in items(section(record, "facts").get("adapters")) if one.get("id") == planned]
     return mine[0] if mine and isinstance(planned, str) else {}
 
 
@@ -169,9 +154,7 @@ def _twins(given: Given, name: str) -> bool:
         return False
     if _kind_of(section(given.plan, "environment").get("backend")) != "DML":
         return False
-    known = section(given.record, "facts").get("adapters")
-    adapters = known if isinstance(known, list) else []
-    names = [adapter.get("name") for adapter in adapters if isinstance(adapter, Mapping)]
+    names = [adapter.get("name") for adapter in items(section(given.record, "facts").get("adapters"))]
     return sum(isinstance(one, str) and _words(one) == name for one in names) > 1
 
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .. import contract
+from .. import reading
+from ..record import READY, CheckResult, Fingerprint, Verdict, Word
 from ..remedies import catalogue as remedies
 from . import (
     checks as verdict_checks,
@@ -23,8 +24,8 @@ from . import (
 from . import (
     process as verdict_process,
 )
-from .checks import FAIL, UNKNOWN, Check, section
-from .words import code_of, text_of, with_detail, word
+from .checks import FAIL, UNKNOWN, Check
+from .words import with_detail, word
 
 POLICY: dict[str, Any] = {
     "loss_ratio": 0.5,
@@ -44,7 +45,7 @@ _UNKNOWN_BLOCKERS = frozenset(
 )
 
 
-def verdict(record: Mapping[str, Any], policy: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
+def verdict(record: Mapping[str, Any], policy: Mapping[str, Any], now: datetime | None = None) -> Verdict:
     """State, code, cause, next step, checks and fingerprint of a record (docs/records.md).
 
     Keys of POLICY that `policy` leaves out keep their values. `now` is the time of judging, with a time zone.
@@ -53,38 +54,40 @@ def verdict(record: Mapping[str, Any], policy: Mapping[str, Any], now: datetime 
     now = now or datetime.now(UTC)
     record = record if isinstance(record, Mapping) else {}
     found = _judge(record, rules, now)
-    if found["state"] in contract.READY:
+    if found["state"] in READY:
         found = _believable(record, rules) or found
-    found["fingerprint"] = fingerprint(record, rules["trainer_sha256"])
-    found["at"] = found.get("at") or now.isoformat(timespec="seconds")
-    return found
+    return {
+        **found,
+        "at": found.get("at") or now.isoformat(timespec="seconds"),
+        "fingerprint": fingerprint(record, rules["trainer_sha256"]),
+    }
 
 
-def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) -> dict[str, Any]:
+def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) -> Fingerprint:
     """What a pass is bound to. Each value is None when it is not known, and then equals nothing.
 
     `trainer_sha256` is that of the trainer at hand, for a record in which nothing was trained.
     """
-    facts, plan = section(record, "facts"), section(record, "plan")
-    system, adapter = section(facts, "os"), section(plan, "adapter")
+    facts, plan, trained = (reading.section(record, name) for name in ("facts", "plan", "training"))
+    system, adapter = reading.section(facts, "os"), reading.section(plan, "adapter")
     known = verdict_checks.known_adapter(record)
     # On Linux the id is a slot alone: which card is in it, the numbers and NVIDIA's own name of it say.
     names = (adapter.get("id"), known.get("vendor_id"), known.get("device_id"), known.get("uuid"))
-    card = " ".join(text for name in names if (text := text_of(name)))
+    card = " ".join(text for name in names if (text := reading.said(name)))
     return {
-        "host": text_of(record.get("host")),  # the image of a disk that passed makes no PC ready
-        "driver": text_of(section(known, "driver").get("version")),
-        "os_build": text_of(system.get("version")) or text_of(system.get("build")),
-        "kernel": text_of(system.get("kernel")),
-        "wsl": text_of(section(facts, "wsl").get("version")) if plan.get("target") == "wsl" else None,
-        "stack": text_of(plan.get("stack")),
-        "lock_sha256": text_of(section(plan, "environment").get("lock_sha256")),
-        "trainer_sha256": text_of(section(record, "training").get("trainer_sha256")) or text_of(trainer_sha256),
+        "host": reading.said(record.get("host")),  # the image of a disk that passed makes no PC ready
+        "driver": reading.said(reading.section(known, "driver").get("version")),
+        "os_build": reading.said(system.get("version")) or reading.said(system.get("build")),
+        "kernel": reading.said(system.get("kernel")),
+        "wsl": reading.said(reading.section(facts, "wsl").get("version")) if plan.get("target") == "wsl" else None,
+        "stack": reading.said(plan.get("stack")),
+        "lock_sha256": reading.said(reading.section(plan, "environment").get("lock_sha256")),
+        "trainer_sha256": reading.said(trained.get("trainer_sha256")) or reading.said(trainer_sha256),
         "adapter": (card or None) if adapter.get("id") else None,
     }
 
 
-def _believable(record: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any] | None:
+def _believable(record: Mapping[str, Any], rules: Mapping[str, Any]) -> Word | None:
     """What keeps a good verdict from being given: a simulated PC in a real lab, or a record that does not say."""
     if not verdict_checks.is_version_1(record) or not isinstance(record.get("simulated"), bool):
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the record does not say whether the PC is a real one")
@@ -93,7 +96,7 @@ def _believable(record: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str
     return None
 
 
-def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -> Word:
     given = record.get("troubles", [])
     if not isinstance(given, list):
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "what went wrong on the way cannot be read from the record")
@@ -111,7 +114,7 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
         return _blocked(blockers)
     if plan.get("stack") is None:
         return word("NOT_READY", "NO_STACK", "no stack fits this PC")
-    if not isinstance(plan["stack"], str) or text_of(plan["stack"]) is None:
+    if not isinstance(plan["stack"], str) or reading.said(plan["stack"]) is None:
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan's stack cannot be read")
     training = record.get("training")
     if isinstance(training, Mapping) and not training.get("skipped"):
@@ -119,34 +122,35 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
     return _untrained(record, plan, rules, now)
 
 
-def _trouble(troubles: list[object]) -> dict[str, Any]:
+def _trouble(troubles: list[object]) -> Word:
     """The first trouble is the cause; that a task failed (without saying more) only where nothing else is known."""
     readable = [trouble for trouble in troubles if isinstance(trouble, Mapping)]
-    told = [trouble for trouble in readable if code_of(trouble.get("code")) not in (None, "TASK_FAILED")]
+    told = [trouble for trouble in readable if reading.code(trouble.get("code")) not in (None, "TASK_FAILED")]
     trouble = next(iter([*told, *readable]), {})
-    code = code_of(trouble.get("code")) or "TASK_FAILED"
+    code = reading.code(trouble.get("code")) or "TASK_FAILED"
     usual = remedies.remedy(code)
     state = "NOT_READY"
     if code in _UNJUDGED:
         state = "UNKNOWN"
     elif usual.category == "connection" and code not in _REACHED:
         state = "UNREACHABLE"
-    return word(state, code, with_detail(usual.cause, trouble.get("message")), text_of(trouble.get("next_step")) or "")
+    cause, step = with_detail(usual.cause, trouble.get("message")), reading.said(trouble.get("next_step"))
+    return word(state, code, cause, step or "")
 
 
-def _blocked(blockers: list[object]) -> dict[str, Any]:
+def _blocked(blockers: list[object]) -> Word:
     blocker = blockers[0]
-    code = code_of(blocker.get("code")) if isinstance(blocker, Mapping) else None
+    code = reading.code(blocker.get("code")) if isinstance(blocker, Mapping) else None
     if not isinstance(blocker, Mapping) or code is None:
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan is blocked and does not say why")
-    cause, step = text_of(blocker.get("cause")) or "", text_of(blocker.get("next_step")) or ""
+    cause, step = reading.said(blocker.get("cause")) or "", reading.said(blocker.get("next_step")) or ""
     return word("UNKNOWN" if code in _UNKNOWN_BLOCKERS else "NOT_READY", code, cause, step)
 
 
-def _no_gpu(plan: Mapping[str, Any], checks: list[dict[str, str]] | None = None) -> dict[str, Any]:
+def _no_gpu(plan: Mapping[str, Any], checks: list[CheckResult] | None = None) -> Word:
     """The cpu stack is a reference: it is never READY, however well it trains."""
     trains = "PyTorch trains on the processor here, but " if checks else ""
-    if section(plan, "wishes").get("stack") == "cpu":
+    if reading.section(plan, "wishes").get("stack") == "cpu":
         cause = trains + "gpuready_stack asks for the cpu stack, which is a reference and never ready"
         return word("NOT_READY", "NO_GPU", cause, "Set gpuready_stack to auto if this PC has a GPU.", checks)
     return word("NOT_READY", "NO_GPU", trains + remedies.remedy("NO_GPU").cause, "", checks)
@@ -154,7 +158,7 @@ def _no_gpu(plan: Mapping[str, Any], checks: list[dict[str, str]] | None = None)
 
 def _trained(
     record: Mapping[str, Any], training: Mapping[str, Any], plan: Mapping[str, Any], rules: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> Word:
     died = verdict_process.died(training)
     if died:
         return died
@@ -167,7 +171,7 @@ def _trained(
     return word("READY", "TRAINED", checks=shown) if worst is None else _failed(worst, shown)
 
 
-def _failed(worst: Check, shown: list[dict[str, str]]) -> dict[str, Any]:
+def _failed(worst: Check, shown: list[CheckResult]) -> Word:
     cause = f"{remedies.remedy(worst.code).cause} ({worst.name}: {worst.detail})"
     if worst.state == UNKNOWN:
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", cause, checks=shown)
@@ -182,15 +186,13 @@ def _worst(checks: list[Check]) -> Check | None:
     return next(iter([*failed, *unknown, *slow]), None)
 
 
-def _untrained(
-    record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mapping[str, Any], now: datetime
-) -> dict[str, Any]:
+def _untrained(record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -> Word:
     """Nothing was trained now: what the last pass left, if it still stands."""
     checking = bool(rules["check_mode"])
     if plan["stack"] == "cpu":
         return word("SKIPPED", "CHECK_MODE") if checking else _no_gpu(plan)
     bound = fingerprint(record, rules["trainer_sha256"])
-    left = verdict_passes.of_stack(section(record, "facts"), plan["stack"])
+    left = verdict_passes.of_stack(reading.section(record, "facts"), plan["stack"])
     left = verdict_passes.judge(left, bound, plan, rules["max_age_days"], now)
     if left is not None:
         return left

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .checks import PASS, WAIVED, section
-from .words import text_of, with_detail, word
+from .. import reading
+from ..record import CheckResult, Word
+from .checks import PASS, WAIVED
+from .words import with_detail, word
 
 # What a pass is bound to, as a person says it. Where one of `_ELSEWHERE` does not exist, None equals None.
 BOUND = {
@@ -28,10 +30,10 @@ _STATES = {"READY": "TRAINED", "DEGRADED": "SLOW"}
 
 def judge(
     left: object, now_bound: Mapping[str, Any], plan: Mapping[str, Any], max_age_days: object, now: datetime
-) -> dict[str, Any] | None:
+) -> Word | None:
     """The verdict that the last pass gives, READY and reused or STALE; None when there was no pass."""
-    bound, earlier = section(left, "fingerprint"), section(left, "verdict")
-    state = text_of(earlier.get("state"))
+    bound, earlier = reading.section(left, "fingerprint"), reading.section(left, "verdict")
+    state = reading.said(earlier.get("state"))
     if not bound or state not in _STATES:
         return None
     changed = [
@@ -46,21 +48,20 @@ def judge(
     at = left.get("at") if isinstance(left, Mapping) else None
     if not _young(at, max_age_days, now):
         return word("STALE", "PASS_TOO_OLD", with_detail("its last pass is too old to count", at))
-    checks = earlier.get("checks")
-    shown = [dict(check) for check in checks if _well_formed(check)] if isinstance(checks, list) else []
+    shown = [_check(one) for one in reading.items(earlier.get("checks")) if _well_formed(one)]
     if state == "READY" and (not shown or any(check["state"] not in (PASS, WAIVED) for check in shown)):
         return word(
             "UNKNOWN", "EVIDENCE_INCOMPLETE", "the last pass contradicts itself: one of its checks did not pass"
         )
-    found = word(state, _STATES[state], text_of(earlier.get("cause")) or "", checks=shown)
-    return {**found, "reused": True, "at": at}
+    found = word(state, _STATES[state], reading.said(earlier.get("cause")) or "", checks=shown)
+    return {**found, "reused": True, "at": str(at)}
 
 
 def of_stack(facts: Mapping[str, Any], stack: object) -> object:
     """What the planned stack's last pass left; without one, that of another stack, which says what has changed."""
     passes = facts.get("passes")
     for one in passes if isinstance(passes, list) else []:
-        if section(one, "fingerprint").get("stack") == stack:
+        if reading.section(one, "fingerprint").get("stack") == stack:
             return one
     return facts.get("last_pass")
 
@@ -90,7 +91,7 @@ def _said(name: str, before: object, now: object) -> str:
         return f"{name} is no longer known"
     if before is None:
         return f"{name} cannot be compared: the pass does not name it"
-    old, new = (str(text_of(value) or "?")[:40] for value in (before, now))
+    old, new = (str(reading.said(value) or "?")[:40] for value in (before, now))
     return f"{name} changed from {old} to {new}"
 
 
@@ -105,5 +106,9 @@ def _young(at: object, days: object, now: datetime) -> bool:
         return False
 
 
-def _well_formed(check: object) -> bool:
-    return isinstance(check, Mapping) and all(isinstance(check.get(key), str) for key in ("name", "state", "detail"))
+def _well_formed(check: Mapping[str, Any]) -> bool:
+    return all(isinstance(check.get(key), str) for key in ("name", "state", "detail"))
+
+
+def _check(check: Mapping[str, Any]) -> CheckResult:
+    return {"name": check["name"], "state": check["state"], "detail": check["detail"]}

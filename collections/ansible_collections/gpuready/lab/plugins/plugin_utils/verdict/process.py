@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .. import reading
+from ..record import Word
 from ..remedies import catalogue as remedies
-from .checks import section
-from .words import code_of, text_of, with_detail, word
+from .words import with_detail, word
 
 # Why DirectML finds no adapter stands in its log before that: a library that is missing is the cause.
 _BEHIND_NO_ADAPTER = ("D3D12_MISSING", "DXCORE_FAILED", "DIRECTML_MISSING", "NO_DXG")
@@ -33,9 +34,9 @@ _SIGNALS = {
 }
 
 
-def died(training: Mapping[str, Any]) -> dict[str, Any] | None:
+def died(training: Mapping[str, Any]) -> Word | None:
     """The verdict on a training that did not come to its end, or None for one that says it did and ended so."""
-    process, error = section(training, "process"), training.get("error")
+    process, error = reading.section(training, "process"), training.get("error")
     rc, timed_out = process.get("rc"), process.get("timed_out")
     if timed_out:
         return word(
@@ -52,8 +53,8 @@ def died(training: Mapping[str, Any]) -> dict[str, Any] | None:
                 f"the training says that it ended well, its process does not{_exit(rc)}",
             )
         return _word(crash, _exit(rc))
-    said = section(training, "error")
-    message = text_of(said.get("message")) or text_of(error) or ""
+    said = reading.section(training, "error")
+    message = reading.said(said.get("message")) or reading.said(error) or ""
     code = _by_words(said, message, _tail(process), rc)
     return _word(code, message or _exit(rc).lstrip(", "))
 
@@ -63,11 +64,11 @@ def _by_words(said: Mapping[str, Any], message: str, tail: str, rc: object) -> s
 
     The log comes last: it also holds warnings of trainings that went well.
     """
-    own = code_of(said.get("code"))
+    own = reading.code(said.get("code"))
     last = _found(tail)
     if own is not None:
         return last if own == "DIRECTML_NO_ADAPTER" and last in _BEHIND_NO_ADAPTER else own
-    code = _found(f"{text_of(said.get('type')) or ''}: {message}") if message or said else None
+    code = _found(f"{reading.said(said.get('type')) or ''}: {message}") if message or said else None
     exit_code = by_exit(rc)
     if code is None and exit_code in (None, "CRASHED", "KILLED"):
         code = last
@@ -105,8 +106,8 @@ def by_exit(rc: object) -> str | None:
 
 
 def _exit(rc: object) -> str:
-    return f", exit code {text_of(rc)}" if text_of(rc) is not None else ""
+    return f", exit code {reading.said(rc)}" if reading.said(rc) is not None else ""
 
 
-def _word(code: str, detail: str) -> dict[str, Any]:
+def _word(code: str, detail: str) -> Word:
     return word("NOT_READY", code, with_detail(remedies.remedy(code).cause, detail.lstrip(", ")))

@@ -1,0 +1,235 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The record of a PC: what each step adds to it, its states, and what may be taken for one.
+
+docs/records.md tells what every value means; sizes are bytes, durations seconds, times ISO 8601 in UTC. A section that
+is missing was not reached, a value that is None is not known. These types are for those who write a section; a record
+that comes back (from a fact cache, a report) may hold anything and is read with `reading`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NotRequired, Required, TypedDict, cast
+
+from . import contract
+from .reading import as_json, code, is_no, items, section, shown
+
+SCHEMA_VERSION = 1
+# The states of a verdict, the best first, and those that count as ready.
+STATES: tuple[str, ...] = contract.STATES
+READY: tuple[str, ...] = contract.READY
+_WITHOUT_NEXT_STEP = (*READY, "SKIPPED")
+CHECK_STATES = ("pass", "fail", "unknown", "waived")
+
+
+class Trouble(TypedDict):
+    """What went wrong on the way to the PC."""
+
+    code: str
+    message: str
+    step: NotRequired[str]
+    task: NotRequired[str]
+
+
+class PlannedAdapter(TypedDict):
+    """The GPU that is meant."""
+
+    index: int
+    id: str | None
+    name: str
+    vendor: str
+
+
+class PlannedStep(TypedDict):
+    """Something that may have to be done."""
+
+    name: str
+    needed: bool
+    reason: str
+
+
+class PlannedEnvironment(TypedDict):
+    """The environment that the PC shall have."""
+
+    python: str
+    lock: str
+    lock_path: str
+    lock_sha256: str
+    framework: str
+    backend: str
+    device: str
+    visible_devices: str | None
+    extra_index_urls: list[str]
+    needs_vc_runtime: bool
+    disk_bytes: int
+    start: str
+    licence: str
+
+
+class Rejected(TypedDict):
+    """A stack on a target that was not chosen; `here`: the PC has that target."""
+
+    stack: str
+    target: str
+    here: bool
+    reasons: list[str]
+
+
+class Blocker(TypedDict):
+    """Why a plan cannot be carried out."""
+
+    code: str
+    cause: str
+    next_step: str
+
+
+class Plan(TypedDict):
+    """What shall become of the PC, and why."""
+
+    target: str | None
+    stack: str | None
+    variant: str | None
+    adapter: PlannedAdapter | None
+    steps: list[PlannedStep]
+    environment: PlannedEnvironment | None
+    reasons: list[str]
+    rejected: list[Rejected]
+    blockers: list[Blocker]
+    warnings: list[str]
+    wishes: dict[str, Any]
+
+
+class Apply(TypedDict):
+    """What was done."""
+
+    changed: bool
+    environment: dict[str, Any]  # as the module python_environment gives it, and `built`
+    home: str | None
+    switched: bool
+    seconds: float
+    keep_old: NotRequired[int]
+
+
+class CheckResult(TypedDict):
+    """One threshold of a verdict, with the number and the bound."""
+
+    name: str
+    state: str  # one of CHECK_STATES
+    detail: str
+
+
+class Fingerprint(TypedDict):
+    """What a pass is bound to; None is not known, and then equals nothing."""
+
+    host: str | None
+    driver: str | None
+    os_build: str | None
+    kernel: str | None
+    wsl: str | None
+    stack: str | None
+    lock_sha256: str | None
+    trainer_sha256: str | None
+    adapter: str | None
+
+
+class Word(TypedDict):
+    """A verdict before it is bound to the PC and the time."""
+
+    state: str  # one of STATES
+    code: str
+    cause: str
+    next_step: str  # empty for READY
+    checks: list[CheckResult]
+    reused: bool
+    at: NotRequired[str]  # of the pass that is reused
+
+
+class Verdict(Word):
+    """The last word on the PC."""
+
+    at: Required[str]  # type: ignore[misc]
+    fingerprint: Fingerprint
+
+
+class Record(TypedDict):
+    """One PC. Facts have a model of their own (facts/model.py); a training is the trainer's word as it came."""
+
+    schema_version: int
+    host: str
+    simulated: bool
+    looked_at: NotRequired[str]
+    facts: NotRequired[dict[str, Any]]
+    plan: NotRequired[Plan]
+    apply: NotRequired[Apply]
+    training: NotRequired[dict[str, Any]]
+    troubles: list[Trouble]
+    verdict: NotRequired[Verdict]
+
+
+SECTIONS = tuple(Record.__annotations__)
+
+
+def new(variables: Mapping[str, Any], now: datetime | None = None) -> Record:
+    """An empty record of the host of these variables.
+
+    `now` is the controller's clock: those of the PCs may be wrong. A PC is a real one only by a plain no to
+    gpuready_simulated.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "host": variables["inventory_hostname"],
+        "simulated": not is_no(variables.get("gpuready_simulated")),
+        "looked_at": (now or datetime.now(UTC)).isoformat(timespec="milliseconds"),
+        "troubles": [],
+    }
+
+
+def of(variables: Mapping[str, Any]) -> Record:
+    """The host's record so far: a copy to extend, empty but for its frame when nothing was looked at yet."""
+    known = (variables.get("ansible_facts") or {}).get("gpuready")
+    if isinstance(known, dict):
+        return cast(Record, {**known, "troubles": list(known.get("troubles") or [])})
+    return new(variables)
+
+
+def fit(left: object, host: str) -> dict[str, Any]:
+    """What a PC left, as the report's schema has it. A verdict that is none is left out: the caller judges anew."""
+    given = {key: as_json(value) for key, value in section({"record": left}, "record").items() if key in SECTIONS}
+    found = {key: value for key, value in given.items() if value is not None}
+    for name in ("facts", "plan", "apply", "training"):
+        if not isinstance(found.get(name, {}), dict):
+            del found[name]
+    if not isinstance(found.get("looked_at", ""), str):
+        del found["looked_at"]
+    if not (isinstance(found.get("host"), str) and found["host"].strip()):
+        found["host"] = as_json(host)
+    found["schema_version"] = SCHEMA_VERSION
+    found["simulated"] = found.get("simulated") is True
+    found["troubles"] = [
+        {**one, "code": code(one.get("code")) or "TASK_FAILED", "message": shown(one.get("message"))}
+        for one in items(found.get("troubles"))
+    ]
+    if not _is_verdict(found.get("verdict")):
+        found.pop("verdict", None)
+    return {key: found[key] for key in SECTIONS if key in found}
+
+
+def _is_verdict(given: object) -> bool:
+    if not isinstance(given, Mapping):
+        return False
+    state, checks = given.get("state"), given.get("checks")
+    return (
+        isinstance(state, str)
+        and state in STATES
+        and code(given.get("code")) is not None
+        and all(isinstance(given.get(key), str) for key in ("cause", "next_step", "at"))
+        and bool(given["cause"])
+        and (bool(given["next_step"]) or state in _WITHOUT_NEXT_STEP)
+        and isinstance(given.get("reused"), bool)
+        and isinstance(given.get("fingerprint"), Mapping | None)
+        and isinstance(checks, list)
+        and len(items(checks)) == len(checks)
+        and all(isinstance(one.get("name"), str) and isinstance(one.get("detail"), str) for one in items(checks))
+        and all(one.get("state") in CHECK_STATES for one in items(checks))
+    )
