@@ -25,7 +25,7 @@ def look(
     if smi:
         program = {"path": "nvidia-smi.exe", "rc": 0, "stdout": smi, "stderr": "", "timed_out": False, "seconds": 1}
         pieces["nvidia_smi"]["value"] = program
-    return windows_facts.interpret({"schema_version": 1, "platform": "windows", "pieces": pieces})
+    return windows_facts.interpret({"schema_version": 1, "platform": "windows", "pieces": pieces}).as_dict()
 
 
 def short(facts: dict[str, Any]) -> list[tuple[Any, ...]]:

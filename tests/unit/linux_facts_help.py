@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpuready.lab.plugins.module_utils.linux import probe as linux_probe
-from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.linux import interpret
+from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import linux as linux_facts
 
 NVIDIA = {"vendor": "0x10de", "device": "0x2684", "class": "0x030000", "driver": "nvidia"}
 AMD = {"vendor": "0x1002", "device": "0x73bf", "class": "0x030000", "driver": "amdgpu"}
@@ -85,6 +85,11 @@ def evidence(**values: Any) -> dict[str, Any]:
         "collected_at": "2026-11-23T08:00:00Z",
         "pieces": {name: {"value": value, "error": None} for name, value in pieces.items()},
     }
+
+
+def interpret(given: object) -> dict[str, Any]:
+    """The facts as a record has them."""
+    return linux_facts.interpret(given).as_dict()
 
 
 def facts_of(tree: Path, **values: Any) -> dict[str, Any]:

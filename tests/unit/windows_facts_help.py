@@ -32,7 +32,7 @@ def evidence(changes: dict[str, Any] | None = None, errors: dict[str, str] | Non
 
 
 def look(changes: dict[str, Any] | None = None, errors: dict[str, str] | None = None) -> dict[str, Any]:
-    return windows_facts.interpret(evidence(changes, errors))
+    return windows_facts.interpret(evidence(changes, errors)).as_dict()
 
 
 def within(piece: str, **changes: Any) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.linux import interpret
-from linux_facts_help import evidence, facts_of, program, sysfs
+from linux_facts_help import evidence, facts_of, interpret, program, sysfs
 
 
 def test_machine_without_a_gpu(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.module_utils.linux import probe as linux_probe
-from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.linux import interpret
-from linux_facts_help import AMD, INTEL, NVIDIA, evidence, facts_of, gpu, program, smi, sysfs
+from linux_facts_help import AMD, INTEL, NVIDIA, evidence, facts_of, gpu, interpret, program, smi, sysfs
 
 DATA = Path(__file__).parents[2] / "data" / "nvidia_smi"
 

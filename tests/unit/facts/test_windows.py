@@ -82,7 +82,7 @@ def test_a_whole_pc() -> None:
 
 def test_nothing_is_known_without_pieces() -> None:
     for nothing in ({}, None, [], {"pieces": None}, {"pieces": []}):
-        facts = windows_facts.interpret(nothing)
+        facts = windows_facts.interpret(nothing).as_dict()
         assert (facts["adapters"], facts["users"], facts["wsl"]["installed"], facts["pending_reboot"]["pending"]) == (
             None,
             None,

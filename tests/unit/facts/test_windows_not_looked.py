@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import windows as windows_facts
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import wishes
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.choosing import plan
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
+from plans import plan
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 STACKS = stackfiles.load()
@@ -29,8 +29,8 @@ def pieces() -> dict[str, Any]:
 
 
 def judged(given: dict[str, Any]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    facts = windows_facts.interpret({"schema_version": 1, "platform": "windows", "pieces": given})
-    planned = plan(facts, wishes.Wishes(), STACKS).as_dict()
+    facts = windows_facts.interpret({"schema_version": 1, "platform": "windows", "pieces": given}).as_dict()
+    planned = vars(plan(facts, wishes.Wishes(), STACKS))
     record = {"schema_version": 1, "host": "pc", "simulated": False, "troubles": [], "facts": facts, "plan": planned}
     return facts["adapters"], planned, verdict.verdict(record, {})
 

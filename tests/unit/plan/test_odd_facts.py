@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import steps as plan_steps
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.choosing import plan
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import (
     ENVIRONMENTS,
     EXPERIENCES,
@@ -16,6 +15,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import (
     Wishes,
 )
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
+from plans import plan
 
 PCS = yaml.safe_load((Path(__file__).parents[2] / "data" / "plan" / "pcs.yml").read_text())
 STACKS = stackfiles.load()
@@ -57,8 +57,8 @@ def check(facts, wished=None):
     found = plan(facts, wished or Wishes(), STACKS)
     assert found.blockers if found.stack is None else found.reasons
     assert found == plan(copy.deepcopy(facts), wished or Wishes(), STACKS)
-    json.dumps(found.as_dict())
-    assert plan_steps.summary(found.as_dict())
+    json.dumps(vars(found))
+    assert plan_steps.summary(vars(found))
     return found
 
 

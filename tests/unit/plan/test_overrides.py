@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.choosing import plan
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
+from plans import plan
 
 PCS = yaml.safe_load((Path(__file__).parents[2] / "data" / "plan" / "pcs.yml").read_text())
 STACKS = stackfiles.load()

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import wishes
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.choosing import plan
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.problems import NEXT_STEPS
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
+from plans import plan
 
 DATA = Path(__file__).parents[2] / "data" / "plan"
 PCS = yaml.safe_load((DATA / "pcs.yml").read_text())

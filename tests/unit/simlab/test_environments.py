@@ -163,7 +163,7 @@ def trained(pc: SimulatedPc, **arguments: Any) -> dict[str, Any]:
 def code_of(pc: SimulatedPc, training: dict[str, Any]) -> str:
     """The verdict's code on a PC that was looked at, planned and trained on."""
     look = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]
-    facts = windows_facts.interpret(look)
+    facts = windows_facts.interpret(look).as_dict()
     meant = {"index": 0, "id": r"PCI\VEN_1002&DEV_73BF", "name": AMD["name"], "vendor": "amd"}
     known = facts["adapters"][0] if facts["adapters"] else meant
     adapter = {key: known[key] for key in ("index", "id", "name", "vendor")}

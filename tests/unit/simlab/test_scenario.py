@@ -27,13 +27,16 @@ def evidence(pc: SimulatedPc, **arguments: Any) -> dict[str, Any]:
 def facts_of(document: dict[str, Any]) -> dict[str, Any]:
     """The facts of a lab of one PC."""
     lab = scenario.parse({"pcs": [{"name": "pc", **document}]})
-    return windows_facts.interpret(evidence(SimulatedPc(lab.pcs[0], lab.user, lab.password)))
+    return windows_facts.interpret(evidence(SimulatedPc(lab.pcs[0], lab.user, lab.password))).as_dict()
 
 
 @pytest.fixture(scope="module")
 def lab() -> dict[str, dict[str, Any]]:
     found = scenario.load(LAB)
-    return {pc.name: windows_facts.interpret(evidence(SimulatedPc(pc, found.user, found.password))) for pc in found.pcs}
+    return {
+        pc.name: windows_facts.interpret(evidence(SimulatedPc(pc, found.user, found.password))).as_dict()
+        for pc in found.pcs
+    }
 
 
 # --- what is refused ---

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.choosing import plan
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes, parse
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import model as stacks
+from plans import plan
 
 PCS = yaml.safe_load((Path(__file__).parents[2] / "data" / "plan" / "pcs.yml").read_text())
 HASH = "sha256:" + "ab" * 32

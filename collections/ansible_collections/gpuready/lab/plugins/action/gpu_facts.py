@@ -35,7 +35,7 @@ class ActionModule(RemoteAction):
         record = records.new(task_vars)
         found = self._from_file(file, record) if file else self._from_pc(arguments, task_vars, record)
         if found is not None:
-            record["facts"] = facts.interpret(found)
+            record["facts"] = facts.interpret(found).as_dict()
             marker = (found.get("pieces", {}).get("marker") or {}).get("value")
             record["simulated"] = record["simulated"] or bool(isinstance(marker, dict) and marker.get("simulated"))
             if save:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from .facts.model import Facts
 from .plan import choosing as plan
 from .plan import steps as plan_steps
 from .plan import wishes
@@ -63,7 +64,7 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
     """Add the plan to a record that has facts; its lines for a reader, none where there are no facts."""
     if not isinstance(record.get("facts"), dict):
         return []
-    record["plan"] = plan.plan(record["facts"], prepared.wishes, prepared.stacks).as_dict()
+    record["plan"] = plan.plan(Facts.of(record["facts"]), prepared.wishes, prepared.stacks)
     return plan_steps.summary(record["plan"])
 
 

@@ -54,8 +54,8 @@ class PlannedEnvironment(TypedDict):
 
     python: str
     lock: str
-    lock_path: str
-    lock_sha256: str
+    lock_path: str | None
+    lock_sha256: str | None
     framework: str
     backend: str
     device: str

@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import linux, windows
+from .model import Facts
 
 
-def interpret(evidence: dict[str, Any]) -> dict[str, Any]:
+def interpret(evidence: dict[str, Any]) -> Facts:
     """The facts of EVIDENCE (docs/evidence.md).  Never raises for what stands in the pieces; it becomes a problem."""
     if evidence.get("platform") == "linux":
         return linux.interpret(evidence)

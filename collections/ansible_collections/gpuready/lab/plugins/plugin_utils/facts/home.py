@@ -13,13 +13,14 @@ from typing import Any
 
 from .. import reading
 from ..evidence.pieces import Pieces, Row
+from .model import Environment, Pass
 
 
-def environments(pieces: Pieces) -> list[dict[str, Any]]:
-    """`[{stack, lock_sha256, path, python, state}]`; state is current, old, or building (not complete)."""
+def environments(pieces: Pieces) -> tuple[Environment, ...]:
+    """Ours; one that is not complete is being built."""
     home = pieces.row("environments")
     if home is None:
-        return []
+        return ()
     current = {}
     for file in home.rows("current"):
         pointer = _content(pieces, "environments", file)
@@ -35,22 +36,22 @@ def environments(pieces: Pieces) -> list[dict[str, Any]]:
         stack = reading.text(about.get("stack")) or (name.rpartition("-")[0] or None)
         is_current = complete and path is not None and current.get(stack) in (_same(path), _same(name))
         found.append(
-            {
-                "stack": stack,
-                "lock_sha256": reading.text(about.get("lock_sha256")),
-                "path": path,
-                "python": reading.text(about.get("python")),
-                "state": "building" if not complete else "current" if is_current else "old",
-            }
+            Environment(
+                stack=stack,
+                lock_sha256=reading.text(about.get("lock_sha256")),
+                path=path,
+                python=reading.text(about.get("python")),
+                state="building" if not complete else "current" if is_current else "old",
+            )
         )
-    return found
+    return tuple(found)
 
 
-def passes(pieces: Pieces) -> list[dict[str, Any]]:
-    """`{fingerprint, verdict, at}` of each stack's last pass, the latest first."""
+def passes(pieces: Pieces) -> tuple[Pass, ...]:
+    """Each stack's last pass, the latest first."""
     found_passes = [found for file in pieces.rows("last_pass") if (found := _content(pieces, "last_pass", file))]
     whole = [
-        {"fingerprint": one["fingerprint"], "verdict": one["verdict"], "at": one["at"]}
+        Pass(one["fingerprint"], one["verdict"], one["at"])
         for one in found_passes
         if isinstance(one.get("fingerprint"), dict)
         and isinstance(one.get("verdict"), dict)
@@ -58,7 +59,7 @@ def passes(pieces: Pieces) -> list[dict[str, Any]]:
     ]
     if len(whole) < len(found_passes):
         pieces.malformed("last_pass", "a pass lacks its fingerprint, its verdict or its time")
-    return sorted(whole, key=lambda one: str(one["at"]), reverse=True)
+    return tuple(sorted(whole, key=lambda one: str(one.at), reverse=True))
 
 
 def _content(pieces: Pieces, piece: str, file: Row) -> dict[str, Any] | None:

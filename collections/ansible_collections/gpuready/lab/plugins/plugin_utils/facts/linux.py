@@ -7,13 +7,13 @@ Pure, and never raises: evidence of any other shape gives nulls and problems.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from .. import reading
 from ..evidence import nvidia_smi
 from ..evidence.pieces import Pieces, Row
 from . import home as home_records
 from . import linux_adapters
+from .model import Disk, Facts, Interpreter, LinuxDistribution, Machine, PendingReboot, Problem, System, User, Uv
 
 _MACHINES = {
     "x86_64": "x86_64",
@@ -28,8 +28,8 @@ _MACHINES = {
 }
 
 
-def interpret(evidence: object) -> dict[str, Any]:
-    """The facts of docs/records.md. `evidence` is EVIDENCE as the module gives it."""
+def interpret(evidence: object) -> Facts:
+    """The facts. `evidence` is EVIDENCE as the module gives it."""
     pieces = Pieces(evidence)
     kernel, release, inside_wsl = pieces.row("kernel"), pieces.row("os_release"), _wsl(pieces.row("wsl"))
     smi = _nvidia_smi(pieces)
@@ -48,27 +48,23 @@ def interpret(evidence: object) -> dict[str, Any]:
     )
     environments = home_records.environments(pieces)
     passes = home_records.passes(pieces)
-    return {
-        "collected_at": reading.text(pieces.evidence.get("collected_at")),
-        "os": _os(kernel, release, reading.text(pieces.value("glibc")), inside_wsl),
-        "machine": _machine(pieces),
-        "disk": _disk(pieces.row("disk")),
+    return Facts(
+        collected_at=reading.text(pieces.evidence.get("collected_at")),
+        os=_os(kernel, release, reading.text(pieces.value("glibc")), inside_wsl),
+        machine=_machine(pieces),
+        disk=_disk(pieces.row("disk")),
         # None found is "there is none" only where the kernel could be asked.
-        "adapters": adapters if adapters or pieces.known("pci_display") else None,
-        "ignored_adapters": ignored,
-        "wsl": None,
-        "dxg": dxg.flag("device") if dxg else None,
-        "features": None,
-        "vc_runtime": None,
-        "pending_reboot": _pending_reboot(kernel),
-        "users": _users(pieces),
-        "uv": _uv(pieces.row("uv")),
-        "interpreters": _interpreters(pieces.rows("interpreters")),
-        "environments": environments,
-        "last_pass": passes[0] if passes else None,
-        "passes": passes,
-        "problems": pieces.problems,
-    }
+        adapters=adapters if adapters or pieces.known("pci_display") else None,
+        ignored_adapters=ignored,
+        dxg=dxg.flag("device") if dxg else None,
+        pending_reboot=_pending_reboot(kernel),
+        users=_users(pieces),
+        uv=_uv(pieces.row("uv")),
+        interpreters=_interpreters(pieces.rows("interpreters")),
+        environments=environments,
+        passes=passes,
+        problems=tuple(Problem(**one) for one in pieces.problems),
+    )
 
 
 def _nvidia_smi(pieces: Pieces) -> nvidia_smi.NvidiaSmi | None:
@@ -107,77 +103,70 @@ def _wsl(found: Row | None) -> bool | None:
     return True if any(said) else None if None in said else False
 
 
-def _os(kernel: Row | None, release: Row | None, glibc: str | None, inside_wsl: bool | None) -> dict[str, Any]:
+def _os(kernel: Row | None, release: Row | None, glibc: str | None, inside_wsl: bool | None) -> System:
     machine = kernel.text("machine") if kernel else None
     architecture = _MACHINES.get(machine.lower(), machine) if machine else None
     if kernel and kernel.integer("pointer_bits") == 32 and architecture == "x86_64":
         architecture = "x86"  # a 64-bit kernel under a 32-bit system
     library = re.match(r"^glibc (\d+(?:\.\d+)+)$", glibc or "")
-    return {
-        "family": "linux",
-        "name": (release.text("PRETTY_NAME") or release.text("NAME")) if release else None,
-        "version": release.text("VERSION_ID") if release else None,
-        "build": None,
-        "kind": None,
-        "architecture": architecture,
-        "language": kernel.text("language") if kernel else None,
-        "kernel": kernel.text("release") if kernel else None,
-        "glibc": library[1] if library else None,
-        "distribution": {"id": release.text("ID"), "version": release.text("VERSION_ID")} if release else None,
-        "wsl": inside_wsl,
-        "boot_time": kernel.text("started") if kernel else None,
-    }
+    return System(
+        family="linux",
+        name=(release.text("PRETTY_NAME") or release.text("NAME")) if release else None,
+        version=release.text("VERSION_ID") if release else None,
+        architecture=architecture,
+        language=kernel.text("language") if kernel else None,
+        kernel=kernel.text("release") if kernel else None,
+        glibc=library[1] if library else None,
+        distribution=LinuxDistribution(release.text("ID"), release.text("VERSION_ID")) if release else None,
+        wsl=inside_wsl,
+        boot_time=kernel.text("started") if kernel else None,
+    )
 
 
-def _machine(pieces: Pieces) -> dict[str, Any]:
+def _machine(pieces: Pieces) -> Machine:
     dmi, memory, processors = pieces.row("dmi"), pieces.row("memory"), pieces.row("processors")
     flags = processors.texts("flags") if processors and processors.values.get("flags") is not None else None
-    hypervisor = None if flags is None else "hypervisor" in flags
-    return {
-        "manufacturer": dmi.text("sys_vendor") if dmi else None,
-        "model": dmi.text("product_name") if dmi else None,
-        "memory_bytes": memory.integer("total_bytes") if memory else None,
-        "processor": processors.text("name") if processors else None,
-        "logical_processors": processors.integer("logical") if processors else None,
-        "virtualization": None if flags is None else bool({"vmx", "svm"} & set(flags)),
-        "hypervisor": hypervisor,
-    }
+    return Machine(
+        manufacturer=dmi.text("sys_vendor") if dmi else None,
+        model=dmi.text("product_name") if dmi else None,
+        memory_bytes=memory.integer("total_bytes") if memory else None,
+        processor=processors.text("name") if processors else None,
+        logical_processors=processors.integer("logical") if processors else None,
+        virtualization=None if flags is None else bool({"vmx", "svm"} & set(flags)),
+        hypervisor=None if flags is None else "hypervisor" in flags,
+    )
 
 
-def _disk(disk: Row | None) -> dict[str, Any] | None:
+def _disk(disk: Row | None) -> Disk | None:
     if disk is None:
         return None
-    return {
-        "path": disk.text("path"),
-        "free_bytes": disk.integer("free_bytes"),
-        "total_bytes": disk.integer("total_bytes"),
-    }
+    return Disk(disk.text("path"), disk.integer("free_bytes"), disk.integer("total_bytes"))
 
 
-def _pending_reboot(kernel: Row | None) -> dict[str, Any] | None:
+def _pending_reboot(kernel: Row | None) -> PendingReboot | None:
     wanted = kernel.flag("reboot_required") if kernel else None
     if wanted is None:
         return None
-    return {"pending": wanted, "reasons": ["/run/reboot-required"] if wanted else []}
+    return PendingReboot(wanted, ("/run/reboot-required",) if wanted else ())
 
 
-def _users(pieces: Pieces) -> list[dict[str, Any]] | None:
+def _users(pieces: Pieces) -> tuple[User, ...] | None:
     """Logged-on users by who(1): name and terminal are its first two words."""
     program = pieces.row("users")
     if program is None or program.integer("rc") != 0:
         return None
     lines = [line.split() for line in (program.text("stdout") or "").splitlines()]
-    return [{"name": words[0], "session": words[1], "state": None} for words in lines if len(words) > 1]
+    return tuple(User(words[0], words[1], None) for words in lines if len(words) > 1)
 
 
-def _uv(program: Row | None) -> dict[str, Any] | None:
+def _uv(program: Row | None) -> Uv | None:
     if program is None or program.integer("rc") != 0:
         return None
     match = re.match(r"^uv (\d+(?:\.\d+)+\S*)", program.text("stdout") or "")
-    return {"path": program.text("path"), "version": match[1]} if match else None
+    return Uv(program.text("path"), match[1]) if match else None
 
 
-def _interpreters(rows: list[Row]) -> list[dict[str, Any]]:
+def _interpreters(rows: list[Row]) -> tuple[Interpreter, ...]:
     """CPythons that said what they are."""
     found = []
     for row in rows:
@@ -187,5 +176,5 @@ def _interpreters(rows: list[Row]) -> list[dict[str, Any]]:
             architecture = _MACHINES.get(words[1].lower(), words[1])
             if architecture == "x86_64" and words[3] == "4":
                 architecture = "x86"
-            found.append({"path": row.text("path"), "version": words[0], "architecture": architecture})
-    return found
+            found.append(Interpreter(row.text("path"), words[0], architecture))
+    return tuple(found)

@@ -7,17 +7,18 @@ Inside WSL the PCI bus does not show the GPUs of Windows: nvidia-smi names NVIDI
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .. import reading
 from ..evidence.nvidia_smi import NvidiaGpu, NvidiaSmi
 from ..evidence.pieces import Pieces, Row
 from ..hardware import pci
+from ..hardware.pci import Vendor
+from .model import DXG, Adapter, Busy, Driver, IgnoredAdapter, Status
 
 # Drivers that hand a device to a virtual machine: it is not for this system.
 _HANDED_OUT = ("vfio-pci", "pci-stub", "xen-pciback")
 # Answers of nvidia-smi that concern every NVIDIA GPU of the machine -> their status.
-_STATUS = {
+_STATUS: dict[str, Status] = {
     "NVIDIA_DRIVER_MISMATCH": "restart_needed",  # updated on disk, the old one still runs
     "NVIDIA_DRIVER_NOT_RUNNING": "failing",
     "NVIDIA_GPU_BLOCKED": "failing",
@@ -40,25 +41,25 @@ class Surroundings:
 
 def interpret(
     devices: list[Row], smi: NvidiaSmi | None, around: Surroundings, pieces: Pieces
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[tuple[Adapter, ...], tuple[IgnoredAdapter, ...]]:
     """The facts' `adapters` and `ignored_adapters`."""
-    kept, ignored = [], []
+    kept: list[Row] = []
+    ignored: list[IgnoredAdapter] = []
     for device in devices:
         reason = _ignored_because(device)
         if reason:
-            ignored.append({"name": _name(device, None), "id": device.text("address"), "reason": reason})
+            ignored.append(IgnoredAdapter(_name(device, None), device.text("address"), reason))
         else:
             kept.append(device)
     gpus = list(smi.gpus) if smi else []
     joined = _join(kept, gpus, pieces)
-    adapters = [_adapter(device, gpu, smi, around) for device, gpu in zip(kept, joined, strict=True)]
-    adapters += [_from_smi(gpu, smi, around) for gpu in gpus if not any(gpu is other for other in joined)]
+    adapters = [_adapter(index, *pair, smi, around) for index, pair in enumerate(zip(kept, joined, strict=True))]
+    alone = [gpu for gpu in gpus if not any(gpu is other for other in joined)]
+    adapters += [_from_smi(index, gpu, smi, around) for index, gpu in enumerate(alone, len(kept))]
     if around.wsl and around.dxg and not adapters:
         pieces.problem("dxg", "DXG_VENDOR_UNKNOWN", "WSL passes a GPU of Windows; whose it is cannot be seen in here")
         adapters.append(_of_windows())
-    for index, adapter in enumerate(adapters):
-        adapter["index"] = index
-    return adapters, ignored
+    return tuple(adapters), tuple(ignored)
 
 
 def _ignored_because(device: Row) -> str | None:
@@ -95,11 +96,11 @@ def _join(devices: list[Row], gpus: list[NvidiaGpu], pieces: Pieces) -> list[Nvi
     return joined
 
 
-def _vendor(device: Row) -> str:
+def _vendor(device: Row) -> Vendor:
     return pci.vendor(pci.hex_id(device.text("vendor")))
 
 
-def _adapter(device: Row, gpu: NvidiaGpu | None, smi: NvidiaSmi | None, around: Surroundings) -> dict[str, Any]:
+def _adapter(index: int, device: Row, gpu: NvidiaGpu | None, smi: NvidiaSmi | None, around: Surroundings) -> Adapter:
     vendor_id, device_id = pci.hex_id(device.text("vendor")), pci.hex_id(device.text("device"))
     vendor, driver = pci.vendor(vendor_id), device.text("driver")
     is_nvidia = vendor == "nvidia"
@@ -107,33 +108,31 @@ def _adapter(device: Row, gpu: NvidiaGpu | None, smi: NvidiaSmi | None, around: 
     version = device.text("driver_version") or (around.nvidia_version if is_nvidia else None)
     if is_nvidia and own:
         version = version or (smi.driver_version if smi else None)
-    return {
-        "index": 0,
-        "id": device.text("address"),
-        "vendor": vendor,
-        "vendor_id": vendor_id,
-        "device_id": device_id,
-        "name": _name(device, gpu),
-        "memory_bytes": gpu.memory_bytes if gpu and gpu.memory_bytes else _number(device, "vram_total"),
-        "driver": {
-            "version": (version or (around.kernel if driver and not is_nvidia else None)) if driver else None,
-            "vendor_version": version if is_nvidia and own else None,
-            "provider": driver,
-            "date": None,
-            "basic": not (own or (vendor == "other" and driver is not None)),
-        },
-        "status": _status(vendor, driver, gpu, smi),
-        "problem_code": None,
-        "integrated": pci.integrated(vendor_id, device_id),
-        "compute_capability": (gpu.compute_capability if gpu else None) or pci.compute_capability(vendor_id, device_id),
-        "driver_model": gpu.driver_model if gpu else None,
-        "cuda_version": smi.cuda_version if smi and gpu else None,
-        "uuid": gpu.uuid if gpu else None,
-        "busy": _busy(device, gpu),
-    }
+    return Adapter(
+        index=index,
+        id=device.text("address"),
+        vendor=vendor,
+        vendor_id=vendor_id,
+        device_id=device_id,
+        name=_name(device, gpu),
+        memory_bytes=gpu.memory_bytes if gpu and gpu.memory_bytes else _number(device, "vram_total"),
+        driver=Driver(
+            version=(version or (around.kernel if driver and not is_nvidia else None)) if driver else None,
+            vendor_version=version if is_nvidia and own else None,
+            provider=driver,
+            basic=not (own or (vendor == "other" and driver is not None)),
+        ),
+        status=_status(vendor, driver, gpu, smi),
+        integrated=pci.integrated(vendor_id, device_id),
+        compute_capability=(gpu.compute_capability if gpu else None) or pci.compute_capability(vendor_id, device_id),
+        driver_model=gpu.driver_model if gpu else None,
+        cuda_version=smi.cuda_version if smi and gpu else None,
+        uuid=gpu.uuid if gpu else None,
+        busy=_busy(device, gpu),
+    )
 
 
-def _status(vendor: str, driver: str | None, gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> str:
+def _status(vendor: str, driver: str | None, gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> Status:
     if driver in _HANDED_OUT:
         return "disabled"
     if vendor == "nvidia":
@@ -143,7 +142,7 @@ def _status(vendor: str, driver: str | None, gpu: NvidiaGpu | None, smi: NvidiaS
     return "ok" if driver else "no_driver"
 
 
-def _nvidia_status(gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> str:
+def _nvidia_status(gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> Status:
     """Of a GPU that the NVIDIA driver has: what nvidia-smi says of it."""
     if smi is None:
         return "unknown"
@@ -156,41 +155,41 @@ def _nvidia_status(gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> str:
     return "unknown" if smi.problems else "absent"
 
 
-def _from_smi(gpu: NvidiaGpu, smi: NvidiaSmi | None, around: Surroundings) -> dict[str, Any]:
+def _from_smi(index: int, gpu: NvidiaGpu, smi: NvidiaSmi | None, around: Surroundings) -> Adapter:
     """A GPU that only nvidia-smi knows: WSL, or a container without the PCI bus."""
     version = smi.driver_version if smi else None
-    return {
-        "index": 0,
-        "id": gpu.pci_bus_id or gpu.uuid,
-        "vendor": "nvidia",
-        "vendor_id": gpu.vendor_id or "10de",
-        "device_id": gpu.device_id,
-        "name": gpu.name,
-        "memory_bytes": gpu.memory_bytes,
-        "driver": {"version": version, "vendor_version": version, "provider": "nvidia", "date": None, "basic": False},
-        "status": _nvidia_status(gpu, smi) if not around.wsl or around.dxg is not False else "absent",
-        "problem_code": None,
-        "integrated": False,
-        "compute_capability": gpu.compute_capability,
-        "driver_model": gpu.driver_model,
-        "cuda_version": smi.cuda_version if smi else None,
-        "uuid": gpu.uuid,
-        "busy": _busy(None, gpu),
-    }
+    return Adapter(
+        index=index,
+        id=gpu.pci_bus_id or gpu.uuid,
+        vendor="nvidia",
+        vendor_id=gpu.vendor_id or "10de",
+        device_id=gpu.device_id,
+        name=gpu.name or "NVIDIA GPU",
+        memory_bytes=gpu.memory_bytes,
+        driver=Driver(version=version, vendor_version=version, provider="nvidia", basic=False),
+        status=_nvidia_status(gpu, smi) if not around.wsl or around.dxg is not False else "absent",
+        integrated=False,
+        compute_capability=gpu.compute_capability,
+        driver_model=gpu.driver_model,
+        cuda_version=smi.cuda_version if smi else None,
+        uuid=gpu.uuid,
+        busy=_busy(None, gpu),
+    )
 
 
-def _of_windows() -> dict[str, Any]:
+def _of_windows() -> Adapter:
     """The GPU behind /dev/dxg when nothing in the guest names it."""
-    unknown = ("vendor_id", "device_id", "memory_bytes", "problem_code", "integrated", "compute_capability")
-    return {
-        "index": 0,
-        "id": "/dev/dxg",
-        "vendor": "other",
-        "name": "GPU of Windows (/dev/dxg)",
-        "driver": {"version": None, "vendor_version": None, "provider": "dxgkrnl", "date": None, "basic": False},
-        "status": "unknown",
-        **dict.fromkeys((*unknown, "driver_model", "cuda_version", "uuid", "busy")),
-    }
+    return Adapter(
+        index=0,
+        id=DXG,
+        vendor="other",
+        vendor_id=None,
+        device_id=None,
+        name="GPU of Windows (/dev/dxg)",
+        memory_bytes=None,
+        driver=Driver(provider="dxgkrnl", basic=False),
+        status="unknown",
+    )
 
 
 def _name(device: Row, gpu: NvidiaGpu | None) -> str:
@@ -202,16 +201,15 @@ def _name(device: Row, gpu: NvidiaGpu | None) -> str:
     return f"{word} {pci.hex_id(device.text('vendor')) or '?'}:{pci.hex_id(device.text('device')) or '?'}"
 
 
-def _busy(device: Row | None, gpu: NvidiaGpu | None) -> dict[str, Any] | None:
+def _busy(device: Row | None, gpu: NvidiaGpu | None) -> Busy | None:
     percent = gpu.utilization_percent if gpu else None
     used = gpu.memory_used_bytes if gpu else None
     if device is not None and gpu is None:
         percent, used = _number(device, "busy_percent"), _number(device, "vram_used")
     if percent is None and used is None:
         return None
-    return {"utilization_percent": percent, "memory_used_bytes": used}
+    return Busy(percent, used)
 
 
 def _number(device: Row, name: str) -> int | None:
-    found = reading.integer(device.values.get(name))
-    return found if found is not None and found >= 0 else None
+    return reading.whole(device.values.get(name))

@@ -1,98 +1,308 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Facts as the plan reads them: whatever is missing, null or of a foreign kind is None here, never an error."""
+"""What a PC is. The interpreters build it, the plan reads it, and a record holds it as JSON (docs/records.md).
+
+The fields are the keys of the JSON. None is "not known" throughout. `Facts.of` takes facts that come back, from a fact
+cache or a report: whatever is missing or of another kind is None there, never an error.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal
 
-VENDORS = ("amd", "intel", "nvidia", "other")
-STATUSES = ("ok", "restart_needed", "disabled", "no_driver", "failing", "absent", "unknown")
+from .. import reading
+from ..hardware import drivers
+from ..hardware.pci import Vendor
+
+# In a Literal the last word stands for what is none of them.
+Status = Literal["ok", "restart_needed", "disabled", "no_driver", "failing", "absent", "unknown"]
+EnvironmentState = Literal["current", "old", "building"]
+VENDORS: tuple[Vendor, ...] = typing.get_args(Vendor)
 
 # The GPU of Windows in a WSL guest, where nothing names its vendor.
 DXG = "/dev/dxg"
-# No size, build or percentage reaches this.
-_BEYOND = 2**63
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The driver of a GPU. `basic`: Microsoft's, or none, which only shows a picture."""
+
+    version: str | None = None
+    vendor_version: str | None = None
+    provider: str | None = None
+    date: str | None = None
+    basic: bool | None = None
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What a GPU does now."""
+
+    utilization_percent: int | None = None
+    memory_used_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One GPU of the PC; `position` is where it stands in the list."""
+    """A GPU that can be meant for training; `index` is where it stands in the list."""
 
     index: int
     id: str | None
+    vendor: Vendor
+    vendor_id: str | None
+    device_id: str | None
     name: str
-    vendor: str
-    status: str
-    problem_code: int | None
-    basic: bool
-    driver_version: str | None
-    vendor_version: str | None
     memory_bytes: int | None
-    integrated: bool | None
-    compute_capability: str | None
-    driver_model: str | None
-    uuid: str | None
-    utilization: float | None
-    device_id: str | None = None
+    driver: Driver
+    status: Status
+    problem_code: int | None = None
+    integrated: bool | None = None
+    compute_capability: str | None = None
+    driver_model: str | None = None
+    cuda_version: str | None = None
+    uuid: str | None = None
+    busy: Busy | None = None
 
-    def driver(self, linux: bool = False) -> str | None:
+    @property
+    def basic(self) -> bool:
+        """Whether it is known to run on a basic display driver."""
+        return self.driver.basic is True
+
+    def driver_number(self, linux: bool = False) -> str | None:
         """The driver's version in the numbers of the minimums: NVIDIA's and AMD's own, Intel's of Windows."""
-        if self.vendor == "nvidia":
-            return self.vendor_version or (self.driver_version if linux else _nvidia_version(self.driver_version))
-        if self.vendor == "amd":
-            return self.vendor_version or (self.driver_version if linux else None)
-        return self.driver_version
+        version, vendor_version = self.driver.version, self.driver.vendor_version
+        if self.vendor == "nvidia" and not linux:
+            is_own = re.fullmatch(r"\d{3}\.\d{2}(\.\d{2})?", version or "")
+            return vendor_version or (version if is_own else drivers.vendor_version("nvidia", version))
+        if self.vendor in ("nvidia", "amd"):
+            return vendor_version or (version if linux else None)
+        return version
 
     def shown(self) -> str:
         """How a person is told of it."""
         return f"{self.index}: {self.name} ({self.vendor})"
 
-    def as_dict(self) -> dict[str, Any]:
-        """The section `adapter` of a plan."""
-        return {"index": self.index, "id": self.id, "name": self.name, "vendor": self.vendor}
+
+@dataclass(frozen=True)
+class IgnoredAdapter:
+    """A display device that is no GPU for training."""
+
+    name: str | None
+    id: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class LinuxDistribution:
+    """Whose Linux it is."""
+
+    id: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class System:
+    """The operating system; `wsl` is true inside a WSL guest."""
+
+    family: str | None = None
+    name: str | None = None
+    version: str | None = None
+    build: int | None = None
+    kind: str | None = None
+    architecture: str | None = None
+    language: str | None = None
+    kernel: str | None = None
+    glibc: str | None = None
+    distribution: LinuxDistribution | None = None
+    wsl: bool | None = None
+    boot_time: str | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The hardware but for its GPUs."""
+
+    manufacturer: str | None = None
+    model: str | None = None
+    memory_bytes: int | None = None
+    processor: str | None = None
+    logical_processors: int | None = None
+    virtualization: bool | None = None
+    hypervisor: bool | None = None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The disk that would hold the environments."""
+
+    path: str | None = None
+    free_bytes: int | None = None
+    total_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class WslDistribution:
+    """A distribution of the user that Ansible logs on as."""
+
+    name: str | None
+    state: str | None
+    wsl_version: int | None
+    default: bool | None
+    uid: int | None
+
+
+@dataclass(frozen=True)
+class WslError:
+    """What `wsl.exe --version` says went wrong; the code as in Wsl/Service/0x80070422."""
+
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True)
+class Wsl:
+    """WSL, seen from Windows."""
+
+    installed: bool | None = None
+    version: str | None = None
+    kernel: str | None = None
+    default_version: int | None = None
+    policy_allows: bool | None = None
+    distributions: tuple[WslDistribution, ...] | None = None
+    error: WslError | None = None
+
+
+@dataclass(frozen=True)
+class VcRuntime:
+    """Microsoft's C++ runtime."""
+
+    installed: bool | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class PendingReboot:
+    """Whether the PC waits for a restart, and why."""
+
+    pending: bool | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class User:
+    """Someone who is logged on."""
+
+    name: str | None
+    session: str | int | None
+    state: str | None
+
+
+@dataclass(frozen=True)
+class Uv:
+    """The uv that is there."""
+
+    path: str | None
+    version: str | None
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that is there."""
+
+    path: str | None
+    version: str | None
+    architecture: str | None
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment of ours on the PC."""
+    """An environment of ours: the current one of its stack, an old one, or one that is not complete."""
 
-    stack: str
-    lock_sha256: str
-    state: str
+    stack: str | None
+    lock_sha256: str | None
+    path: str | None
+    python: str | None
+    state: EnvironmentState
 
 
 @dataclass(frozen=True)
-class View:
-    """What the plan knows of a PC. None is "not known" throughout; `adapters` is None when nobody could look.
+class Pass:
+    """What gpuready left on the PC when it passed, as it stands there."""
 
-    `passed_on` is the nameless GPU that Windows passes on to a WSL guest.
-    """
+    fingerprint: Mapping[str, Any]
+    verdict: Mapping[str, Any]
+    at: str | None
 
-    family: str | None
-    architecture: str | None
-    build: int | None
-    kind: str | None
-    os_name: str
-    kernel: str | None
-    glibc: str | None
-    guest: bool
-    virtualization: bool | None
-    hypervisor: bool | None
-    memory_bytes: int | None
-    free_bytes: int | None
-    disk_path: str
-    adapters: tuple[Adapter, ...] | None
-    passed_on: Adapter | None
-    dxg: bool | None
-    wsl_allowed: bool | None
-    wsl_kernel: str | None
-    vc_runtime: bool | None
-    pending_reboot: bool | None
-    environments: tuple[Environment, ...]
-    smi_problems: tuple[str, ...] = ()
+
+@dataclass(frozen=True)
+class Problem:
+    """Evidence that could not be had."""
+
+    piece: str | None
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A PC. `adapters` is None when nobody could look; `wsl` to `vc_runtime` where the side has no such thing."""
+
+    collected_at: str | None = None
+    os: System = System()
+    machine: Machine = Machine()
+    disk: Disk | None = None
+    adapters: tuple[Adapter, ...] | None = None
+    ignored_adapters: tuple[IgnoredAdapter, ...] = ()
+    wsl: Wsl | None = None
+    dxg: bool | None = None
+    features: Mapping[str, str | None] | None = None
+    vc_runtime: VcRuntime | None = None
+    pending_reboot: PendingReboot | None = None
+    users: tuple[User, ...] | None = None
+    uv: Uv | None = None
+    interpreters: tuple[Interpreter, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    passes: tuple[Pass, ...] = ()  # of each stack, the latest first
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, facts: object) -> Facts:
+        """The facts in a record. No input makes it raise."""
+        adapters = reading.section(facts).get("adapters")
+        return replace(_read(cls, facts), adapters=_adapters(adapters) if isinstance(adapters, list) else None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The section `facts` of a record."""
+        found: dict[str, Any] = _json(self)
+        return {**found, "last_pass": found["passes"][0] if found["passes"] else None}
+
+    @property
+    def guest(self) -> bool:
+        """Whether this is the inside of a WSL guest."""
+        return self.os.wsl is True
+
+    @property
+    def passed_on(self) -> Adapter | None:
+        """The nameless GPU that Windows passes on to a WSL guest."""
+        there = (one for one in self.adapters or () if one.id == DXG and one.status != "absent")
+        return next(there, None) if self.guest else None
+
+    @property
+    def gpus(self) -> tuple[Adapter, ...] | None:
+        """The adapters that may be chosen: neither absent nor nameless. None when nobody could look."""
+        if self.adapters is None:
+            return None
+        return tuple(one for one in self.adapters if one.status != "absent" and one is not self.passed_on)
+
+    @property
+    def smi_complaints(self) -> tuple[str, ...]:
+        """What nvidia-smi complained of."""
+        return tuple(reading.line(one.message) or "" for one in self.problems if one.piece == "nvidia_smi")
 
 
 def version_key(text: str | None) -> tuple[int, ...] | None:
@@ -112,116 +322,65 @@ def at_least(have: str | None, need: str) -> bool | None:
     return None if left is None or right is None else left >= right
 
 
-def view(facts: object) -> View:
-    """Read facts (docs/records.md); total: no input makes it raise."""
-    top = _mapping(facts)
-    system, machine, disk = (_mapping(top.get(key)) for key in ("os", "machine", "disk"))
-    wsl, pending = _mapping(top.get("wsl")), _mapping(top.get("pending_reboot"))
-    adapters = top.get("adapters")
-    found = _adapters(adapters) if isinstance(adapters, list) else None
-    passed_on = next((one for one in found or () if one.id == DXG and system.get("wsl") is True), None)
-    return View(
-        family=_text(system.get("family")),
-        architecture=_text(system.get("architecture")),
-        build=_whole(system.get("build")),
-        kind=_text(system.get("kind")),
-        os_name=_text(system.get("name")) or "",
-        kernel=_text(system.get("kernel")),
-        glibc=_text(system.get("glibc")),
-        guest=system.get("wsl") is True,
-        virtualization=_boolean(machine.get("virtualization")),
-        hypervisor=_boolean(machine.get("hypervisor")),
-        memory_bytes=_whole(machine.get("memory_bytes")),
-        free_bytes=_whole(disk.get("free_bytes")),
-        disk_path=_text(disk.get("path")) or "the disk",
-        adapters=None if found is None else tuple(one for one in found if one is not passed_on),
-        passed_on=passed_on,
-        dxg=_boolean(top.get("dxg")),
-        wsl_allowed=_boolean(wsl.get("policy_allows")),
-        wsl_kernel=_text(wsl.get("kernel")),
-        vc_runtime=_boolean(_mapping(top.get("vc_runtime")).get("installed")),
-        pending_reboot=_boolean(pending.get("pending")),
-        environments=_environments(top.get("environments")),
-        smi_problems=_smi_problems(top.get("problems")),
+# --- JSON ---
+
+
+def _json(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _json(getattr(value, field.name)) for field in fields(value)}
+    return [_json(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _adapters(given: list[Any]) -> tuple[Adapter, ...]:
+    """An adapter always has a number and a name to be told by."""
+    found = ((position, _read(Adapter, one)) for position, one in enumerate(given) if isinstance(one, Mapping))
+    return tuple(
+        replace(
+            adapter,
+            index=position if adapter.index is None else adapter.index,
+            name=adapter.name or "a GPU without a name",
+        )
+        for position, adapter in found
     )
 
 
-def _smi_problems(items: object) -> tuple[str, ...]:
-    """What nvidia-smi complained of, as far as the facts say it."""
-    rows = [_mapping(item) for item in items] if isinstance(items, list) else []
-    return tuple(_text(row.get("message")) or "" for row in rows if row.get("piece") == "nvidia_smi")
+@functools.cache
+def _types(cls: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
-def _adapters(items: list[Any]) -> tuple[Adapter, ...]:
-    """Those that are there: an absent device is no candidate. The index is the position in the list of the facts."""
-    found = []
-    for position, item in enumerate(items):
-        if not isinstance(item, Mapping):
-            continue
-        driver, busy = _mapping(item.get("driver")), _mapping(item.get("busy"))
-        vendor, status, index = _text(item.get("vendor")), _text(item.get("status")), _whole(item.get("index"))
-        if status == "absent":
-            continue
-        found.append(
-            Adapter(
-                index=position if index is None else index,
-                id=_text(item.get("id")),
-                name=_text(item.get("name")) or "a GPU without a name",
-                vendor=vendor if vendor in VENDORS else "other",
-                status=status if status in STATUSES else "unknown",
-                problem_code=_whole(item.get("problem_code")),
-                basic=driver.get("basic") is True,
-                driver_version=_text(driver.get("version")),
-                vendor_version=_text(driver.get("vendor_version")),
-                memory_bytes=_whole(item.get("memory_bytes")),
-                integrated=_boolean(item.get("integrated")),
-                compute_capability=_text(item.get("compute_capability")),
-                driver_model=_text(item.get("driver_model")),
-                uuid=_text(item.get("uuid")),
-                utilization=_number(busy.get("utilization_percent")),
-                device_id=_text(item.get("device_id")),
-            )
-        )
-    return tuple(found)
+def _read[T](cls: type[T], value: object) -> T:
+    """A class of this module from JSON, each field by its type."""
+    given, kinds = reading.section(value), _types(typing.cast(Any, cls))
+    return cls(**{name: _field(kind, given.get(name)) for name, kind in kinds.items()})
 
 
-def _environments(items: object) -> tuple[Environment, ...]:
-    found = []
-    for item in items if isinstance(items, list) else []:
-        item = _mapping(item)
-        stack, lock, state = (_text(item.get(key)) for key in ("stack", "lock_sha256", "state"))
-        if stack and lock and state:
-            found.append(Environment(stack, lock, state))
-    return tuple(found)
+_READERS: dict[Any, Callable[[object], Any]] = {
+    str: reading.line,
+    int: reading.whole,
+    bool: reading.flag,
+    types.NoneType: lambda _: None,
+}
 
 
-def _nvidia_version(windows: str | None) -> str | None:
-    """NVIDIA's version out of the one of Windows: the last five digits, 32.0.15.7652 -> 576.52."""
-    if windows is None or re.fullmatch(r"\d{3}\.\d{2}(\.\d{2})?", windows):
-        return windows
-    if not re.fullmatch(r"\d{1,4}(\.\d{1,5}){3}", windows):
-        return None
-    digits = "".join(f"{int(part):04d}" for part in windows.split(".")[2:])[-5:]
-    return f"{int(digits[:3])}.{digits[3:]}"
+def _field(kind: Any, value: object) -> Any:
+    """The value of a field: None, or empty where the type has no None, for what is of another kind."""
+    origin, of = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType or origin is typing.Union:
+        return next((found for one in of if _fits(one, value) and (found := _field(one, value)) is not None), None)
+    if origin is Literal:
+        return value if isinstance(value, str) and value in of else of[-1]
+    if origin is tuple:
+        values = value if isinstance(value, list) else []
+        found = (_field(of[0], one) for one in values if _fits(of[0], one))
+        return tuple(one for one in found if one is not None)
+    if origin is Mapping:
+        return dict(reading.section(value))
+    return _READERS[kind](value) if kind in _READERS else _read(kind, value)
 
 
-def _mapping(value: object) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    return " ".join(value.split()) or None if isinstance(value, str) else None
-
-
-def _whole(value: object) -> int | None:
-    usable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _BEYOND
-    return value if usable and isinstance(value, int) else None
-
-
-def _number(value: object) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _BEYOND  # not NaN either
-    return float(value) if usable and isinstance(value, int | float) else None
-
-
-def _boolean(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
+def _fits(kind: Any, value: object) -> bool:
+    """Whether JSON has the shape of a type: a list or an object, where it is one."""
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, list)
+    return isinstance(value, Mapping) or not (is_dataclass(kind) or typing.get_origin(kind) is Mapping)

@@ -1,13 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A Windows PC's evidence as facts.
 
-`interpret` takes EVIDENCE as docs/evidence.md has it and gives `facts` as docs/records.md has them.  It never raises:
-what is missing, failed or has the wrong shape is null in the facts and stands in `problems`.
+`interpret` takes EVIDENCE as docs/evidence.md has it.  It never raises: what is missing, failed or has the wrong shape
+is None in the facts and stands in `problems`.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from .. import reading
 from ..evidence import nvidia_smi
@@ -21,6 +19,7 @@ from . import (
 from . import (
     windows_software,
 )
+from .model import Disk, Facts, Machine, Problem, System, User
 
 _KINDS = {1: "workstation", 2: "server", 3: "server"}
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64", "x86": "x86", "ia64": "ia64", "arm": "arm"}
@@ -50,7 +49,7 @@ _VIRTUAL = (
 _FIRST_BUILD_11 = 22000
 
 
-def interpret(evidence: object) -> dict[str, Any]:
+def interpret(evidence: object) -> Facts:
     """The facts of a Windows PC."""
     pieces = Pieces(evidence)
     os, machine = _os(pieces)
@@ -61,32 +60,32 @@ def interpret(evidence: object) -> dict[str, Any]:
     # None found is "there is none" only where Windows was asked for all of them.
     looked = pieces.known("video_controllers") and pieces.known("pnp_display")
     features = windows_software.features(pieces)
-    passes = windows_software.passes(pieces)
-    facts = {
-        "collected_at": reading.text(pieces.evidence.get("collected_at")),
-        "os": os,
-        "machine": machine,
-        "disk": _disk(pieces),
-        "adapters": kept if kept or looked else None,
-        "ignored_adapters": ignored,
-        "wsl": windows_software.wsl(pieces, features),
-        "dxg": None,
-        "features": features,
-        "vc_runtime": windows_software.vc_runtime(pieces),
-        "pending_reboot": windows_software.pending_reboot(pieces, features),
-        "users": _users(pieces),
-        "uv": windows_software.uv(pieces),
-        "interpreters": windows_software.interpreters(pieces),
-        "environments": windows_software.environments(pieces),
-        "last_pass": passes[0] if passes else None,
-        "passes": passes,
-        "problems": pieces.problems,
-    }
+    return Facts(
+        collected_at=reading.text(pieces.evidence.get("collected_at")),
+        os=os,
+        machine=machine,
+        disk=_disk(pieces),
+        adapters=kept if kept or looked else None,
+        ignored_adapters=ignored,
+        wsl=windows_software.wsl(pieces, features),
+        features=features,
+        vc_runtime=windows_software.vc_runtime(pieces),
+        pending_reboot=windows_software.pending_reboot(pieces, features),
+        users=_users(pieces),
+        uv=windows_software.uv(pieces),
+        interpreters=windows_software.interpreters(pieces),
+        environments=windows_software.environments(pieces),
+        passes=windows_software.passes(pieces),
+        problems=_problems(pieces),
+    )
+
+
+def _problems(pieces: Pieces) -> tuple[Problem, ...]:
     pieces.row("marker")  # read by the caller; here for its error alone
-    return facts
+    return tuple(Problem(**one) for one in pieces.problems)
 
 
-def _os(pieces: Pieces) -> tuple[dict[str, Any], dict[str, Any]]:
+def _os(pieces: Pieces) -> tuple[System, Machine]:
     system = pieces.row("operating_system")
     computer = pieces.row("computer_system")
     processors = pieces.rows("processors")
@@ -98,20 +97,17 @@ def _os(pieces: Pieces) -> tuple[dict[str, Any], dict[str, Any]]:
     languages = system.texts("MUILanguages") if system else []
     code = system.integer("OSLanguage") if system else None
     architecture = _architecture(pieces, processors)
-    os = {
-        "family": "windows",
-        "name": (system.text("Caption") if system else None) or _product(registry, build),
-        "version": version,
-        "build": build,
-        "kind": _kind(system, registry),
-        "architecture": architecture,
-        "language": languages[0] if languages else _LANGUAGES.get(code or 0),
-        "kernel": None,
-        "glibc": None,
-        "distribution": None,
-        "wsl": False,
-        "boot_time": system.text("LastBootUpTime") if system else None,
-    }
+    os = System(
+        family="windows",
+        name=(system.text("Caption") if system else None) or _product(registry, build),
+        version=version,
+        build=build,
+        kind=_kind(system, registry),
+        architecture=architecture,
+        language=languages[0] if languages else _LANGUAGES.get(code or 0),
+        wsl=False,
+        boot_time=system.text("LastBootUpTime") if system else None,
+    )
     return os, _machine(computer, processors, architecture)
 
 
@@ -146,23 +142,21 @@ def _architecture(pieces: Pieces, processors: list[Row]) -> str | None:
     return _ARCHITECTURES.get(text.lower(), text.lower()) if text else None
 
 
-def _machine(computer: Row | None, processors: list[Row], architecture: str | None) -> dict[str, Any]:
+def _machine(computer: Row | None, processors: list[Row], architecture: str | None) -> Machine:
     hypervisor = computer.flag("HypervisorPresent") if computer else None
     maker = computer.text("Manufacturer") if computer else None
     model = computer.text("Model") if computer else None
     counts = [count for row in processors if (count := row.integer("NumberOfLogicalProcessors"))]
     memory = computer.integer("TotalPhysicalMemory") if computer else None
-    return {
-        "manufacturer": maker,
-        "model": model,
-        "memory_bytes": memory if memory and memory > 0 else None,
-        "processor": processors[0].text("Name") if processors else None,
-        "logical_processors": (computer.integer("NumberOfLogicalProcessors") if computer else None)
-        or sum(counts)
-        or None,
-        "virtualization": _virtualization(processors, hypervisor, maker, model, architecture),
-        "hypervisor": hypervisor,
-    }
+    return Machine(
+        manufacturer=maker,
+        model=model,
+        memory_bytes=memory if memory and memory > 0 else None,
+        processor=processors[0].text("Name") if processors else None,
+        logical_processors=(computer.integer("NumberOfLogicalProcessors") if computer else None) or sum(counts) or None,
+        virtualization=_virtualization(processors, hypervisor, maker, model, architecture),
+        hypervisor=hypervisor,
+    )
 
 
 def _virtualization(
@@ -184,26 +178,25 @@ def _virtualization(
     return False if hypervisor is False and False in flags else None
 
 
-def _disk(pieces: Pieces) -> dict[str, Any] | None:
+def _disk(pieces: Pieces) -> Disk | None:
     row = pieces.row("disk")
     if row is None:
         return None
     free, total = row.integer("free_bytes"), row.integer("total_bytes")
-    return {
-        "path": row.text("path"),
-        "free_bytes": free if free is not None and free >= 0 else None,
-        "total_bytes": total if total is not None and total > 0 else None,
-    }
+    return Disk(
+        path=row.text("path"),
+        free_bytes=free if free is not None and free >= 0 else None,
+        total_bytes=total if total is not None and total > 0 else None,
+    )
 
 
-def _users(pieces: Pieces) -> list[dict[str, Any]] | None:
+def _users(pieces: Pieces) -> tuple[User, ...] | None:
     value = pieces.rows("users")
     if not value and not pieces.known("users"):
         return None
-    found = [
-        {"name": name, "session": row.integer("session"), "state": None} for row in value if (name := row.text("name"))
-    ]
-    return sorted(found, key=lambda user: (user["session"] is None, user["session"] or 0, str(user["name"])))
+    named = [(name, row.integer("session")) for row in value if (name := row.text("name"))]
+    ordered = sorted(named, key=lambda user: (user[1] is None, user[1] or 0, user[0]))
+    return tuple(User(name, session, None) for name, session in ordered)
 
 
 def _nvidia_smi(pieces: Pieces) -> nvidia_smi.NvidiaSmi | None:

@@ -8,10 +8,12 @@ from typing import Any
 
 from ..evidence.nvidia_smi import NvidiaGpu, NvidiaSmi
 from ..hardware import drivers, pci
+from ..hardware.pci import Vendor
+from .model import Adapter, Busy, Driver, IgnoredAdapter, Status
 from .windows_devices import Device, memory, small_memory
 
 # ConfigManagerErrorCode -> status.  Every other code than these is a device that fails.
-_STATUS = {
+_STATUS: dict[int, Status] = {
     0: "ok",
     1: "no_driver",  # not configured
     14: "restart_needed",
@@ -35,9 +37,9 @@ _BUSES = {
     "XENVIF": "virtual adapter (Xen)",
     "XENBUS": "virtual adapter (Xen)",
 }
-_ACPI_VENDORS = {"NVDA": "nvidia", "NVIDIA": "nvidia", "AMDI": "amd", "INTC": "intel"}
+_ACPI_VENDORS: dict[str, Vendor] = {"NVDA": "nvidia", "NVIDIA": "nvidia", "AMDI": "amd", "INTC": "intel"}
 # Without an id, the manufacturer and the name of an INF file are what is left; these are names, in no language.
-_NAMES = (
+_NAMES: tuple[tuple[Vendor, re.Pattern[str]], ...] = (
     (
         "other",
         re.compile(r"microsoft|displaylink|vmware|virtualbox|parsec|citrix|virtual|remote|mirror|basic display", re.I),
@@ -48,29 +50,28 @@ _NAMES = (
 )
 
 
-def interpret(devices: list[Device], smi: NvidiaSmi | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The adapters and the ignored ones, as docs/records.md has them."""
-    kept, ignored = [], []
+def interpret(devices: list[Device], smi: NvidiaSmi | None) -> tuple[tuple[Adapter, ...], tuple[IgnoredAdapter, ...]]:
+    """The adapters and the ignored ones."""
+    kept: list[Device] = []
+    ignored: list[IgnoredAdapter] = []
     for device in devices:
         reason = ignored_because(device)
         if reason:
-            ignored.append({"name": device.name or "unnamed display device", "id": device.id, "reason": reason})
+            ignored.append(IgnoredAdapter(device.name or "unnamed display device", device.id, reason))
         else:
             kept.append(device)
     gpus = list(smi.gpus) if smi else []
     joined = _join(kept, gpus)
-    adapters = [_adapter(device, joined.get(position), smi) for position, device in enumerate(kept)]
+    adapters = [_adapter(index, device, joined.get(index), smi) for index, device in enumerate(kept)]
     gone = [device for device in devices if device not in kept and vendor(device) == "nvidia"]
     for gpu in gpus:
         matched = any(gpu is other for other in joined.values())
         if not matched and not any(device.pci_ids[1] == gpu.device_id for device in gone):
-            adapters.append(_from_smi(gpu, smi))
-    for index, adapter in enumerate(adapters):
-        adapter["index"] = index
-    return adapters, ignored
+            adapters.append(_from_smi(len(adapters), gpu, smi))
+    return tuple(adapters), tuple(ignored)
 
 
-def vendor(device: Device) -> str:
+def vendor(device: Device) -> Vendor:
     """`amd`, `intel`, `nvidia` or `other`: by the PCI or ACPI id; by name only where there is none."""
     if device.pci_ids[0] and device.pci_ids != pci.PASSED_ON:
         return pci.vendor(device.pci_ids[0])
@@ -100,7 +101,7 @@ def ignored_because(device: Device) -> str | None:
     return None
 
 
-def status(device: Device, basic: bool | None) -> str:
+def status(device: Device, basic: bool | None) -> Status:
     """What state the device is in, by its problem code and its driver."""
     if device.problem_code is None:
         return "no_driver" if basic else "unknown"
@@ -111,7 +112,7 @@ def status(device: Device, basic: bool | None) -> str:
     return _STATUS.get(device.problem_code, "failing")
 
 
-def _adapter(device: Device, gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> dict[str, Any]:
+def _adapter(index: int, device: Device, gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> Adapter:
     kind = vendor(device)
     vendor_id, device_id = device.pci_ids
     registry = device.registry
@@ -125,26 +126,30 @@ def _adapter(device: Device, gpu: NvidiaGpu | None, smi: NvidiaSmi | None) -> di
     vendor_version = None if basic else drivers.vendor_version(kind, version, radeon)
     if vendor_version is None and gpu is not None and smi is not None:
         vendor_version = smi.driver_version
-    return {
-        "index": 0,
-        "id": device.id,
-        "vendor": kind,
-        "vendor_id": vendor_id,
-        "device_id": device_id,
-        "name": _name(device, gpu, kind),
-        "memory_bytes": _memory(device, gpu, basic),
-        "driver": {
-            "version": version,
-            "vendor_version": vendor_version,
-            "provider": provider,
-            "date": drivers.date(device.driver_date, registry.text("DriverDate") if registry else None),
-            "basic": basic,
-        },
-        "status": status(device, basic),
-        "problem_code": device.problem_code,
-        "integrated": device.integrated if vendor_id or device.id else (False if kind == "nvidia" else None),
-        **_said_by_nvidia(gpu, smi, vendor_id, device_id),
-    }
+    return Adapter(
+        index=index,
+        id=device.id,
+        vendor=kind,
+        vendor_id=vendor_id,
+        device_id=device_id,
+        name=_name(device, gpu, kind),
+        memory_bytes=_memory(device, gpu, basic),
+        driver=Driver(
+            version=version,
+            vendor_version=vendor_version,
+            provider=provider,
+            date=drivers.date(device.driver_date, registry.text("DriverDate") if registry else None),
+            basic=basic,
+        ),
+        status=status(device, basic),
+        problem_code=device.problem_code,
+        integrated=device.integrated if vendor_id or device.id else (False if kind == "nvidia" else None),
+        compute_capability=_capability(gpu, vendor_id, device_id),
+        driver_model=gpu.driver_model if gpu else None,
+        cuda_version=smi.cuda_version if smi and gpu else None,
+        uuid=gpu.uuid if gpu else None,
+        busy=_busy(gpu),
+    )
 
 
 def _name(device: Device, gpu: NvidiaGpu | None, kind: str) -> str:
@@ -165,45 +170,35 @@ def _memory(device: Device, gpu: NvidiaGpu | None, basic: bool | None) -> int | 
     return small_memory(memory(device.registry, "HardwareInformation.MemorySize")) or small_memory(device.adapter_ram)
 
 
-def _said_by_nvidia(
-    gpu: NvidiaGpu | None, smi: NvidiaSmi | None, vendor_id: str | None, device_id: str | None
-) -> dict[str, Any]:
-    if gpu is None:
-        capability = pci.compute_capability(vendor_id, device_id)
-        return {
-            "compute_capability": capability,
-            "driver_model": None,
-            "cuda_version": None,
-            "uuid": None,
-            "busy": None,
-        }
-    busy = {"utilization_percent": gpu.utilization_percent, "memory_used_bytes": gpu.memory_used_bytes}
-    return {
-        "compute_capability": gpu.compute_capability or pci.compute_capability(vendor_id, device_id),
-        "driver_model": gpu.driver_model,
-        "cuda_version": smi.cuda_version if smi else None,
-        "uuid": gpu.uuid,
-        "busy": busy if any(value is not None for value in busy.values()) else None,
-    }
+def _capability(gpu: NvidiaGpu | None, vendor_id: str | None, device_id: str | None) -> str | None:
+    return (gpu.compute_capability if gpu else None) or pci.compute_capability(vendor_id, device_id)
 
 
-def _from_smi(gpu: NvidiaGpu, smi: NvidiaSmi | None) -> dict[str, Any]:
+def _busy(gpu: NvidiaGpu | None) -> Busy | None:
+    if gpu is None or (gpu.utilization_percent is None and gpu.memory_used_bytes is None):
+        return None
+    return Busy(gpu.utilization_percent, gpu.memory_used_bytes)
+
+
+def _from_smi(index: int, gpu: NvidiaGpu, smi: NvidiaSmi | None) -> Adapter:
     """A GPU that nvidia-smi alone knows of: Windows' own word on it is missing, so its state is not known."""
-    version = smi.driver_version if smi else None
-    return {
-        "index": 0,
-        "id": gpu.uuid or gpu.pci_bus_id,
-        "vendor": "nvidia",
-        "vendor_id": gpu.vendor_id or "10de",
-        "device_id": gpu.device_id,
-        "name": gpu.name or "NVIDIA GPU",
-        "memory_bytes": gpu.memory_bytes,
-        "driver": {"version": None, "vendor_version": version, "provider": "NVIDIA", "date": None, "basic": False},
-        "status": "unknown",
-        "problem_code": None,
-        "integrated": False,
-        **_said_by_nvidia(gpu, smi, gpu.vendor_id, gpu.device_id),
-    }
+    return Adapter(
+        index=index,
+        id=gpu.uuid or gpu.pci_bus_id,
+        vendor="nvidia",
+        vendor_id=gpu.vendor_id or "10de",
+        device_id=gpu.device_id,
+        name=gpu.name or "NVIDIA GPU",
+        memory_bytes=gpu.memory_bytes,
+        driver=Driver(vendor_version=smi.driver_version if smi else None, provider="NVIDIA", basic=False),
+        status="unknown",
+        integrated=False,
+        compute_capability=_capability(gpu, gpu.vendor_id, gpu.device_id),
+        driver_model=gpu.driver_model,
+        cuda_version=smi.cuda_version if smi else None,
+        uuid=gpu.uuid,
+        busy=_busy(gpu),
+    )
 
 
 def _join(devices: list[Device], gpus: list[NvidiaGpu]) -> dict[int, NvidiaGpu]:

@@ -11,6 +11,17 @@ from typing import Any
 from .. import reading
 from ..evidence import wsl_output
 from ..evidence.pieces import Pieces, Row
+from .model import (
+    Environment,
+    Interpreter,
+    Pass,
+    PendingReboot,
+    Uv,
+    VcRuntime,
+    Wsl,
+    WslDistribution,
+    WslError,
+)
 
 FEATURES = ("VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux", "Microsoft-Hyper-V")
 _INSTALL_STATES = {1: "Enabled", 2: "Disabled", 3: "Absent"}
@@ -46,7 +57,7 @@ def features(pieces: Pieces) -> dict[str, str | None]:
     return states
 
 
-def pending_reboot(pieces: Pieces, states: dict[str, str | None]) -> dict[str, Any]:
+def pending_reboot(pieces: Pieces, states: dict[str, str | None]) -> PendingReboot:
     """Whether Windows waits for a restart (null when it could not be looked at) and why."""
     row = pieces.row("pending_reboot")
     reasons = [f"feature {name} is {state}" for name, state in states.items() if state and state.endswith("Pending")]
@@ -65,10 +76,10 @@ def pending_reboot(pieces: Pieces, states: dict[str, str | None]) -> dict[str, A
         active, pending = (names.text("active"), names.text("pending")) if names else (None, None)
         if active and pending and active.lower() != pending.lower():
             reasons.append(f"the computer's name becomes {pending}")
-    return {"pending": True if reasons else (False if row is not None else None), "reasons": reasons}
+    return PendingReboot(True if reasons else (False if row is not None else None), tuple(reasons))
 
 
-def wsl(pieces: Pieces, states: dict[str, str | None]) -> dict[str, Any]:
+def wsl(pieces: Pieces, states: dict[str, str | None]) -> Wsl:
     """WSL of the user that Ansible logs on as."""
     registry = pieces.row("wsl_registry")
     versions, error, ran = _wsl_answer(pieces)
@@ -86,15 +97,15 @@ def wsl(pieces: Pieces, states: dict[str, str | None]) -> dict[str, Any]:
         by_windows = inbox in ("Enabled", "DisablePending") and registry.flag("inbox") is not False
         installed = True if by_windows else (None if inbox is None and registry.flag("inbox") else False)
     allows = policies.integer("AllowWSL") if policies else None
-    return {
-        "installed": installed if installed is not None or not ran else True,
-        "version": version,
-        "kernel": versions.kernel if versions else None,
-        "default_version": _default_version(user),
-        "policy_allows": None if registry is None else allows != 0,
-        "distributions": _distributions(user) if user else None,
-        "error": error,
-    }
+    return Wsl(
+        installed=installed if installed is not None or not ran else True,
+        version=version,
+        kernel=versions.kernel if versions else None,
+        default_version=_default_version(user),
+        policy_allows=None if registry is None else allows != 0,
+        distributions=_distributions(user) if user else None,
+        error=error,
+    )
 
 
 def _default_version(user: Row | None) -> int | None:
@@ -102,7 +113,7 @@ def _default_version(user: Row | None) -> int | None:
     return version if version in (1, 2) else (2 if user and version is None else None)
 
 
-def _distributions(user: Row) -> list[dict[str, Any]]:
+def _distributions(user: Row) -> tuple[WslDistribution, ...]:
     default = (user.text("DefaultDistribution") or "").lower()
     found = []
     for row in user.rows("distributions"):
@@ -110,36 +121,36 @@ def _distributions(user: Row) -> list[dict[str, Any]]:
         if name is None:
             continue
         found.append(
-            {
-                "name": name,
-                "state": _DISTRIBUTION_STATES.get(state or 0, "unknown"),
-                "wsl_version": None if flags is None else (2 if flags & _WSL2 else 1),
-                "default": bool(default) and (row.text("id") or "").lower() == default,
-                "uid": row.integer("DefaultUid"),
-            }
+            WslDistribution(
+                name=name,
+                state=_DISTRIBUTION_STATES.get(state or 0, "unknown"),
+                wsl_version=None if flags is None else (2 if flags & _WSL2 else 1),
+                default=bool(default) and (row.text("id") or "").lower() == default,
+                uid=row.integer("DefaultUid"),
+            )
         )
-    return found
+    return tuple(found)
 
 
-def _wsl_answer(pieces: Pieces) -> tuple[wsl_output.Versions | None, dict[str, str] | None, bool]:
+def _wsl_answer(pieces: Pieces) -> tuple[wsl_output.Versions | None, WslError | None, bool]:
     """What `wsl --version` said, what went wrong with it, and whether there was a wsl.exe to ask."""
     program = pieces.row("wsl_version")
     code = pieces.error("wsl_version")
     if program is None:
-        return None, ({"code": code, "message": "wsl.exe could not be asked"} if code else None), False
+        return None, (WslError(code, "wsl.exe could not be asked") if code else None), False
     text = _decoded(pieces, program, "stdout_base64")
     rc = program.integer("rc")
     versions = wsl_output.versions(text) if rc == 0 else None
     if versions:
         return versions, None, True
     if code or program.flag("timed_out"):
-        return None, {"code": code or "TIME_LIMIT", "message": "wsl.exe --version did not end in time"}, True
+        return None, WslError(code or "TIME_LIMIT", "wsl.exe --version did not end in time"), True
     failure = wsl_output.failure(text) or wsl_output.failure(_decoded(pieces, program, "stderr_base64"))
     first = next((line for line in text.splitlines() if line.strip()), "nothing")
     message = f"wsl.exe --version ended with {rc} and wrote: {' '.join(first.split())[:200]}"
-    found = {"code": failure.tail or failure.code if failure else "WSL_OUTPUT_UNREADABLE", "message": message}
-    pieces.problem("wsl_version", found["code"], message)
-    return None, found, True
+    code = failure.tail or failure.code if failure else "WSL_OUTPUT_UNREADABLE"
+    pieces.problem("wsl_version", code, message)
+    return None, WslError(code, message), True
 
 
 def _decoded(pieces: Pieces, program: Row, name: str) -> str:
@@ -150,7 +161,7 @@ def _decoded(pieces: Pieces, program: Row, name: str) -> str:
         return ""
 
 
-def vc_runtime(pieces: Pieces) -> dict[str, Any] | None:
+def vc_runtime(pieces: Pieces) -> VcRuntime | None:
     """The C++ runtime that the frameworks need: installed when all its files are there, whatever its key says."""
     row = pieces.row("vc_runtime")
     if row is None:
@@ -161,7 +172,7 @@ def vc_runtime(pieces: Pieces) -> dict[str, Any] | None:
     texts = [registry.text("Version") if registry else None]
     texts += [files.text(name) for name in ("vcruntime140.dll", "msvcp140.dll")] if files else []
     version = next((match[0] for text in texts if text and (match := _NUMBERS.search(text))), None)
-    return {"installed": installed, "version": _plain_version(version) if installed else None}
+    return VcRuntime(installed, _plain_version(version) if installed else None)
 
 
 def _plain_version(text: str | None) -> str | None:
@@ -169,7 +180,7 @@ def _plain_version(text: str | None) -> str | None:
     return ".".join(str(int(number)) for number in text.split(".")) if text else None
 
 
-def uv(pieces: Pieces) -> dict[str, Any] | None:
+def uv(pieces: Pieces) -> Uv | None:
     """The uv that is there, or null."""
     row = pieces.row("uv")
     if row is None or row.text("path") is None:
@@ -181,30 +192,28 @@ def uv(pieces: Pieces) -> dict[str, Any] | None:
                 "uv", "UV_UNREADABLE", f"{row.text('path')} --version ended with {row.integer('rc')} and no version"
             )
         return None
-    return {"path": row.text("path"), "version": match[1]}
+    return Uv(row.text("path"), match[1])
 
 
-def interpreters(pieces: Pieces) -> list[dict[str, Any]]:
+def interpreters(pieces: Pieces) -> tuple[Interpreter, ...]:
     """Python interpreters; those in HOME first, since they are ours."""
     found = []
     for row in pieces.rows("interpreters"):
         version = _NUMBERS.match(row.text("version") or "")
         machine = row.integer("machine")
-        entry = {
-            "path": row.text("path"),
-            "version": version[0] if version else None,
-            "architecture": _MACHINES.get(machine) if machine is not None else None,
-        }
-        if entry["path"]:
-            found.append((row.text("source") != "home", entry))
-    return [entry for _, entry in sorted(found, key=lambda one: one[0])]
+        if path := row.text("path"):
+            architecture = _MACHINES.get(machine) if machine is not None else None
+            found.append(
+                (row.text("source") != "home", Interpreter(path, version[0] if version else None, architecture))
+            )
+    return tuple(entry for _, entry in sorted(found, key=lambda one: one[0]))
 
 
-def environments(pieces: Pieces) -> list[dict[str, Any]]:
+def environments(pieces: Pieces) -> tuple[Environment, ...]:
     """Our environments: current (a pointer names it), building (not complete), old (complete, not pointed at)."""
     row = pieces.row("environments")
     if row is None:
-        return []
+        return ()
     pointers = [_json(pieces, "environments", one) for one in row.rows("current")]
     current = {_folded(pointer.get("environment")) for pointer in pointers if pointer}
     found = []
@@ -216,30 +225,25 @@ def environments(pieces: Pieces) -> list[dict[str, Any]]:
         complete = made.get("complete") is True
         pointed = _folded(path) in current or _folded(name) in current
         found.append(
-            {
-                "stack": reading.text(made.get("stack")) or re.sub(r"-[0-9a-f]{12}$", "", name),
-                "lock_sha256": reading.text(made.get("lock_sha256")),
-                "path": path,
-                "python": reading.text(made.get("python")),
-                "state": ("current" if pointed else "old") if complete else "building",
-            }
+            Environment(
+                stack=reading.text(made.get("stack")) or re.sub(r"-[0-9a-f]{12}$", "", name),
+                lock_sha256=reading.text(made.get("lock_sha256")),
+                path=path,
+                python=reading.text(made.get("python")),
+                state=("current" if pointed else "old") if complete else "building",
+            )
         )
-    return sorted(found, key=lambda one: str(one["path"]))
+    return tuple(sorted(found, key=lambda one: str(one.path)))
 
 
-def passes(pieces: Pieces) -> list[dict[str, Any]]:
+def passes(pieces: Pieces) -> tuple[Pass, ...]:
     """The passes that gpuready left on the PC, one a stack, the newest first."""
     whole = []
     for row in pieces.rows("last_pass"):
         found = _json(pieces, "last_pass", row) or {}
         if isinstance(found.get("fingerprint"), dict) and isinstance(found.get("verdict"), dict):
-            entry = {
-                "fingerprint": found["fingerprint"],
-                "verdict": found["verdict"],
-                "at": reading.text(found.get("at")),
-            }
-            whole.append(entry)
-    return sorted(whole, key=lambda one: str(one["at"] or ""), reverse=True)
+            whole.append(Pass(found["fingerprint"], found["verdict"], reading.text(found.get("at"))))
+    return tuple(sorted(whole, key=lambda one: str(one.at or ""), reverse=True))
 
 
 def _folded(value: object) -> str | None:

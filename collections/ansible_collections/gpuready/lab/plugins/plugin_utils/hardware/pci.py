@@ -8,8 +8,10 @@ open-gpu-kernel-modules' lists, which give every chip a range of device ids of i
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-GPU_VENDORS = {"10de": "nvidia", "1002": "amd", "1022": "amd", "8086": "intel"}
+Vendor = Literal["amd", "intel", "nvidia", "other"]
+GPU_VENDORS: dict[str, Vendor] = {"10de": "nvidia", "1002": "amd", "1022": "amd", "8086": "intel"}
 
 # Display devices that are no GPU for training. vendor id -> why.
 VIRTUAL_VENDORS = {
@@ -104,7 +106,7 @@ _BUS_ID = re.compile(r"^(?:([0-9a-fA-F]{1,8}):)?([0-9a-fA-F]{1,2}):([0-9a-fA-F]{
 _HEX = re.compile(r"^(?:0[xX])?([0-9a-fA-F]{1,8})$")
 
 
-def vendor(vendor_id: str | None) -> str:
+def vendor(vendor_id: str | None) -> Vendor:
     """`amd`, `intel`, `nvidia`, or `other` for any other or unknown id (four hexadecimal digits)."""
     return GPU_VENDORS.get((vendor_id or "").lower(), "other")
 

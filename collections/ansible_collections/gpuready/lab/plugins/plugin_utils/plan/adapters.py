@@ -121,6 +121,7 @@ def warnings(adapters: tuple[Adapter, ...], chosen: Adapter | None) -> list[str]
     for adapter in adapters:
         if adapter is not chosen and (adapter.status != "ok" or adapter.basic):
             found.append(f"{adapter.name}, not used here, does not work: {_state(adapter)}")
-    if chosen is not None and chosen.utilization is not None and chosen.utilization >= 50:
-        found.append(f"{chosen.name} is busy ({chosen.utilization:.0f} %): training now would be slow")
+    percent = chosen.busy.utilization_percent if chosen is not None and chosen.busy else None
+    if chosen is not None and percent is not None and percent >= 50:
+        found.append(f"{chosen.name} is busy ({percent} %): training now would be slow")
     return found

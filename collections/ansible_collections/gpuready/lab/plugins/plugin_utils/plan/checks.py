@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..facts.model import Adapter, View, at_least
+from ..facts.model import Adapter, Disk, Facts, Wsl, at_least
 from ..stacks.model import TARGETS, Rule, Stack, Target, Variant
 from .adapters import Choice, choose
 from .problems import Problem, problem
@@ -19,7 +19,7 @@ SIDES = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
 class Situation:
     """What every candidate of one PC shares. `adapters` are those that the wish leaves."""
 
-    view: View
+    facts: Facts
     wishes: Wishes
     adapters: tuple[Adapter, ...]
     adapter_problem: Problem | None
@@ -45,12 +45,12 @@ class Candidate:
         return not any(found.fatal for found in self.problems)
 
 
-def host_targets(view: View) -> tuple[str, ...]:
+def host_targets(facts: Facts) -> tuple[str, ...]:
     """The sides that this PC has, seen from where it was looked at."""
-    if view.family == "windows":
+    if facts.os.family == "windows":
         return ("windows", "wsl")
-    if view.family == "linux":
-        return ("wsl",) if view.guest else ("linux",)
+    if facts.os.family == "linux":
+        return ("wsl",) if facts.guest else ("linux",)
     return ()
 
 
@@ -62,20 +62,20 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
     target = stack.targets.get(name)
     if target is None:
         problems.insert(0, _no_target(stack, name))
-    if name not in host_targets(at.view):
-        problems.append(_not_here(name, at.view))
+    if name not in host_targets(at.facts):
+        problems.append(_not_here(name, at.facts))
     if target is None or any(found.fatal for found in problems):
         return Candidate(stack, name, rule, choice, problems=tuple(problems))
-    problems += _machine(stack, target, at.view)
+    problems += _machine(stack, target, at.facts)
     gpu = _gpu(stack, target, choice, at)
     problems += gpu
     variant, reason = None, ""
-    unseen = bool(stack.vendors) and choice.adapter is None and at.view.adapters is None
+    unseen = bool(stack.vendors) and choice.adapter is None and at.facts.gpus is None
     if not unseen and not any(found.fatal or found in choice.problems for found in gpu):
         variant, reason, found = choose_variant(target, choice.adapter, linux=name == "linux")
         problems += found
-    problems += _disk(stack, target, variant, at.view)
-    if name == "wsl" and not at.view.guest:
+    problems += _disk(stack, target, variant, at.facts)
+    if name == "wsl" and not at.facts.guest:
         problems += _wsl(target, at)
     return Candidate(stack, name, rule, choice, variant, reason, tuple(problems))
 
@@ -84,8 +84,8 @@ def _choice(stack: Stack, at: Situation) -> Choice:
     if not stack.vendors:
         return Choice(None, "")
     found = choose(at.adapters, stack.vendors, at.wishes.adapter != AUTO)
-    if at.view.passed_on and not at.view.adapters and len(stack.vendors) > 1 and at.wishes.adapter == AUTO:
-        return Choice(at.view.passed_on, "the GPU is the one that Windows passes on through /dev/dxg")
+    if at.facts.passed_on and not at.facts.gpus and len(stack.vendors) > 1 and at.wishes.adapter == AUTO:
+        return Choice(at.facts.passed_on, "the GPU is the one that Windows passes on through /dev/dxg")
     return found
 
 
@@ -122,39 +122,38 @@ def _no_target(stack: Stack, target: str) -> Problem:
     return problem(code, f"{stack.name} does not run on {SIDES[target]}: {stack.platforms}", fatal=True)
 
 
-def _not_here(target: str, view: View) -> Problem:
-    if view.family == "windows":
+def _not_here(target: str, facts: Facts) -> Problem:
+    if facts.os.family == "windows":
         cause = "this is a Windows PC, not a Linux host"
-    elif view.family == "linux":
-        kind = "a WSL guest, looked at from inside" if view.guest else "a Linux host"
+    elif facts.os.family == "linux":
+        kind = "a WSL guest, looked at from inside" if facts.guest else "a Linux host"
         cause = f"this is {kind}: it has no {SIDES[target]}"
-    elif view.family is None:
+    elif facts.os.family is None:
         return problem("FACTS_INCOMPLETE", "which operating system the PC has is not known", fatal=True)
     else:
-        return problem("OS_UNSUPPORTED", f"the operating system {view.family} is not supported", fatal=True)
+        return problem("OS_UNSUPPORTED", f"the operating system {facts.os.family} is not supported", fatal=True)
     return problem("TARGET_UNSUPPORTED", cause, fatal=True)
 
 
-def _machine(stack: Stack, target: Target, view: View) -> list[Problem]:
-    found = []
-    if view.architecture is None:
+def _machine(stack: Stack, target: Target, facts: Facts) -> list[Problem]:
+    found, system = [], facts.os
+    if system.architecture is None:
         found.append(problem("FACTS_INCOMPLETE", "the processor architecture is not known"))
-    elif view.architecture not in stack.architectures:
-        cause = f"{stack.name} has no packages for {view.architecture} (only for {', '.join(stack.architectures)})"
+    elif system.architecture not in stack.architectures:
+        cause = f"{stack.name} has no packages for {system.architecture} (only for {', '.join(stack.architectures)})"
         found.append(problem("ARCHITECTURE_UNSUPPORTED", cause, fatal=True))
-    if view.family == "windows" and target.min_windows_build is not None:
-        if view.build is None:
+    if system.family == "windows" and target.min_windows_build is not None:
+        if system.build is None:
             found.append(problem("FACTS_INCOMPLETE", "the build of Windows is not known"))
-        elif view.build < target.min_windows_build:
-            cause = (
-                f"Windows build {view.build} is older than {target.min_windows_build}, which {SIDES[target.name]} needs"
-            )
+        elif system.build < target.min_windows_build:
+            least = target.min_windows_build
+            cause = f"Windows build {system.build} is older than {least}, which {SIDES[target.name]} needs"
             found.append(problem("OS_BUILD_TOO_OLD", f"{cause} for {stack.name}"))
-    if view.family == "linux" and target.min_glibc is not None and at_least(view.glibc, target.min_glibc) is False:
-        cause = f"glibc {view.glibc} is older than {target.min_glibc}, which the packages of {stack.name} need"
+    if system.family == "linux" and target.min_glibc is not None and at_least(system.glibc, target.min_glibc) is False:
+        cause = f"glibc {system.glibc} is older than {target.min_glibc}, which the packages of {stack.name} need"
         found.append(problem("GLIBC_TOO_OLD", cause))
-    if view.guest and target.min_kernel is not None and at_least(view.kernel, target.min_kernel) is False:
-        cause = f"the WSL kernel {view.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
+    if facts.guest and target.min_kernel is not None and at_least(system.kernel, target.min_kernel) is False:
+        cause = f"the WSL kernel {system.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
         found.append(problem("WSL_KERNEL_TOO_OLD", cause))
     return found
 
@@ -163,10 +162,10 @@ def _gpu(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Pr
     if not stack.vendors:
         return _no_gpu_meant(stack, at)
     found = []
-    if at.view.guest:
-        if at.view.dxg is False:
+    if at.facts.guest:
+        if at.facts.dxg is False:
             found.append(problem("NO_DXG", "/dev/dxg, the GPU of a WSL 2 guest, is not there"))
-        elif at.view.dxg is None:
+        elif at.facts.dxg is None:
             found.append(
                 problem("FACTS_INCOMPLETE", "whether /dev/dxg, the GPU of a WSL 2 guest, is there is not known")
             )
@@ -196,10 +195,10 @@ def _no_gpu_meant(stack: Stack, at: Situation) -> list[Problem]:
 
 
 def _no_gpu(stack: Stack, at: Situation) -> list[Problem]:
-    if at.view.adapters is None:
+    if at.facts.gpus is None:
         return [problem("FACTS_INCOMPLETE", "which GPUs the PC has is not known")]
-    if not at.view.adapters:
-        if at.view.guest and len(stack.vendors) > 1:
+    if not at.facts.gpus:
+        if at.facts.guest and len(stack.vendors) > 1:
             return []  # a guest does not show the vendor: /dev/dxg is the GPU, and training tells which
         if stack.vendors == ("nvidia",):
             return [
@@ -216,7 +215,7 @@ def _no_gpu(stack: Stack, at: Situation) -> list[Problem]:
 
 def driver_problem(adapter: Adapter, need: str, stack: str, linux: bool) -> list[Problem]:
     """Whether the driver of a GPU reaches a minimum."""
-    have = adapter.driver(linux)
+    have = adapter.driver_number(linux)
     reached = at_least(have, need)
     if reached is None:
         return [problem("DRIVER_UNKNOWN", f"the driver version of {adapter.name} is not known; {stack} needs {need}")]
@@ -225,39 +224,34 @@ def driver_problem(adapter: Adapter, need: str, stack: str, linux: bool) -> list
     return [problem("DRIVER_TOO_OLD", f"the driver {have} of {adapter.name} is older than {need}, which {stack} needs")]
 
 
-def _disk(stack: Stack, target: Target, variant: Variant | None, view: View) -> list[Problem]:
-    if (
-        variant is None
-        or view.free_bytes is None
-        or view.free_bytes >= target.disk_bytes
-        or current(stack, variant, view)
-    ):
+def _disk(stack: Stack, target: Target, variant: Variant | None, facts: Facts) -> list[Problem]:
+    disk = facts.disk or Disk()
+    if variant is None or disk.free_bytes is None or disk.free_bytes >= target.disk_bytes:
         return []
-    need, have = target.disk_bytes / 2**30, view.free_bytes / 2**30
-    return [
-        problem(
-            "DISK_SPACE", f"{stack.name} needs {need:.0f} GiB free on {view.disk_path}, and {have:.1f} GiB are free"
-        )
-    ]
+    if current(stack, variant, facts):
+        return []
+    need, have = target.disk_bytes / 2**30, disk.free_bytes / 2**30
+    where = disk.path or "the disk"
+    return [problem("DISK_SPACE", f"{stack.name} needs {need:.0f} GiB free on {where}, and {have:.1f} GiB are free")]
 
 
-def current(stack: Stack, variant: Variant, view: View) -> bool:
+def current(stack: Stack, variant: Variant, facts: Facts) -> bool:
     """Whether this very lock is what the PC uses now."""
     return any(
         found.stack == stack.name and found.state == "current" and found.lock_sha256 == variant.lock_sha256
-        for found in view.environments
+        for found in facts.environments
     )
 
 
 def _wsl(target: Target, at: Situation) -> list[Problem]:
     """What stands between a Windows PC and its WSL side."""
-    found, view = [], at.view
-    if view.wsl_allowed is False:
+    found, machine, wsl = [], at.facts.machine, at.facts.wsl or Wsl()
+    if wsl.policy_allows is False:
         found.append(problem("WSL_POLICY", "a policy of the PC forbids WSL"))
-    if view.virtualization is False and view.hypervisor is not True:
+    if machine.virtualization is False and machine.hypervisor is not True:
         found.append(problem("VIRTUALIZATION_OFF", "virtualization is off in the firmware, and WSL 2 needs it"))
-    if target.min_kernel is not None and at_least(view.wsl_kernel, target.min_kernel) is False:
-        cause = f"the WSL kernel {view.wsl_kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
+    if target.min_kernel is not None and at_least(wsl.kernel, target.min_kernel) is False:
+        cause = f"the WSL kernel {wsl.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
         found.append(problem("WSL_KERNEL_TOO_OLD", cause))
     if not at.wsl_automated:
         cause = "WSL 2 has to be set up by hand: this version of gpuready does not do it"

@@ -7,11 +7,11 @@ docs/plan.md tells the rules. No facts make it raise: what is not known is a blo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
-from .. import record
-from ..facts.model import view
+from ..facts.model import Adapter, Facts
+from ..record import Plan, PlannedAdapter, Rejected
 from ..stacks.model import Stack
 from . import adapters as plan_adapters
 from . import steps as plan_steps
@@ -22,39 +22,17 @@ from .wishes import AUTO, Wishes
 _UNRANKED = 10**6
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The section `plan` of a record; docs/records.md has the shapes."""
-
-    target: str | None
-    stack: str | None
-    variant: str | None
-    adapter: dict[str, Any] | None
-    steps: list[dict[str, Any]]
-    environment: dict[str, Any] | None
-    reasons: list[str]
-    rejected: list[dict[str, Any]]
-    blockers: list[dict[str, str]]
-    warnings: list[str]
-    wishes: dict[str, Any]
-
-    def as_dict(self) -> record.Plan:
-        """The section `plan` of a record."""
-        return cast(record.Plan, dict(vars(self)))
-
-
-def plan(facts: object, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automated: bool = False) -> Plan:
+def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automated: bool = False) -> Plan:
     """Choose the stack, its target, lock and GPU for a PC.
 
     `wsl_automated` says whether the roles that set WSL 2 up from the Windows side exist. In this version they do not: a
     stack that runs natively too is planned natively, and one that does not carries the blocker WSL_SETUP_MANUAL.
     """
-    seen = view(facts)
-    adapters, adapter_problem = plan_adapters.meant(wishes.adapter, seen.adapters or ())
-    if seen.adapters is None:
+    adapters, adapter_problem = plan_adapters.meant(wishes.adapter, facts.gpus or ())
+    if facts.gpus is None:
         adapter_problem = None
-    at = Situation(seen, wishes, adapters, adapter_problem, wsl_automated)
-    here = host_targets(seen)
+    at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated)
+    here = host_targets(facts)
     all_of_them = [
         candidate(stacks[name], target, at)
         for name in sorted(stacks)
@@ -73,15 +51,19 @@ def plan(facts: object, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automat
         target=chosen.target,
         stack=chosen.stack.name,
         variant=chosen.variant.name if chosen.variant else None,
-        adapter=adapter.as_dict() if adapter else None,
-        steps=plan_steps.steps(chosen, seen),
-        environment=plan_steps.environment(chosen, seen),
+        adapter=_meant(adapter) if adapter else None,
+        steps=plan_steps.steps(chosen, facts),
+        environment=plan_steps.environment(chosen, facts),
         reasons=_reasons(chosen, ordered, at, native),
         rejected=_rejected(ordered, chosen, at),
         blockers=blockers,
-        warnings=plan_steps.warnings(chosen, seen),
+        warnings=plan_steps.warnings(chosen, facts),
         wishes=wishes.as_dict(),
     )
+
+
+def _meant(adapter: Adapter) -> PlannedAdapter:
+    return {"index": adapter.index, "id": adapter.id, "name": adapter.name, "vendor": adapter.vendor}
 
 
 def _preference(found: Candidate, at: Situation, asked: bool) -> tuple[Any, ...]:
@@ -93,7 +75,7 @@ def _preference(found: Candidate, at: Situation, asked: bool) -> tuple[Any, ...]
     )
     by_hand = any(one.code == "WSL_SETUP_MANUAL" for one in found.problems)
     order = ("wsl", "windows", "linux") if at.wishes.knows_linux else ("windows", "wsl", "linux")
-    here = found.target not in host_targets(at.view)
+    here = found.target not in host_targets(at.facts)
     return (
         asked and found.stack.name != at.wishes.stack,
         rank,
@@ -121,7 +103,7 @@ def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native:
     )
     if wishes.environment != "any":
         found.append(f"on {SIDES[chosen.target]}: gpuready_environment asks for it")
-    elif twin is not None and at.view.family == "windows" and chosen.target == "windows":
+    elif twin is not None and at.facts.os.family == "windows" and chosen.target == "windows":
         if wishes.knows_linux:
             against = twin.problems[0].cause if twin.problems else "it comes first here"
             found.append(
@@ -130,7 +112,7 @@ def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native:
             )
         else:
             found.append("on native Windows: nothing says that its user knows Linux, and nothing more has to be set up")
-    elif twin is not None and at.view.family == "windows":
+    elif twin is not None and at.facts.os.family == "windows":
         found.append("in WSL 2: its user knows Linux")
     if native is not None:
         found.append(f"without WSL 2, {native} trains natively on this PC as it is (gpuready_environment: windows)")
@@ -139,7 +121,7 @@ def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native:
 
 def _native_way(chosen: Candidate, ordered: list[Candidate], at: Situation) -> str | None:
     """The stack that native Windows could train with at once while the chosen one waits for WSL 2."""
-    if chosen.target != "wsl" or at.view.family != "windows" or not chosen.problems or at.wishes.stack != AUTO:
+    if chosen.target != "wsl" or at.facts.os.family != "windows" or not chosen.problems or at.wishes.stack != AUTO:
         return None
     here = [
         candidate(one.stack, "windows", replace(at, wishes=replace(at.wishes, environment="windows")))
@@ -157,10 +139,10 @@ def _with_way_out(found: Problem, native: str | None) -> Problem:
     )
 
 
-def _rejected(ordered: list[Candidate], chosen: Candidate | None, at: Situation) -> list[dict[str, Any]]:
+def _rejected(ordered: list[Candidate], chosen: Candidate | None, at: Situation) -> list[Rejected]:
     """Every other stack and target with what stands against it; what merely comes later says so."""
-    here = host_targets(at.view)
-    found = []
+    here = host_targets(at.facts)
+    found: list[Rejected] = []
     for one in sorted(ordered, key=lambda item: (item.stack.name, TARGETS.index(item.target))):
         if one is chosen:
             continue
@@ -195,7 +177,7 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
         reasons=[],
         rejected=_rejected(ordered, None, at),
         blockers=[found.as_dict() for found in _why_nothing(ordered, at, asked, here)],
-        warnings=plan_steps.pc_warnings(at.view) + plan_adapters.warnings(at.view.adapters or (), None),
+        warnings=plan_steps.pc_warnings(at.facts) + plan_adapters.warnings(at.facts.gpus or (), None),
         wishes=at.wishes.as_dict(),
     )
 
@@ -203,10 +185,10 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
 def _why_nothing(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> list[Problem]:
     if not ordered:
         return [problem("NO_STACK", "there is no stack to choose from")]
-    if at.view.family is None:
+    if at.facts.os.family is None:
         return [problem("FACTS_INCOMPLETE", "which operating system the PC has is not known")]
     if not here:
-        return [problem("OS_UNSUPPORTED", f"the operating system {at.view.family} is not supported")]
+        return [problem("OS_UNSUPPORTED", f"the operating system {at.facts.os.family} is not supported")]
     if at.wishes.environment not in ("any", *here):
         has = " and ".join(SIDES[side] for side in here)
         cause = f"gpuready_environment asks for {SIDES[at.wishes.environment]}, and the PC has {has}"

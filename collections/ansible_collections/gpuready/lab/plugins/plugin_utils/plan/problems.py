@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..record import Blocker
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -16,7 +18,7 @@ class Problem:
     next_step: str
     fatal: bool = False
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> Blocker:
         """A blocker of a plan."""
         return {"code": self.code, "cause": self.cause, "next_step": self.next_step}
 

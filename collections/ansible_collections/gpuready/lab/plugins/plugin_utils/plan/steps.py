@@ -3,24 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ..facts.model import View
+from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
 from ..hardware import directml as directml_hardware
+from ..record import Plan, PlannedEnvironment, PlannedStep
 from . import adapters as plan_adapters
 from .checks import SIDES, Candidate, current
 
 _DRIVER_CODES = ("BASIC_DRIVER", "GPU_NO_DRIVER", "DRIVER_TOO_OLD", "DRIVER_UNKNOWN")
 
 
-def steps(chosen: Candidate, view: View) -> list[dict[str, Any]]:
+def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
     """wsl, gpu_driver, cuda, python_environment, verify: each with whether it has something to do."""
     codes = {found.code: found for found in chosen.problems}
-    from_windows = chosen.target == "wsl" and view.family == "windows"
+    from_windows = chosen.target == "wsl" and facts.os.family == "windows"
     driver = next((codes[code] for code in _DRIVER_CODES if code in codes), None)
-    is_current = chosen.variant is not None and current(chosen.stack, chosen.variant, view)
-    lacks_runtime = _needs_runtime(chosen) and view.vc_runtime is not True
+    is_current = chosen.variant is not None and current(chosen.stack, chosen.variant, facts)
+    runtime = (facts.vc_runtime or VcRuntime()).installed
+    lacks_runtime = _needs_runtime(chosen) and runtime is not True
     if from_windows:
         wsl = (True, "the stack runs in WSL 2")
     elif chosen.target == "wsl":
@@ -39,11 +38,11 @@ def steps(chosen: Candidate, view: View) -> list[dict[str, Any]]:
         python = (
             True,
             "the Visual C++ runtime is missing"
-            if view.vc_runtime is False
+            if runtime is False
             else "whether the Visual C++ runtime is there is not known",
         )
     else:
-        python = (True, _python_reason(chosen, view))
+        python = (True, _python_reason(chosen, facts))
     cuda = (
         False,
         "PyTorch's packages bring their own CUDA; a toolkit is needed only to compile"
@@ -64,8 +63,8 @@ def _needs_runtime(chosen: Candidate) -> bool:
     return chosen.stack.targets[chosen.target].needs_vc_runtime
 
 
-def _python_reason(chosen: Candidate, view: View) -> str:
-    same = [found for found in view.environments if found.stack == chosen.stack.name]
+def _python_reason(chosen: Candidate, facts: Facts) -> str:
+    same = [found for found in facts.environments if found.stack == chosen.stack.name]
     lock = chosen.variant.lock_sha256 if chosen.variant else None
     if any(found.state == "old" and found.lock_sha256 == lock for found in same):
         return "an environment of this lock is there but not in use: it is checked, and built anew if it is not whole"
@@ -74,7 +73,7 @@ def _python_reason(chosen: Candidate, view: View) -> str:
     return "there is no environment of this stack yet"
 
 
-def environment(chosen: Candidate, view: View) -> dict[str, Any] | None:
+def environment(chosen: Candidate, facts: Facts) -> PlannedEnvironment | None:
     """The section `environment`: null when no lock could be chosen."""
     target, variant = chosen.stack.targets[chosen.target], chosen.variant
     if variant is None:
@@ -88,7 +87,7 @@ def environment(chosen: Candidate, view: View) -> dict[str, Any] | None:
         "backend": chosen.stack.backend,
         "device": chosen.stack.device,
         # CUDA numbers its GPUs by itself: the uuid says which is meant. DirectML's own numbers show when it runs.
-        "visible_devices": _uuid(chosen, view),
+        "visible_devices": _uuid(chosen, facts),
         "extra_index_urls": list(target.extra_index_urls),
         "needs_vc_runtime": target.needs_vc_runtime,
         "disk_bytes": target.disk_bytes,
@@ -97,21 +96,21 @@ def environment(chosen: Candidate, view: View) -> dict[str, Any] | None:
     }
 
 
-def _uuid(chosen: Candidate, view: View) -> str | None:
+def _uuid(chosen: Candidate, facts: Facts) -> str | None:
     """NVIDIA's name of the GPU where there are several of them."""
     adapter = chosen.choice.adapter
-    several = len([other for other in view.adapters or () if other.vendor == "nvidia"]) > 1
+    several = len([other for other in facts.gpus or () if other.vendor == "nvidia"]) > 1
     return adapter.uuid if adapter and chosen.stack.vendors == ("nvidia",) and several else None
 
 
-def pc_warnings(view: View) -> list[str]:
+def pc_warnings(facts: Facts) -> list[str]:
     """What is worth knowing of the PC whatever the stack."""
     found = []
-    if view.kind == "server":
+    if facts.os.kind == "server":
         found.append(
-            f"{view.os_name or 'Windows Server'} is a server: Microsoft's guides speak of Windows 10 and 11 only"
+            f"{facts.os.name or 'Windows Server'} is a server: Microsoft's guides speak of Windows 10 and 11 only"
         )
-    if view.pending_reboot is True:
+    if (facts.pending_reboot or PendingReboot()).pending is True:
         found.append("the PC waits for a restart: restart it before you trust what is installed now")
     return found
 
@@ -127,43 +126,43 @@ def _old_hardware(chosen: Candidate) -> list[str]:
     return [f"{adapter.name} is older than what Microsoft names for DirectML ({least} and later): training tells"]
 
 
-def warnings(chosen: Candidate, view: View) -> list[str]:
+def warnings(chosen: Candidate, facts: Facts) -> list[str]:
     """End of life, other GPUs, little memory, what is not known."""
     stack, found = chosen.stack, []
     if stack.life_state != "maintained":
         found.append(f"{stack.name} is {stack.life_state}: {stack.life_note}; exit: {stack.life_exit}")
     elif not stack.vendors:
         found.append(f"{stack.name}: {stack.life_note}")
-    found += pc_warnings(view)
-    found += plan_adapters.warnings(view.adapters or (), chosen.choice.adapter)
+    found += pc_warnings(facts)
+    found += plan_adapters.warnings(facts.gpus or (), chosen.choice.adapter)
     found += _old_hardware(chosen)
-    if view.smi_problems and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":
-        found.append(f"nvidia-smi complains ({view.smi_problems[0]}): restart the PC if the training fails")
-    if view.memory_bytes is None:
+    if facts.smi_complaints and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":
+        found.append(f"nvidia-smi complains ({facts.smi_complaints[0]}): restart the PC if the training fails")
+    if facts.machine.memory_bytes is None:
         found.append("how much memory the PC has is not known")
-    elif view.memory_bytes < stack.memory_bytes * 0.95:
-        need, have = stack.memory_bytes / 2**30, view.memory_bytes / 2**30
+    elif facts.machine.memory_bytes < stack.memory_bytes * 0.95:
+        need, have = stack.memory_bytes / 2**30, facts.machine.memory_bytes / 2**30
         found.append(f"the PC has {have:.1f} GiB of memory, and {stack.name} wants {need:.0f} GiB")
-    if view.free_bytes is None:
+    if (facts.disk or Disk()).free_bytes is None:
         found.append("how much disk space is free is not known")
-    if view.family == "linux" and view.glibc is None:
+    if facts.os.family == "linux" and facts.os.glibc is None:
         found.append("the C library is not known to be glibc: the packages need it")
-    if view.guest and stack.vendors and chosen.choice.adapter in (None, view.passed_on):
+    if facts.guest and stack.vendors and chosen.choice.adapter in (None, facts.passed_on):
         found.append("which GPU the guest has cannot be seen from inside it: training tells")
     if (
         chosen.target == "wsl"
-        and view.family == "windows"
-        and view.virtualization is None
-        and view.hypervisor is not True
+        and facts.os.family == "windows"
+        and facts.machine.virtualization is None
+        and facts.machine.hypervisor is not True
     ):
         found.append("whether virtualization is on in the firmware is not known; WSL 2 needs it")
     return found
 
 
-def summary(planned: Mapping[str, Any]) -> list[str]:
+def summary(planned: Plan) -> list[str]:
     """The plan as lines for a terminal."""
     lines = []
-    if planned["stack"] is None:
+    if planned["stack"] is None or planned["target"] is None:
         lines.append("no stack")
     else:
         adapter = planned["adapter"]

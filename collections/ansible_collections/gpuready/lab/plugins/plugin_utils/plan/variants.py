@@ -26,7 +26,7 @@ def choose_variant(target: Target, adapter: Adapter | None, linux: bool) -> tupl
             continue
         capable = True
         if variant.min_driver is not None:
-            have = adapter.driver(linux) if adapter else None
+            have = adapter.driver_number(linux) if adapter else None
             reached = at_least(have, variant.min_driver)
             if reached is None:
                 cause = f"the driver version of {name} is not known; {variant.name} needs {variant.min_driver}"
@@ -38,7 +38,9 @@ def choose_variant(target: Target, adapter: Adapter | None, linux: bool) -> tupl
         return variant, _reason(variant, adapter, linux), []
     if old and not unknown and adapter is not None:
         need = min(old, key=lambda item: item[0])[1].min_driver
-        cause = f"the driver {adapter.driver(linux)} of {adapter.name} is older than {need}, the least for any build"
+        cause = (
+            f"the driver {adapter.driver_number(linux)} of {adapter.name} is older than {need}, the least for any build"
+        )
         return (
             None,
             "",
@@ -69,5 +71,5 @@ def _reason(variant: Variant, adapter: Adapter | None, linux: bool) -> str:
         return ""
     have = [f"compute capability {adapter.compute_capability}"] if adapter and adapter.compute_capability else []
     if adapter and variant.min_driver:
-        have.append(f"driver {adapter.driver(linux)}")
+        have.append(f"driver {adapter.driver_number(linux)}")
     return f"{variant.note}" + (f" ({', '.join(have)})" if have else "")

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..facts.model import DXG
 from ..reading import items, number, section
 from ..record import CHECK_STATES, CheckResult
 
 PASS, FAIL, UNKNOWN, WAIVED = CHECK_STATES
 # The checks that a training on the processor can meet.
 ON_CPU = ("evidence", "finite", "loss", "accuracy", "labels")
-_DXG = "/dev/dxg"
 _TRADE = re.compile(r"\((?:R|TM|C)\)|[®™\0]", re.IGNORECASE)
 
 
@@ -138,7 +138,7 @@ def _adapter(given: Given) -> Check:
         return _unknown("adapter", f"planned {name or 'none'}, used {used or 'not named'}")
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 0 < count < 100):
         return _unknown("adapter", f"used {used}, among {count} GPUs")
-    if planned.get("id") == _DXG:  # a guest does not see whose GPU Windows passes on
+    if planned.get("id") == DXG:  # a guest does not see whose GPU Windows passes on
         return _judged("adapter", "WRONG_ADAPTER", True, f"planned Windows' GPU, used {used}")
     ours, theirs = _words(name), _words(used)
     same = ours == theirs or theirs.startswith(f"{ours} mig ")  # a slice of the card
