@@ -124,7 +124,7 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
 
 def _trouble(troubles: list[object]) -> Word:
     """The first trouble is the cause; that a task failed (without saying more) only where nothing else is known."""
-    readable = [trouble for trouble in troubles if isinstance(trouble, Mapping)]
+    readable = reading.items(troubles)
     told = [trouble for trouble in readable if reading.code(trouble.get("code")) not in (None, "TASK_FAILED")]
     trouble = next(iter([*told, *readable]), {})
     code = reading.code(trouble.get("code")) or "TASK_FAILED"

@@ -59,8 +59,7 @@ def judge(
 
 def of_stack(facts: Mapping[str, Any], stack: object) -> object:
     """What the planned stack's last pass left; without one, that of another stack, which says what has changed."""
-    passes = facts.get("passes")
-    for one in passes if isinstance(passes, list) else []:
+    for one in reading.items(facts.get("passes")):
         if reading.section(one, "fingerprint").get("stack") == stack:
             return one
     return facts.get("last_pass")
@@ -68,12 +67,8 @@ def of_stack(facts: Mapping[str, Any], stack: object) -> object:
 
 def environment_is_there(plan: Mapping[str, Any]) -> bool | None:
     """Whether the PC has the environment of the planned lock, by the plan's own steps; None when they do not say."""
-    steps = plan.get("steps")
-    mine = [
-        step.get("needed")
-        for step in (steps if isinstance(steps, list) else [])
-        if isinstance(step, Mapping) and step.get("name") == "python_environment"
-    ]
+    steps = reading.items(plan.get("steps"))
+    mine = [step.get("needed") for step in steps if step.get("name") == "python_environment"]
     if not mine or not all(isinstance(needed, bool) for needed in mine):
         return None
     return not any(mine)
