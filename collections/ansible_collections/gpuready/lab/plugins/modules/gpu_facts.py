@@ -98,7 +98,6 @@ troubles:
   elements: dict
 """
 
-import os
 import platform
 import time
 
@@ -123,10 +122,9 @@ def collect(home, limit, sysfs="/sys"):
             pieces[name] = {"value": None, "error": {"code": code, "message": f"{type(error).__name__}: {error}"}}
         return pieces[name]["value"]
 
-    own_uv = os.path.expanduser("~/.local/bin/uv")  # noqa: PTH111
     running = {
         "nvidia_smi": have("nvidia_smi", programs.start, ("nvidia-smi", WSL_NVIDIA_SMI), ["-q", "-x"], limit),
-        "uv": have("uv", programs.start, (f"{home}/uv", "uv", own_uv), ["--version"], limit),
+        "uv": have("uv", programs.start, (f"{home}/uv", "uv", "~/.local/bin/uv"), ["--version"], limit),
         "users": have("users", programs.start, ("who",), [], limit),
     }
     interpreters = have("interpreters", programs.start_interpreters, home, limit)

@@ -82,8 +82,8 @@ def _text(file: IO[bytes]) -> str:
 
 
 def start(candidates: tuple[str, ...], arguments: list[str], limit: float) -> Program | None:
-    """Start the first of the candidates (paths, or names on PATH) that is there; None when there is none."""
-    for candidate in candidates:
+    """Start the first of the candidates (paths, names on PATH) that is there; None when there is none."""
+    for candidate in map(os.path.expanduser, candidates):  # leaves what it cannot expand; Path's raises
         path = candidate if Path(candidate).is_absolute() else shutil.which(candidate)
         if path and executable(path):
             return Program(path, arguments, limit)
