@@ -17,7 +17,7 @@ ifneq ($(shell locale charmap 2>&1),UTF-8)
 export LC_ALL := C.UTF-8
 endif
 
-.PHONY: help setup provision test lint bench demo clean
+.PHONY: help setup provision test lint bench demo collection clean
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -46,5 +46,8 @@ lint: setup  ## The linters alone
 bench: setup  ## What look, plan and verify cost, as ratios
 	$(ENVIRONMENT) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/bench.py
 
+collection: setup  ## Build the collection for ansible-galaxy into dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/collection.sh dist
+
 clean:  ## Remove what make made
-	rm -rf .venv .uv .cache .ansible reports
+	rm -rf .venv .uv .cache .ansible dist reports

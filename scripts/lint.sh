@@ -8,3 +8,4 @@ mypy
 mypy --python-version 3.9 collections/ansible_collections/gpuready/lab/plugins/module_utils
 yamllint --strict .
 ansible-lint --offline --strict
+scripts/sanity.sh

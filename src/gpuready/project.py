@@ -67,7 +67,6 @@ def environment(base: Path) -> dict[str, str]:
 
     found = {
         "ANSIBLE_COLLECTIONS_PATH": joined("ANSIBLE_COLLECTIONS_PATH", base / "collections"),
-        "ANSIBLE_ROLES_PATH": joined("ANSIBLE_ROLES_PATH", base / "roles"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH') or _PATH}",

@@ -1,0 +1,1 @@
+../../../../../scripts/enable-remoting.ps1
