@@ -12,8 +12,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from gpuready.simlab import background
 from uv import find_uv_bin
+
+from gpuready.simlab import background
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from simlab_winrm_help import NET, PORT
