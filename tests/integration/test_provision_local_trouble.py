@@ -103,7 +103,10 @@ def test_a_wrong_hash_in_the_lock_builds_nothing_and_switches_nothing(machine: M
     assert code == 0, output
     record = machine.record()
     assert states(record) == ("NOT_READY", "HASH_MISMATCH")
-    assert "tiny" in record["verdict"]["cause"]
+    told = record["verdict"]  # the cause once, and the next step not in it too
+    assert told["cause"].startswith("packages: tiny")
+    assert told["cause"].endswith(" is not the file that its sha256 names")
+    assert told["next_step"].startswith("Do not use it. ")
     assert machine.environments() == []
     assert not list(machine.home.glob("current/*"))
     assert "changed=0" in recap(output)

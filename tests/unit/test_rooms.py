@@ -42,7 +42,7 @@ def test_a_room_of_the_domain_does_no_io_and_knows_nothing_of_ansible(room: str)
         assert not {name[0] for name in imports(file)} & WITHOUT, file
 
 
-UP = {"remedies", "environment"}  # these still do
+UP = {"environment"}  # these still do
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import wishes
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.problems import NEXT_STEPS
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue as remedies
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from plans import plan
 
@@ -53,7 +53,7 @@ def check_whole(found):
     for stack in STACKS.values():
         assert {(stack.name, target) for target in stack.targets} - others <= {(found.stack, found.target)}
     for blocker in found.blockers:
-        assert blocker["code"] in NEXT_STEPS
+        assert blocker["code"] in remedies.codes()
         assert blocker["cause"]
         assert blocker["next_step"].endswith(".")
     if found.stack is None:

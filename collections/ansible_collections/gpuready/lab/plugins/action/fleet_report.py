@@ -19,10 +19,13 @@ from ..plugin_utils import record as records
 from ..plugin_utils import trainer
 from ..plugin_utils.files import write_together
 from ..plugin_utils.reading import items, shown
+from ..plugin_utils.remedies import catalogue
 from ..plugin_utils.report import document as report
 from ..plugin_utils.report import html as report_html
 from ..plugin_utils.report import text as report_text
 from ..plugin_utils.verdict import judging as verdict
+
+catalogue.preload()  # before Ansible forks
 
 RENDERINGS = {
     "html": ("report.html", report_html.page),

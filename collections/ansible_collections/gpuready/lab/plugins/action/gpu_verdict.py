@@ -15,6 +15,8 @@ from ..plugin_utils.remedies import catalogue as remedies
 from ..plugin_utils.remedies import troubles
 from ..plugin_utils.verdict import judging as verdict
 
+remedies.preload()  # before Ansible forks
+
 # What each threshold may be: a bound that everything passes is none.
 BOUNDS = {
     "loss_ratio": (0.0, 0.99),
@@ -84,6 +86,8 @@ class ActionModule(ActionBase):
         """A failed task as a trouble; what a module says of itself is not taken for the way to the PC."""
         given = failure if isinstance(failure, dict) else {"msg": str(failure)}
         text = str(given.get("msg") or given.get("stderr") or "the task failed without a word")
+        if given.get("code") and given.get("cause"):  # a message of ours: the next step is the verdict's to tell
+            text = str(given["cause"])
         words = "\n".join([text, *(str(given[key]) for key in ("module_stdout", "module_stderr") if given.get(key))])
         code = reading.code(given.get("code"))
         found = troubles.classify(words)

@@ -259,7 +259,9 @@ class ActionModule(RemoteAction):
         code, details = answer.get("code"), [uv_output.scrub(str(line)) for line in answer.get("details") or []]
         message = uv_output.scrub(str(answer.get("msg") or "the module failed without a word"))
         if code in ("UV_FAILED", "ENVIRONMENT_TIME_LIMIT") or (code == "INTERPRETER_MISSING" and details):
-            code, message = uv_output.classify(str(answer.get("phase") or ""), "\n".join(details), known=code)
+            found = uv_output.explain(str(answer.get("phase") or ""), "\n".join(details), known=code)
+            result = {**result, "cause": found.cause, "next_step": found.next_step}
+            code, message = found.code, found.line
         failed = self._failed(result, str(code or "ENVIRONMENT_FAILED"), message)
         return {**failed, "details": details[-15:], "notes": answer.get("notes") or []}
 

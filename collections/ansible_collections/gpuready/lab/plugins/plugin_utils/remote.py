@@ -13,7 +13,10 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from .record import Trouble
-from .remedies import troubles
+from .remedies import catalogue, troubles
+
+# Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
+catalogue.preload()
 
 
 class RemoteAction(ActionBase):

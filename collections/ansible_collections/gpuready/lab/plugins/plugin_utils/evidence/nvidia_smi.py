@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
 from ..hardware import pci
+from ..remedies import catalogue as remedies
 from .nvidia_smi_text import from_text
 
 
@@ -57,19 +58,6 @@ class NvidiaSmi:
     problems: list[Problem] = field(default_factory=list)
 
 
-# What nvidia-smi writes instead of an answer (in English on every system). Text to find -> code.
-_MESSAGES = (
-    ("couldn't communicate with the nvidia driver", "NVIDIA_DRIVER_NOT_RUNNING"),
-    ("driver/library version mismatch", "NVIDIA_DRIVER_MISMATCH"),
-    ("gpu access blocked by the operating system", "NVIDIA_GPU_BLOCKED"),
-    ("driver is not loaded", "NVIDIA_DRIVER_NOT_RUNNING"),
-    ("driver not loaded", "NVIDIA_DRIVER_NOT_RUNNING"),
-    ("no devices were found", "NVIDIA_NO_DEVICES"),
-    ("insufficient permissions", "NVIDIA_SMI_NOT_PERMITTED"),
-    ("failed to initialize nvml", "NVIDIA_SMI_FAILED"),
-    ("nvidia-smi has failed", "NVIDIA_SMI_FAILED"),
-    ("unable to determine the device handle", "NVIDIA_GPU_ERROR"),
-)
 _NO_VALUE = re.compile(
     r"^(|n/?a|none|unknown|not supported|not available|not found|insufficient permissions|function not found"
     r"|requested functionality has been deprecated|deprecated\b.*|redacted)$"
@@ -250,11 +238,10 @@ def _percent(value: str | None, gpu: NvidiaGpu) -> int | None:
 
 
 def _message(text: str) -> Problem | None:
+    """What nvidia-smi writes instead of an answer, in English on every system."""
     for line in text.replace("\u2019", "'").splitlines():
-        lowered = " ".join(line.lower().split())
-        for words, code in _MESSAGES:
-            if words in lowered:
-                return Problem(code, f"nvidia-smi says {_short(line)}")
+        if code := remedies.match(" ".join(line.split()), "nvidia-smi"):
+            return Problem(code, f"nvidia-smi says {_short(line)}")
     return None
 
 

@@ -11,54 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Windows' code for each of WSL's own errors (MicrosoftDocs and the source of WSL).
-ERROR_CODES = {
-    "WSL_E_DEFAULT_DISTRO_NOT_FOUND": "0x80040301",
-    "WSL_E_DISTRO_NOT_FOUND": "0x80040302",
-    "WSL_E_WSL1_NOT_SUPPORTED": "0x80040303",
-    "WSL_E_VM_MODE_NOT_SUPPORTED": "0x80040304",
-    "WSL_E_TOO_MANY_DISKS_ATTACHED": "0x80040305",
-    "WSL_E_CONSOLE": "0x80040306",
-    "WSL_E_CUSTOM_KERNEL_NOT_FOUND": "0x80040307",
-    "WSL_E_USER_NOT_FOUND": "0x80040308",
-    "WSL_E_INVALID_USAGE": "0x80040309",
-    "WSL_E_EXPORT_FAILED": "0x8004030a",
-    "WSL_E_IMPORT_FAILED": "0x8004030b",
-    "WSL_E_DISTRO_NOT_STOPPED": "0x8004030c",
-    "WSL_E_TTY_LIMIT": "0x8004030d",
-    "WSL_E_CUSTOM_SYSTEM_DISTRO_ERROR": "0x8004030e",
-    "WSL_E_LOWER_INTEGRITY": "0x8004030f",
-    "WSL_E_HIGHER_INTEGRITY": "0x80040310",
-    "WSL_E_FS_UPGRADE_NEEDED": "0x80040311",
-    "WSL_E_USER_VHD_ALREADY_ATTACHED": "0x80040312",
-    "WSL_E_VM_MODE_INVALID_STATE": "0x80040313",
-    "WSL_E_VM_MODE_MOUNT_NAME_ALREADY_EXISTS": "0x80040314",
-    "WSL_E_ELEVATION_NEEDED_TO_MOUNT_DISK": "0x80040315",
-    "WSL_E_DISK_ALREADY_ATTACHED": "0x80040318",
-    "WSL_E_DISK_ALREADY_MOUNTED": "0x80040319",
-    "WSL_E_DISK_MOUNT_FAILED": "0x8004031a",
-    "WSL_E_DISK_UNMOUNT_FAILED": "0x8004031b",
-    "WSL_E_WSL2_NEEDED": "0x8004031c",
-    "WSL_E_VM_MODE_INVALID_MOUNT_NAME": "0x8004031d",
-    "WSL_E_GUI_APPLICATIONS_DISABLED": "0x8004031e",
-    "WSL_E_DISTRO_ONLY_AVAILABLE_FROM_STORE": "0x8004031f",
-    "WSL_E_WSL_MOUNT_NOT_SUPPORTED": "0x80040320",
-    "WSL_E_WSL_OPTIONAL_COMPONENT_REQUIRED": "0x80040321",
-    "WSL_E_VMSWITCH_NOT_FOUND": "0x80040324",
-    "WSL_E_VMSWITCH_NOT_SET": "0x80040325",
-    "WSL_E_NOT_A_LINUX_DISTRO": "0x80040326",
-    "WSL_E_OS_NOT_SUPPORTED": "0x80040327",
-    "WSL_E_INSTALL_PROCESS_FAILED": "0x80040328",
-    "WSL_E_INSTALL_COMPONENT_FAILED": "0x80040329",
-    "WSL_E_DISK_MOUNT_DISABLED": "0x8004032b",
-    "WSL_E_WSL1_DISABLED": "0x8004032c",
-    "WSL_E_VIRTUAL_MACHINE_PLATFORM_REQUIRED": "0x8004032d",
-    "WSL_E_LOCAL_SYSTEM_NOT_SUPPORTED": "0x8004032e",
-    "WSL_E_DISK_CORRUPTED": "0x8004032f",
-    "WSL_E_DISTRIBUTION_NAME_NEEDED": "0x80040330",
-    "WSL_E_INVALID_JSON": "0x80040331",
-    "WSL_E_VM_CRASHED": "0x80040332",
-}
+from ..remedies import catalogue as remedies
 
 _MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\0]")
 _VERSION = re.compile(r"(?<=\S)\s*(?<![\w.])(\d+(?:\.\d+)+[\w.+~-]*)$", re.ASCII)
@@ -214,4 +167,7 @@ def failure(text: str) -> Failure | None:
 
 
 def _hresult(code: str) -> str | None:
-    return code.lower() if _HRESULT.fullmatch(code) else ERROR_CODES.get(code)
+    if _HRESULT.fullmatch(code):
+        return code.lower()
+    number = remedies.names("wsl").get(code)
+    return None if number is None else f"0x{number:08x}"

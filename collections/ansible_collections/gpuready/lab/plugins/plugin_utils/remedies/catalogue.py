@@ -1,37 +1,39 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every code that gpuready gives: its cause in a sentence and the next step that a technician can take.
+"""Every code that gpuready gives, from codes.yml: cause, next step, severity, where it comes from, what it is said by.
 
-Codes are stable: reports, scripts and people refer to them. `match` finds the code that a program's words stand for.
+Codes are stable: reports, scripts and people refer to them. The file is read once a run, before Ansible forks
+(`preload`); what is wrong in it is a CatalogueError with one line a mistake. codes.yml itself says what its keys mean.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from ..evidence import wsl_output
-from ..plan import problems as plan_problems
-from . import (
-    evidence as remedies_evidence,
-)
-from . import (
-    gpu as remedies_gpu,
-)
-from . import (
-    plan as remedies_plan,
-)
-from . import (
-    run as remedies_run,
-)
-from . import (
-    verdict as remedies_verdict,
-)
-from . import (
-    wsl as remedies_wsl,
-)
+import yaml
 
-_READ = 20_000  # characters of a longer text that are looked at, at each end
+CODES = Path(__file__).with_name("codes.yml")
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
+CATEGORIES = ("connection", "apply", "wsl", "framework", "training", "evidence", "plan", "verdict")
+CHANNELS = ("uv", "connection", "wsl", "program", "nvidia-smi", "exit")
+PROGRAMS = ("wsl", "program")  # what the programs of a PC print, where it is not known which one
+NUMBERS = {"number": 2**32, "signal": 65}  # kinds of numbers, and what each is less than
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_READ = 20_000  # characters of a longer text that are looked at, at each end
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
+_PLACE = re.compile(r"\{(\w+)\|([^{}|]+)\}")
+_ROW_KEYS = frozenset(("code", "category", "severity", "cause", "next_step", "said_by"))
+_SAID_KEYS = frozenset(("channel", "phase", "pattern", "name", "last", *NUMBERS))
+
+
+class CatalogueError(ValueError):
+    """codes.yml cannot be used: one line for each mistake, with the code and the key."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Remedy:
     """What a code means and what to do about it.
 
     `severity`: ok, note (never the cause by itself), warning (the PC still trains or did), error.
-    `category`: where it comes from: connection, evidence, plan, apply, training, framework, wsl, verdict.
+    `category`: where it comes from, one of CATEGORIES. `template`: the cause with its places, `{package|a package}`.
     """
 
     code: str
@@ -47,84 +49,230 @@ class Remedy:
     next_step: str
     severity: str = ERROR
     category: str = "verdict"
+    template: str = ""
+
+    def about(self, known: Mapping[str, str]) -> str:
+        """The cause, with what is known of this case in its places."""
+        return _PLACE.sub(lambda place: known.get(place[1]) or place[2], self.template) or self.cause
+
+    def is_said_in(self, text: str) -> bool:
+        """Whether a text begins with this cause (behind the name of a phase), whatever stands in its places."""
+        parts = [re.escape(part) for part in _PLACE.split(self.template or self.cause)[::3]]
+        return re.match(rf"(?:\w+: )?{'.+?'.join(parts)}", text, re.IGNORECASE) is not None
 
 
-_WARNINGS = frozenset(
-    ("SLOW", "PASS_STALE", "PASS_TOO_OLD", "SIMULATED", "CHECK_MODE", "NOT_INSTALLED", "NOT_VERIFIED")
-)
+@dataclass(frozen=True)
+class Saying:
+    """What a code is said by. `pattern` finds it in a text (None: nothing does); `numbers` are (kind, value).
+
+    The kinds are those of NUMBERS.
+    """
+
+    code: str
+    channels: frozenset[str]
+    phase: str = ""
+    pattern: re.Pattern[str] | None = None
+    name: str = ""
+    numbers: tuple[tuple[str, int], ...] = ()
+    last: bool = False
 
 
-def _severity(code: str, category: str) -> str:
-    if code == "TRAINED":
-        return OK
-    if code in remedies_wsl.NOTES:
-        return NOTE
-    return WARNING if code in _WARNINGS or category == "evidence" else ERROR
+@dataclass
+class Catalogue:
+    """The rows of a file: remedies by code, and what they are said by in the order of looking."""
+
+    remedies: dict[str, Remedy]
+    sayings: list[Saying]
+
+    def match(self, text: str, channels: Iterable[str], phase: str = "") -> str | None:
+        """The code of the first row that fits."""
+        text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
+        asked = frozenset(channels)
+        for last in (False, True):
+            for said in self.sayings:
+                here = said.last is last and said.phase in ("", phase) and said.channels & asked
+                if here and said.pattern and said.pattern.search(text):
+                    return said.code
+        return None
+
+    def by_number(self, value: int, kind: str, channel: str) -> str | None:
+        """The code that a number stands for."""
+        said = (saying for saying in self.sayings if channel in saying.channels and (kind, value) in saying.numbers)
+        return next((saying.code for saying in said), None)
 
 
-def _all() -> dict[str, Remedy]:
-    """A code that stands in several tables keeps the words of the last; a plan brings its own next steps anyway."""
-    plan = {
-        code: (remedies_plan.CAUSES.get(code, code.replace("_", " ").lower()), step)
-        for code, step in plan_problems.NEXT_STEPS.items()
-    }
-    tables = (
-        ("plan", plan),
-        ("evidence", remedies_evidence.REMEDIES),
-        ("wsl", {**remedies_wsl.WSL_ERRORS, **remedies_wsl.NOTES, **remedies_wsl.REMEDIES}),
-        ("framework", remedies_gpu.REMEDIES),
-        ("connection", remedies_run.CONNECTION),
-        ("apply", remedies_run.APPLY),
-        ("training", remedies_verdict.TRAINING),
-        ("verdict", remedies_verdict.VERDICTS),
-    )
-    return {
-        code: Remedy(code, cause, step, _severity(code, category), category)
-        for category, table in tables
-        for code, (cause, step) in table.items()
-    }
+@functools.cache
+def _catalogue() -> Catalogue:
+    try:
+        return parse(CODES.read_text("utf-8"), CODES.name)
+    except (OSError, UnicodeError) as error:
+        raise CatalogueError(f"{CODES}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    """In the order of looking: the first that fits names the cause, so what is told apart least comes last."""
-    errors = [
-        (code, rf"\b{code}\b|{re.escape(wsl_output.ERROR_CODES[code])}\b")
-        for code in remedies_wsl.WSL_ERRORS
-        if code in wsl_output.ERROR_CODES
-    ]
-    ordered = (
-        *remedies_run.PATTERNS,
-        *remedies_wsl.PATTERNS,
-        *errors,
-        *remedies_gpu.PATTERNS,
-        *remedies_gpu.LAST_PATTERNS,
-        *remedies_wsl.NOTE_PATTERNS,
-    )
-    return [(code, re.compile(text, re.IGNORECASE | re.MULTILINE)) for code, text in ordered]
-
-
-_REMEDIES = _all()
-_PATTERNS = _patterns()
+def preload() -> None:
+    """Read the catalogue now, for this process and all that it forks. What is wrong is said where it is used."""
+    with contextlib.suppress(CatalogueError):
+        _catalogue()
 
 
 def codes() -> list[str]:
     """All codes, sorted."""
-    return sorted(_REMEDIES)
+    return sorted(_catalogue().remedies)
 
 
 def remedy(code: str) -> Remedy:
     """The remedy of a code; a code that nobody described still gets a next step."""
-    return _REMEDIES.get(code) or Remedy(
+    return _catalogue().remedies.get(code) or Remedy(
         code,
         code.replace("_", " ").lower() or "no cause was given",
         "Look at the details of this PC in the report, mend what they name, and run again.",
     )
 
 
-def match(text: str) -> str | None:
-    """The code that a program's output stands for, or None. Only codes and fixed English of programs are looked for.
+def match(text: str, *channels: str, phase: str = "") -> str | None:
+    """The code that words stand for, or None; of these channels, else of any program's output.
 
-    A code of severity `note` is found only where nothing else is: working systems write such lines too.
+    Only codes, numbers and fixed English of programs are looked for. A code of severity `note` is found only where
+    nothing else is: working systems write such lines too.
     """
-    text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-    return next((code for code, pattern in _PATTERNS if pattern.search(text)), None)
+    return _catalogue().match(text, channels or PROGRAMS, phase)
+
+
+def by_number(value: int, kind: str = "number", channel: str = "exit") -> str | None:
+    """The code that a number stands for, or None. `kind` is one of NUMBERS."""
+    return _catalogue().by_number(value, kind, channel)
+
+
+def names(channel: str) -> dict[str, int]:
+    """The names that programs have for their errors, with the numbers of these."""
+    said = (saying for saying in _catalogue().sayings if channel in saying.channels and saying.name and saying.numbers)
+    return {saying.name: saying.numbers[0][1] for saying in said}
+
+
+# --- reading the file -------------------------------------------------------------------------------------------------
+def parse(text: str, where: str) -> Catalogue:
+    """The catalogue of a file's text. Raises CatalogueError with all mistakes."""
+    try:
+        data = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise CatalogueError(f"{where}: {line}{getattr(error, 'problem', None) or 'this is not YAML'}") from None
+    rows = data.get("codes") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or not rows:
+        raise CatalogueError(f"{where}: codes: this is not a list of rows")
+    mistakes: list[str] = []
+    found = Catalogue({}, [])
+    taken: dict[tuple[Any, ...], str] = {}
+    for index, row in enumerate(rows, 1):
+        code = row.get("code") if isinstance(row, dict) else None
+        name = code if isinstance(code, str) else f"row {index}"
+        wrong = list(_mistakes(row))
+        if name in found.remedies:
+            wrong.append("code: it stands in the file already")
+        if not wrong and (other := taken.setdefault(("cause", row["cause"]), name)) != name:
+            wrong.append(f"cause: {other} has the same: say how they differ")
+        if not wrong:
+            found.remedies[name] = _remedy(row)
+            for said in row.get("said_by", ()):
+                try:
+                    saying = _saying(name, said)
+                except re.error as error:
+                    wrong.append(f"said_by: pattern: {error.pattern!r}: {error.msg}")
+                    continue
+                found.sayings.append(saying)
+                wrong += [f"said_by: {what}" for what in _useless(saying, taken)]
+        mistakes += [f"{where}: {name}: {what}" for what in wrong]
+    if mistakes:
+        raise CatalogueError("\n".join(mistakes))
+    return found
+
+
+def _remedy(row: dict[str, Any]) -> Remedy:
+    template, steps = row["cause"], row.get("next_step", "")
+    return Remedy(
+        row["code"],
+        _PLACE.sub(r"\2", template),
+        " ".join(steps) if isinstance(steps, list) else steps,
+        row.get("severity", ERROR),
+        row["category"],
+        template,
+    )
+
+
+def _saying(code: str, said: dict[str, Any]) -> Saying:
+    name = said.get("name", "")
+    numbers = [(kind, value) for kind in NUMBERS for value in _list(said.get(kind))]
+    words = [f"0x{value:08x}\\b" for kind, value in numbers if kind == "number"]
+    texts = [*_list(said.get("pattern")), *([rf"\b{name}\b"] if name else []), *words]
+    pattern = re.compile("|".join(texts), re.IGNORECASE | re.MULTILINE) if texts else None
+    channels = frozenset(_list(said["channel"]))
+    return Saying(code, channels, said.get("phase", ""), pattern, name, tuple(numbers), said.get("last", False))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _mistakes(row: object) -> Iterator[str]:
+    if not isinstance(row, dict):
+        yield "this is not a mapping"
+        return
+    yield from (f"{key}: this is not a key of a row" for key in row if key not in _ROW_KEYS)
+    if not isinstance(row.get("code"), str) or not _CODE.fullmatch(row["code"]):
+        yield "code: this is no code (upper case)"
+    if row.get("category") not in CATEGORIES:
+        yield f"category: {row.get('category')!r} is not one of {', '.join(CATEGORIES)}"
+    severity = row.get("severity", ERROR)
+    if severity not in (OK, NOTE, WARNING, ERROR):
+        yield f"severity: {severity!r} is not one of {OK}, {NOTE}, {WARNING}, {ERROR}"
+    cause = row.get("cause")
+    if not isinstance(cause, str) or len(cause.split()) < 2 or cause.endswith("."):
+        yield "cause: this is not a clause without a full stop"
+    elif set("{}") & set(_PLACE.sub("", cause)):
+        yield "cause: a place is written {name|words where it is not known}"
+    steps = _list(row.get("next_step"))
+    if not steps and severity != OK:
+        yield "next_step: it is missing"
+    if not all(isinstance(step, str) and step.endswith((".", ")")) for step in steps):
+        yield "next_step: this is not a sentence with a full stop, or a list of them"
+    said_by = row.get("said_by", [])
+    if not isinstance(said_by, list):
+        yield "said_by: this is not a list"
+        return
+    for index, said in enumerate(said_by, 1):
+        yield from (f"said_by: {index}: {what}" for what in _mistakes_said(said))
+
+
+def _mistakes_said(said: object) -> Iterator[str]:
+    if not isinstance(said, dict):
+        yield "this is not a mapping"
+        return
+    yield from (f"{key}: this is not a key here" for key in said if key not in _SAID_KEYS)
+    channels = _list(said.get("channel"))
+    if not channels or not all(channel in CHANNELS for channel in channels):
+        yield f"channel: {said.get('channel')!r} is not one of {', '.join(CHANNELS)}"
+    if not {"pattern", "name", *NUMBERS} & set(said):
+        yield f"it has no pattern, name, {' or '.join(NUMBERS)}"
+    for pattern in _list(said.get("pattern")):
+        if not isinstance(pattern, str):
+            yield f"pattern: {pattern!r} is not a text"
+    if not isinstance(said.get("name", ""), str) or not re.fullmatch(r"\w*", said.get("name", "")):
+        yield "name: this is no name"
+    if not isinstance(said.get("phase", ""), str) or not isinstance(said.get("last", False), bool):
+        yield "phase is a word, last is true or false"
+    for kind, limit in NUMBERS.items():
+        for value in _list(said.get(kind)):
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < limit:
+                yield f"{kind}: {value!r} is not a number from 1 to {limit - 1}"
+
+
+def _useless(saying: Saying, taken: dict[tuple[Any, ...], str]) -> Iterator[str]:
+    """What is of no use here: a pattern that fits every text, a number or name that another row has already."""
+    if saying.pattern and saying.pattern.search(""):
+        yield f"pattern: {saying.pattern.pattern} fits every text"
+    for channel in sorted(saying.channels):
+        for kind, value in [*saying.numbers, *([("name", saying.name)] if saying.name else [])]:
+            other = taken.setdefault((channel, saying.phase, kind, value), saying.code)
+            if other != saying.code:
+                yield f"{kind} {f'0x{value:08x}' if kind == 'number' else value} is {other}'s in {channel} already"

@@ -39,7 +39,7 @@ POLICY: dict[str, Any] = {
 }
 # The PC was reached, or it is not known whether it was.
 _REACHED = frozenset(("TARGET_PYTHON_MISSING", "TARGET_POWERSHELL", "BECOME_REJECTED"))
-_UNJUDGED = frozenset(("MODULE_HUNG", "OUTPUT_GARBAGE", "NO_EVIDENCE", "TASK_FAILED", "BUSY", "ENVIRONMENT_BUSY"))
+_UNJUDGED = frozenset(("MODULE_HUNG", "OUTPUT_GARBAGE", "NO_EVIDENCE", "TASK_FAILED", "ENVIRONMENT_BUSY"))
 _UNKNOWN_BLOCKERS = frozenset(
     ("FACTS_INCOMPLETE", "GPU_STATUS_UNKNOWN", "DRIVER_UNKNOWN", "COMPUTE_CAPABILITY_UNKNOWN")
 )
@@ -134,8 +134,9 @@ def _trouble(troubles: list[object]) -> Word:
         state = "UNKNOWN"
     elif usual.category == "connection" and code not in _REACHED:
         state = "UNREACHABLE"
-    cause, step = with_detail(usual.cause, trouble.get("message")), reading.said(trouble.get("next_step"))
-    return word(state, code, cause, step or "")
+    said = reading.said(trouble.get("message")) or ""
+    cause = said if usual.is_said_in(said) else with_detail(usual.cause, said)
+    return word(state, code, cause, reading.said(trouble.get("next_step")) or "")
 
 
 def _blocked(blockers: list[object]) -> Word:

@@ -13,25 +13,6 @@ from .words import with_detail, word
 
 # Why DirectML finds no adapter stands in its log before that: a library that is missing is the cause.
 _BEHIND_NO_ADAPTER = ("D3D12_MISSING", "DXCORE_FAILED", "DIRECTML_MISSING", "NO_DXG")
-# Windows' exception codes (ntstatus.h).
-_EXCEPTIONS = {
-    0xC0000005: "ACCESS_VIOLATION",
-    0xC000001D: "ILLEGAL_INSTRUCTION",
-    0xC0000017: "OUT_OF_MEMORY",
-    0xC000012D: "OUT_OF_MEMORY",
-    0xC0000135: "VC_RUNTIME_MISSING",
-    0xC000013A: "KILLED",
-}
-# Signals, as Python (-N) and shells (128 + N) write them.
-_SIGNALS = {
-    4: "ILLEGAL_INSTRUCTION",
-    6: "CRASHED",
-    7: "ACCESS_VIOLATION",
-    8: "CRASHED",
-    9: "KILLED",
-    11: "ACCESS_VIOLATION",
-    15: "KILLED",
-}
 
 
 def died(training: Mapping[str, Any]) -> Word | None:
@@ -101,8 +82,9 @@ def by_exit(rc: object) -> str | None:
         return None
     code = value & 0xFFFFFFFF
     if 0xC0000000 <= code <= 0xCFFFFFFF:
-        return _EXCEPTIONS.get(code, "CRASHED")
-    return _SIGNALS.get(-value if value < 0 else value - 128)
+        return remedies.by_number(code) or "CRASHED"
+    # as Python (-N) and shells (128 + N) write a signal
+    return remedies.by_number(-value if value < 0 else value - 128, "signal")
 
 
 def _exit(rc: object) -> str:
