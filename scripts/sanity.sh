@@ -5,12 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=(
     action-plugin-docs ansible-doc compile empty-init ignores import line-endings no-assert no-get-exception
-    no-illegal-filenames no-smart-quotes replace-urlopen runtime-metadata shebang symlinks use-argspec-type-path
+    no-illegal-filenames no-smart-quotes pep8 replace-urlopen runtime-metadata shebang symlinks use-argspec-type-path
     use-compat-six yamllint
 )
 declare -A runs_not=(
     [changelog]="is for fragments of antsibull-changelog; CHANGELOG.md is written by hand"
-    [pep8]="ruff checks the same rules (E, W), but for the length of lines in tables"
     [pslint]="needs PowerShell and PSScriptAnalyzer on this machine; tests/winlab runs every .ps1"
     [pylint]="refuses the name _ and, on PCs, subprocess, which alone can end a program in time; ruff and mypy read the same files"
     [shellcheck]="needs the program shellcheck on this machine"
@@ -26,7 +25,7 @@ scripts/collection.sh "$copy" >/dev/null
 mkdir -p "$copy/ansible_collections/gpuready/lab"
 tar -xzf "$copy"/*.tar.gz -C "$copy/ansible_collections/gpuready/lab"
 
-# Four of the tests need packages. ansible-test makes an environment for each and fetches pip for it from a host of its own,
+# Five of the tests need packages. ansible-test makes an environment for each and fetches pip for it from a host of its own,
 # unless that was put where ansible-test keeps it: what is put there brings pip and the packages, each checked by its sha256.
 uv=$(command -v uv || echo .uv/bin/uv)
 "$uv" pip sync --quiet --require-hashes --python "$(command -v python)" --target "$folder/packages" tests/sanity/requirements.txt
