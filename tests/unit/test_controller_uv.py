@@ -60,9 +60,10 @@ def test_what_cannot_be_fetched_is_not_offered(calls: Path, tmp_path: Path, monk
 
 
 def test_it_is_offered_to_the_processors_that_it_runs_on(calls: Path) -> None:
+    assert controller_uv.for_pc("windows", "arm64") is None
     sources = environment_sources.Sources()
-    assert sources.own_uv("windows", "arm64") is None
-    offered = sources.own_uv("windows", "x86_64")
+    offered = sources.offer(controller_uv.for_pc("windows", "x86_64"))
     assert offered is not None
     assert sources.files[offered["sha256"]].name == offered["name"]
-    assert sources.own_uv("windows", None) == offered
+    assert sources.offer(controller_uv.for_pc("windows", None)) == offered
+    assert sources.offer(None) is None

@@ -42,12 +42,7 @@ def test_a_room_of_the_domain_does_no_io_and_knows_nothing_of_ansible(room: str)
         assert not {name[0] for name in imports(file)} & WITHOUT, file
 
 
-UP = {"environment"}  # these still do
-
-
-@pytest.mark.parametrize(
-    "room", [pytest.param(room, marks=pytest.mark.xfail) if room in UP else room for room in ROOMS]
-)
+@pytest.mark.parametrize("room", ROOMS)
 def test_no_arrow_runs_up(room: str) -> None:
     allowed = {*GROUND, *FLOW[: FLOW.index(room) + 1]} if room in FLOW else {*GROUND}
     for file in files(f"plugin_utils/{room}"):

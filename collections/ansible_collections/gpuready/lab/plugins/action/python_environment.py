@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from ..plugin_utils import controller_uv
 from ..plugin_utils import record as records
 from ..plugin_utils.environment.sources import SourceError, Sources
 from ..plugin_utils.reading import section
@@ -148,8 +149,8 @@ class ActionModule(RemoteAction):
             facts = record.get("facts") or {}
             there = str((facts.get("uv") or {}).get("path") or "").lower()
             ours = str(options.get("home") or WINDOWS_HOME).lower() + r"\uv.exe"  # then none need be fetched for it
-            own = None if there == ours else sources.own_uv(target, (facts.get("os") or {}).get("architecture"))
-            options["uv_binary" if target == "linux" else "uv_archive"] = own
+            uv = None if there == ours else controller_uv.for_pc(target, (facts.get("os") or {}).get("architecture"))
+            options["uv_binary" if target == "linux" else "uv_archive"] = sources.offer(uv)
         folder = options.pop("wheelhouse", None)
         if "remote_wheelhouse" in options:
             options["wheelhouse"] = options.pop("remote_wheelhouse")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,13 @@ def for_linux() -> Path | None:
                 if file.read(4) == _ELF:
                     return Path(candidate)
     return None
+
+
+def for_pc(target: str, architecture: str | None) -> Path | None:
+    """The uv for a PC with this system (linux, windows) and processor (None: not known); None when there is none."""
+    if target == "windows":
+        return for_windows() if architecture in (None, "x86_64") else None
+    return for_linux() if architecture in (None, platform.machine()) else None
 
 
 def for_windows() -> Path | None:

@@ -1,16 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the controller itself can give a PC for its environment: archives, wheels of a wheelhouse, its own uv."""
+"""What the controller itself can give a PC for its environment: archives, wheels of a wheelhouse, uv."""
 
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .. import controller_uv
 from ..stacks import locks, wheels
 
 
@@ -90,12 +88,8 @@ class Sources:
                 offered.append({"name": name, "sha256": sha256})
         return offered
 
-    def own_uv(self, target: str, architecture: str | None) -> dict[str, Any] | None:
-        """The controller's uv for a PC with this system (linux, windows) and processor; None when there is none."""
-        if target == "windows":
-            path = controller_uv.for_windows() if architecture in (None, "x86_64") else None
-        else:
-            path = controller_uv.for_linux() if architecture in (None, platform.machine()) else None
+    def offer(self, path: Path | None) -> dict[str, Any] | None:
+        """A file of the controller as the PC's module takes it; None for none."""
         if path is None:
             return None
         sha256 = sha256_of(path)
