@@ -148,6 +148,7 @@ def test_variables_reach_the_training_alone(tmp_path: Path) -> None:
         tmp_path,
         trainer=trainer,
         environment={"TF_DIRECTML_PATH": "/x y"},
+        gpu_variable="DML_VISIBLE_DEVICES",
         visible_devices="1",
         adapter="Arc",
         options={"steps": 3},
@@ -158,6 +159,7 @@ def test_variables_reach_the_training_alone(tmp_path: Path) -> None:
         "backend": "torch-cpu",
         "steps": 3,
         "time_limit": 60,
+        "variable": "DML_VISIBLE_DEVICES",
         "visible": "1",
     }
 

@@ -169,7 +169,7 @@ def code_of(pc: SimulatedPc, training: dict[str, Any]) -> str:
     adapter = {key: known[key] for key in ("index", "id", "name", "vendor")}
     plan = {
         "target": "windows", "stack": "torch-directml", "adapter": adapter, "blockers": [], "steps": [],
-        "environment": {"backend": "torch-directml", "device": "privateuseone:0", "lock_sha256": SHA},
+        "environment": {"device_kind": "DML", "reference": False, "lock_sha256": SHA},
     }  # fmt: skip
     record = {"schema_version": 1, "host": "pc", "simulated": True, "troubles": [], "facts": facts, "plan": plan}
     return str(verdict.verdict({**record, "training": training}, {"simulated_lab": True})["code"])
@@ -199,8 +199,17 @@ def test_the_interpreter_must_be_there_and_the_model_must_know_the_backend() -> 
     pc = pc_of()
     environment(pc, BUILD)
     assert trained(pc)["python"] == {"version": "3.10.18", "executable": rf"{PATH}\Scripts\python.exe"}
-    answer = run(pc, "gpuready.lab.training_facts", {"python": "x", "backend": "torch-cuda", "trainer": "#"})
-    assert "torch-cuda is not modelled" in answer["msg"]
+    assert trained(pc, backend="jax-tpu")["error"]["code"] == "BAD_INPUT"
+
+
+def test_an_accelerator_of_pytorchs_own_is_named_as_the_trainer_names_it() -> None:
+    pc = pc_of()
+    environment(pc, BUILD)
+    device = trained(pc, backend="torch-xpu")["device"]
+    assert (device["name"], device["kind"], device["adapter_name"]) == ("xpu:0", "XPU", AMD["name"])
+    pc = pc_of(gpus=[])
+    environment(pc, BUILD)
+    assert trained(pc, backend="torch-xpu")["error"]["message"] == "torch.xpu.is_available() is false"
 
 
 def test_the_state_of_a_pc_can_be_kept(tmp_path: Path) -> None:

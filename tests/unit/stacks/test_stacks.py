@@ -19,6 +19,8 @@ ROCM = {
     "framework": "PyTorch",
     "backend": "torch-rocm",
     "device": "cuda:0",
+    "device_kind": "CUDA",
+    "gpu_variable": {"name": "HIP_VISIBLE_DEVICES", "takes": "number"},
     "libraries": ["pytorch"],
     "vendors": ["amd"],
     "architectures": ["x86_64"],

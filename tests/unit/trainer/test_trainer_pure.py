@@ -136,6 +136,11 @@ def test_a_difference_with_a_nan_is_a_nan(trainer: Any) -> None:
         ('{"speed_seconds": 1e999}', "speed_seconds"),
         ('{"adapter": {"name": "x"}}', "adapter"),
         ('{"visible": [0]}', "visible"),
+        ('{"visible": "0"}', "variable"),  # a backend that obeys none
+        ('{"variable": "PATH=/x"}', "variable"),
+        ('{"variable": ["A"]}', "variable"),
+        ('{"backend": "torch-"}', "backend must be one of"),
+        ('{"backend": ["torch-cuda"]}', "backend must be one of"),
     ],
 )
 def test_bad_options_are_refused_by_name(trainer: Any, text: str, word: str) -> None:
@@ -148,6 +153,11 @@ def test_bad_options_are_refused_by_name(trainer: Any, text: str, word: str) -> 
 def test_options_that_are_not_given_keep_their_values(trainer: Any) -> None:
     assert trainer.options_from("") == trainer.OPTIONS
     assert trainer.options_from('{"steps": 3}') == {**trainer.OPTIONS, "steps": 3}
+
+
+@pytest.mark.parametrize("backend", ["torch-cuda", "torch-xpu", "torch-cpu", "tensorflow1-directml"])
+def test_a_backend_is_a_known_one_or_an_accelerator_of_pytorchs_own(trainer: Any, backend: str) -> None:
+    assert trainer.options_from(json.dumps({"backend": backend}))["backend"] == backend
 
 
 # --- the frameworks' own words ---
@@ -231,6 +241,7 @@ def options(**more: Any) -> dict[str, Any]:
     return {
         "backend": "tensorflow2-directml",
         "adapter": "AMD Radeon RX 6800",
+        "variable": "DML_VISIBLE_DEVICES",
         "visible": None,
         "time_limit": 60,
         **more,
@@ -245,6 +256,7 @@ def options(**more: Any) -> dict[str, Any]:
         ({"adapter_name": "Intel(R) UHD", "adapters": ["Intel(R) UHD", "Arc", "AMD Radeon RX 6800"]}, {}, [2]),
         ({"adapter_name": "Intel(R) UHD", "adapters": ["Intel(R) UHD", "Arc"]}, {}, []),
         ({"adapter_name": "Intel(R) UHD", "adapters": ["Intel(R) UHD", None]}, {"visible": "0"}, []),
+        ({"adapter_name": "Intel(R) UHD", "adapters": ["Intel(R) UHD", None]}, {"variable": None}, []),
         ({"adapter_name": "Intel(R) UHD", "adapters": ["Intel(R) UHD", None]}, {"adapter": None}, []),
         ({"adapter_name": "Intel(R) UHD", "adapters": ["Intel(R) UHD", None]}, {"backend": "torch-directml"}, []),
         ({"adapter_name": None, "adapters": [None]}, {}, []),

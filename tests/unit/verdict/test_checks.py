@@ -127,19 +127,20 @@ def test_the_gpu_that_windows_passes_on_has_no_name_in_a_guest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "kind", "expected"),
+    ("meant", "kind", "expected"),
     [
-        ("torch-cuda", "CUDA", "READY"),
-        ("torch-directml", "DML", "READY"),
-        ("tensorflow1-directml", "DML", "READY"),
-        ("torch-cuda", "DML", "UNKNOWN"),
-        ("torch-cpu", "CPU", "NOT_READY"),
-        ("torch-xpu", "XPU", "UNKNOWN"),
+        ("CUDA", "CUDA", "READY"),
+        ("DML", "DML", "READY"),
+        ("XPU", "xpu", "READY"),
+        ("CUDA", "DML", "UNKNOWN"),
+        ("CPU", "CPU", "NOT_READY"),
+        ("CUDA", "XPU", "UNKNOWN"),
         (None, "DML", "UNKNOWN"),
+        (None, "NONE", "UNKNOWN"),
     ],
 )
-def test_the_device_is_of_the_kind_that_the_stack_means(backend: Any, kind: str, expected: str) -> None:
-    record = changed("plan.environment.backend", backend)
+def test_the_device_is_of_the_kind_that_the_stack_means(meant: Any, kind: str, expected: str) -> None:
+    record = changed("plan.environment.device_kind", meant)
     record["training"]["device"]["kind"] = kind
     assert judged(record)[0] == expected
 
@@ -212,10 +213,10 @@ def test_words_of_a_pc_are_one_short_line_without_passwords() -> None:
 # --- the processor ---
 
 
-def test_the_cpu_stack_says_no_gpu_before_and_after_training() -> None:
+def test_a_reference_says_no_gpu_before_and_after_training() -> None:
     record = good()
-    record["plan"] |= {"stack": "cpu", "adapter": None}
-    record["plan"]["environment"]["backend"] = "torch-cpu"
+    record["plan"] |= {"stack": "mine", "adapter": None}
+    record["plan"]["environment"] |= {"framework": "PyTorch", "device_kind": "CPU", "reference": True}
     record["training"]["device"] |= {"kind": "CPU", "name": "cpu", "adapter_name": None}
     found = verdict(record, {}, NOW)
     assert (found["state"], found["code"]) == ("NOT_READY", "NO_GPU")
@@ -227,27 +228,36 @@ def test_the_cpu_stack_says_no_gpu_before_and_after_training() -> None:
     assert judged(record, check_mode=True) == ("SKIPPED", "CHECK_MODE")
 
 
-def test_who_asks_for_the_cpu_stack_is_told_so() -> None:
+def test_who_asks_for_a_reference_is_told_so() -> None:
     record = good()
-    record["plan"] |= {"stack": "cpu", "adapter": None, "wishes": {"stack": "cpu"}}
+    record["plan"] |= {"stack": "mine", "adapter": None, "wishes": {"stack": "mine"}}
+    record["plan"]["environment"]["reference"] = True
     record["training"] = None
-    assert "gpuready_stack" in verdict(record, {}, NOW)["next_step"]
+    found = verdict(record, {}, NOW)
+    assert "gpuready_stack asks for mine, which is a reference" in found["cause"]
+    assert "gpuready_stack" in found["next_step"]
+
+
+@pytest.mark.parametrize("said", [None, "no", 0, [], {}])
+def test_a_stack_of_which_it_is_not_known_whether_it_is_a_reference_proves_nothing(said: object) -> None:
+    assert judged(changed("plan.environment.reference", said)) == ("UNKNOWN", "EVIDENCE_INCOMPLETE")
 
 
 @pytest.mark.parametrize(
-    ("wish", "backend", "state"),
+    ("wish", "uuid", "state"),
     [
-        ("1", "tensorflow2-directml", "UNKNOWN"),
-        (1, "torch-directml", "UNKNOWN"),
-        ("auto", "tensorflow2-directml", "READY"),
-        ("radeon", "tensorflow2-directml", "READY"),
-        (None, "tensorflow2-directml", "READY"),
+        ("1", None, "UNKNOWN"),
+        (1, None, "UNKNOWN"),
+        ("1", "GPU-1", "READY"),  # the framework saw that one alone
+        ("auto", None, "READY"),
+        ("radeon", None, "READY"),
+        (None, None, "READY"),
     ],
 )
-def test_one_of_two_alike_that_is_asked_for_by_number(wish: object, backend: str, state: str) -> None:
-    """DirectML's word names a GPU by its name alone: that it was the second of two, nothing proves."""
+def test_one_of_two_alike_that_is_asked_for_by_number(wish: object, uuid: str | None, state: str) -> None:
+    """A framework names a GPU by its name alone: that it was the second of two, nothing proves."""
     record = good()
     record["facts"]["adapters"].append({**record["facts"]["adapters"][0], "index": 1, "id": "PCI\\2"})
     record["plan"]["wishes"] = {"adapter": wish}
-    record["plan"]["environment"]["backend"] = backend
+    record["plan"]["environment"]["visible_devices"] = uuid
     assert judged(record)[0] == state

@@ -88,7 +88,7 @@ def test_nothing_that_is_taken_away_or_garbled_passes() -> None:
 
 
 PARTS = """schema_version simulated facts facts.adapters plan plan.stack plan.adapter plan.blockers plan.environment
-    plan.environment.backend training"""
+    plan.environment.device_kind plan.environment.reference training"""
 
 
 @pytest.mark.parametrize("place", PARTS.split())

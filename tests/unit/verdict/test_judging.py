@@ -139,6 +139,7 @@ def test_a_simulated_pc_is_ready_in_a_simulated_lab_alone() -> None:
 def test_the_processor_is_never_ready() -> None:
     record = good()
     record["plan"] |= {"stack": "cpu", "adapter": None}
+    record["plan"]["environment"]["reference"] = True
     record["training"]["device"] |= {"kind": "CPU", "name": "cpu", "adapter_name": None}
     assert judged(record) == ("NOT_READY", "NO_GPU")
 

@@ -136,9 +136,9 @@ def test_linux_and_wsl_are_part_of_the_fingerprint() -> None:
     assert fingerprint({"facts": [], "plan": "x"})["stack"] is None
 
 
-def test_a_pass_left_for_the_cpu_stack_makes_nothing_ready() -> None:
+def test_a_pass_left_for_a_reference_makes_nothing_ready() -> None:
     record = passed()
-    record["plan"]["stack"] = record["facts"]["last_pass"]["fingerprint"]["stack"] = "cpu"
+    record["plan"]["environment"]["reference"] = True
     assert judged(record, trainer_sha256="bb") == ("NOT_READY", "NO_GPU")
 
 

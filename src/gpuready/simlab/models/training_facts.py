@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ntpath
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
@@ -14,7 +15,10 @@ from gpuready.simlab.gpus import problem_code
 from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc
 
-_ARGUMENTS = (*("time_limit", "environment", "python", "backend", "adapter", "visible_devices", "options", "trainer"),)
+_ARGUMENTS = (
+    *("time_limit", "environment", "python", "backend", "adapter", "gpu_variable", "visible_devices", "options"),
+    "trainer",
+)
 _ACCESS_VIOLATION = "0xC0000005"
 
 
@@ -22,6 +26,18 @@ _ACCESS_VIOLATION = "0xC0000005"
 def _recorded() -> dict[str, Any]:
     text = resources.files("gpuready.simlab").joinpath("data/training.json").read_text("utf-8")
     return dict(json.loads(text))
+
+
+def _said_by(backend: str) -> dict[str, Any] | None:
+    """What the trainer says of a backend, None for one that it does not know: an accelerator of PyTorch's own has its
+    name in the backend's."""
+    kind = re.fullmatch("torch-([a-z]+)", backend)
+    if backend in _recorded()["backends"] or kind is None:
+        return dict(_recorded()["backends"].get(backend) or {}) or None
+    own = deepcopy(_recorded()["accelerator"])
+    own["no_adapter"]["message"] = own["no_adapter"]["message"].format(kind[1])
+    named = {"name": f"{kind[1]}:0", "place": f"{kind[1]}:0", "kind": kind[1].upper(), "requested": kind[1]}
+    return {**own, **named}
 
 
 @model("gpuready.lab.training_facts")
@@ -34,19 +50,22 @@ def training_facts(task: Task) -> dict[str, Any]:
     if task.check:
         return _answer({"skipped": "check mode"})
     backend, python = str(task.arguments["backend"]), str(task.arguments["python"])
-    known = _recorded()["backends"].get(backend)
-    if known is None:
-        raise ModuleFailed(f"simlab: the backend {backend} is not modelled on Windows")
     if not task.pc.disk.is_file(python):
         message = "The system cannot find the file specified"
         return _answer(
             {"schema_version": 1, "finished": False, "process": None, "error": _error("INTERPRETER_MISSING", message)}
         )
-    found = trained(task, backend, python)
+    known = _said_by(backend)
+    if known is None:
+        error = {"type": "Stop", "code": "BAD_INPUT", "message": f"backend: {backend} is unknown", "where": None}
+        return _answer({"schema_version": 1, "finished": False, "process": None, "error": error})
+    found = trained(task, known, python)
     outcome = task.pc.scenario.training.outcome
-    if outcome is None and backend != "torch-cpu":
-        outcome = "trained" if _adapter(task) else "no_adapter"
-    if outcome and outcome != "trained":
+    if outcome is None:
+        outcome = "trained" if known["kind"] == "CPU" or _adapter(task) else "no_adapter"
+    if outcome == "no_adapter" and "no_adapter" in known:
+        _stopped(found, {"type": "Stop", "where": None, **known["no_adapter"]})
+    elif outcome in OUTCOMES:
         OUTCOMES[outcome](found, task.pc, int(task.arguments.get("time_limit") or 600))
     return _answer(found)
 
@@ -60,7 +79,7 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 
 def working(pc: SimulatedPc) -> list[str]:
-    """Names of the GPUs that DirectML would find, in the order of the PC."""
+    """Names of the GPUs that a framework would find, in the order of the PC."""
     return [gpu.name for gpu in pc.scenario.gpus if gpu.driver not in (None, "basic") and not problem_code(gpu)]
 
 
@@ -75,15 +94,15 @@ def _adapter(task: Task) -> str | None:
     return names[0] if names else None
 
 
-def trained(task: Task, backend: str, python: str) -> dict[str, Any]:
+def trained(task: Task, kind: dict[str, Any], python: str) -> dict[str, Any]:
     """A training that went well."""
     recorded, pc = _recorded(), task.pc
-    kind, settings = recorded["backends"][backend], pc.scenario.training
+    settings = pc.scenario.training
     reference = deepcopy(recorded["reference"])
     reference["samples_per_second"] = round(settings.samples_per_second / 2.5, 1)
     result = deepcopy(reference) | {"peak_memory_bytes": None, "samples_per_second": settings.samples_per_second}
     result["losses"] = [loss + 4e-7 * (1 if step % 2 else -1) for step, loss in enumerate(reference["losses"])]
-    on_cpu = backend == "torch-cpu"
+    on_cpu = kind["kind"] == "CPU"
     node = pc.disk.get(ntpath.join(ntpath.dirname(ntpath.dirname(python)), "gpuready.json"))
     marker = json.loads(node.data) if node and node.data else {}
     return {
@@ -219,12 +238,6 @@ def _truncated(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
 def _out_of_memory(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
     message = "Could not allocate tensor with 268435456 bytes. There is not enough GPU video memory available!"
     _stopped(found, {"type": "RuntimeError", "message": message, "where": "train:120"}, said=_UNTIL_RESULT)
-
-
-@_outcome("no_adapter")
-def _no_adapter(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    error = {"type": "Stop", "code": "DIRECTML_NO_ADAPTER", "message": "found 0 compatible adapters", "where": None}
-    _stopped(found, error)
 
 
 @_outcome("import_error")

@@ -23,11 +23,13 @@ import time
 
 MARK = "GPUREADY-TRAINING "
 PHASE = "GPUREADY-PHASE "        # on the child's standard error: what the noise after it belongs to
-BACKENDS = ("tensorflow1-directml", "tensorflow2-directml", "torch-directml", "torch-cuda", "torch-cpu")
+BACKENDS = ("tensorflow1-directml", "tensorflow2-directml", "torch-directml", "torch-cpu")
+OWN = "torch-[a-z]+$"            # and PyTorch's own kinds of accelerator, each a module of torch: torch-cuda (ROCm too), torch-xpu
 OPTIONS = {
     "backend": "torch-cpu",
     "adapter": None,             # the name of the GPU that shall train; null: the framework's first
-    "visible": None,             # DML_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES; null: as they are
+    "variable": None,            # the environment variable that tells the framework which GPUs to see; null: it obeys none
+    "visible": None,             # its value; null: as it is
     "time_limit": 600,           # seconds for everything
     "seed": 20261123, "steps": 40, "batch": 64, "samples": 256,      # samples: a multiple of batch
     "speed_seconds": 2.0,        # about how long each device's speed is measured; 0 leaves it out
@@ -98,24 +100,17 @@ def labelled(pictures, labels):
 
 # ---- the frameworks: begin a network on a device, step, end ----
 class Torch(object):
-    """PyTorch on a processor, CUDA or DirectML."""
+    """PyTorch on a processor, on DirectML, or on an accelerator of its own."""
 
     value = float
 
     def __init__(self, backend, adapter):
         import torch
 
-        self.torch, self.kind, names, index = torch, backend.split("-")[1], [], 0
+        self.torch, self.kind, self.own, names, index = torch, backend.split("-")[1], None, [], 0
         self.framework = {"name": "torch", "version": torch.__version__, "plugin": None}
         self.device = torch.device("cpu")
-        if self.kind == "cuda":
-            if not torch.cuda.is_available():
-                torch.zeros(1).cuda()                      # says why in its own words
-                raise Stop("CUDA_NO_DEVICE", "torch.cuda.is_available() is false")
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-            torch.backends.cudnn.deterministic = True
-            names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-        elif self.kind == "directml":
+        if self.kind == "directml":
             import torch_directml
 
             self.framework["plugin"] = version_of("torch-directml")
@@ -123,9 +118,20 @@ class Torch(object):
             if not count:
                 raise Stop("DIRECTML_NO_ADAPTER", "torch_directml.device_count() is 0")
             names = [torch_directml.device_name(number).replace("\0", "").strip() for number in range(count)]
+        elif self.kind != "cpu":
+            self.own = getattr(torch, self.kind, None)
+            if not hasattr(self.own, "get_device_name"):
+                raise Stop("BAD_INPUT", "this PyTorch has no accelerator torch.%s" % self.kind)
+            if not self.own.is_available():
+                torch.zeros(1).to(self.kind)               # says why in its own words
+                raise Stop("CUDA_NO_DEVICE" if self.kind == "cuda" else "TRAINING_FAILED", "torch.%s.is_available() is false" % self.kind)
+            if self.kind == "cuda":
+                torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+                torch.backends.cudnn.deterministic = True
+            names = [self.own.get_device_name(number) for number in range(self.own.device_count())]
         if names:                                          # the framework's order is not the PC's: go by name
             index = next((i for i, name in enumerate(names) if adapter and same(adapter, name)), 0)
-            self.device = torch.device("cuda:%d" % index) if self.kind == "cuda" else torch_directml.device(index)
+            self.device = torch.device("%s:%d" % (self.kind, index)) if self.own else torch_directml.device(index)
         self.description = {
             "requested": self.kind, "name": str(self.device), "kind": "DML" if self.kind == "directml" else self.kind.upper(),
             "adapter_name": names[index] if names else None, "adapters": names, "adapters_found": len(names) or None}
@@ -168,7 +174,7 @@ class Torch(object):
         return guesses, self.y.to("cpu").tolist(), self.x.to("cpu").squeeze(1).tolist(), mean, variance
 
     def peak(self):
-        return int(self.torch.cuda.max_memory_allocated(self.device)) if self.kind == "cuda" else None
+        return int(self.own.max_memory_allocated(self.device)) if hasattr(self.own, "max_memory_allocated") else None
 
 
 class TensorFlow(object):
@@ -414,16 +420,11 @@ def end_tree(process):
     process.kill()
 
 
-def variable(options):
-    """The environment variable by which the framework is told which GPUs to see."""
-    return "CUDA_VISIBLE_DEVICES" if options["backend"] == "torch-cuda" else "DML_VISIBLE_DEVICES"
-
-
 def run_child(options, visible, deadline):
     """One child process: what it said, how it ended, and its noise."""
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="0", PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1")
     if visible is not None:
-        environment[variable(options)] = str(visible)
+        environment[options["variable"]] = str(visible)
     started, left = time.time(), max(deadline - time.time(), 0.5)
     command = [sys.executable, "-u", "-X", "faulthandler", os.path.abspath(__file__), "--child",
                json.dumps(dict(options, seconds_left=left))]
@@ -483,16 +484,17 @@ def others(options, found):
     """The indexes under which the planned GPU may be found, when another one trained: PyTorch found it by its name."""
     device = found["device"] or {}
     name, names, planned = device.get("adapter_name"), device.get("adapters") or [], options["adapter"]
-    if options["visible"] is not None or options["backend"].startswith("torch") or not planned or not name or same(planned, name):
+    told = options["visible"] is not None or not options["variable"] or options["backend"].startswith("torch")
+    if told or not planned or not name or same(planned, name):
         return []
     known = [index for index, other in enumerate(names) if other and same(planned, other)]
     return known or [index for index, other in enumerate(names) if not other]
 
 
-def numbered(index):
-    """The number by which DML_VISIBLE_DEVICES calls the GPU at this place of the framework's list: one that is set already
-    (by the lab, or on the PC) has chosen and ordered that list, and its numbers are those of all GPUs."""
-    given = os.environ.get("DML_VISIBLE_DEVICES", "").split(",")
+def numbered(variable, index):
+    """The number by which the variable calls the GPU at this place of the framework's list: one that is set already (by the
+    lab, or on the PC) has chosen and ordered that list, and its numbers are those of all GPUs."""
+    given = os.environ.get(variable, "").split(",")
     return int(given[index]) if index < len(given) and given[index].strip().isdigit() else index
 
 
@@ -504,14 +506,15 @@ def prove(options):
     for index in others(options, found):
         if deadline - time.time() < 1:
             break
-        again = run_child(options, numbered(index), deadline)
+        number = numbered(options["variable"], index)
+        again = run_child(options, number, deadline)
         names[index] = (again["device"] or {}).get("adapter_name")
         if names[index] and same(options["adapter"], names[index]):
-            found, visible = again, numbered(index)
+            found, visible = again, number
             found["device"].update(adapters_found=len(names), adapters=names)         # this one saw itself alone
             break
     if found["device"]:      # what the GPU was found with; who is to find it again needs the same
-        found["device"]["visible"] = os.environ.get(variable(options)) if visible is None else visible
+        found["device"]["visible"] = os.environ.get(options["variable"] or "") if visible is None else visible
     return found
 
 
@@ -524,14 +527,16 @@ def options_from(text):
     if not isinstance(given, dict) or set(given) - set(OPTIONS):
         raise Stop("BAD_INPUT", "the options must be an object with keys of: %s" % ", ".join(sorted(OPTIONS)))
     options = dict(OPTIONS, **given)
-    if options["backend"] not in BACKENDS:
-        raise Stop("BAD_INPUT", "backend must be one of %s" % ", ".join(BACKENDS))
+    if options["backend"] not in BACKENDS and not re.match(OWN, str(options["backend"])):
+        raise Stop("BAD_INPUT", "backend must be one of %s, or torch- and a module of torch, as torch-cuda" % ", ".join(BACKENDS))
     for key, least in (("time_limit", 1), ("seed", 0), ("steps", 2), ("batch", 1), ("samples", 1), ("speed_seconds", 0)):
         kinds = (int, float) if key in ("time_limit", "speed_seconds") else (int,)
         if type(options[key]) not in kinds or not least <= options[key] < 1e9:
             raise Stop("BAD_INPUT", "%s must be a number from %s" % (key, least))
     if not isinstance(options["adapter"], (str, type(None))) or not isinstance(options["visible"], (str, int, type(None))):
         raise Stop("BAD_INPUT", "adapter must be a name, visible a list of indexes in a text")
+    if not re.match("[A-Z][A-Z0-9_]*$", str(options["variable"] or "X")) or (options["visible"] is not None and not options["variable"]):
+        raise Stop("BAD_INPUT", "variable must be the name of the environment variable that takes visible")
     if options["samples"] % options["batch"]:
         raise Stop("BAD_INPUT", "samples must be a multiple of batch")
     return options

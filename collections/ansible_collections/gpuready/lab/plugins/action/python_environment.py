@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ntpath
 import posixpath
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from ansible.errors import AnsibleError
 
 from ..plugin_utils import controller_uv
 from ..plugin_utils import record as records
+from ..plugin_utils.environment.launcher import visible_devices
 from ..plugin_utils.environment.sources import SourceError, Sources
 from ..plugin_utils.reading import section
 from ..plugin_utils.remedies import troubles
@@ -185,7 +185,7 @@ class ActionModule(RemoteAction):
                 )
             options["stack"], options["lock_sha256"] = plan["stack"], environment["lock_sha256"]
             options.setdefault("start", environment.get("start"))
-            options.setdefault("visible_devices", _visible_devices(record))
+            options.setdefault("visible_devices", visible_devices(record))
             fingerprint = verdict.get("fingerprint") or {}
             same = fingerprint.get("lock_sha256") == environment["lock_sha256"]
             options.setdefault("verified", verdict.get("state") in records.READY and same)
@@ -268,20 +268,3 @@ class ActionModule(RemoteAction):
 
     def _failed(self, result: dict[str, Any], code: str, message: str) -> dict[str, Any]:
         return {**result, "failed": True, "changed": False, "code": code, "msg": message}
-
-
-def _visible_devices(record: Mapping[str, Any]) -> str | None:
-    """The variable with which the training found the planned GPU: without it a student's program gets another one.
-
-    Empty where it needs none; None where nothing was trained.
-    """
-    device = (record.get("training") or {}).get("device")
-    if not isinstance(device, dict):
-        return None
-    backend = str(((record.get("plan") or {}).get("environment") or {}).get("backend"))
-    value = re.sub(r"\s", "", str(device.get("visible") if device.get("visible") is not None else ""))
-    if backend == "torch-directml" or not re.fullmatch(
-        r"[A-Za-z0-9,./-]+", value
-    ):  # PyTorch's DirectML obeys no variable
-        return ""
-    return f"{'CUDA' if backend.endswith('-cuda') else 'DML'}_VISIBLE_DEVICES={value}"

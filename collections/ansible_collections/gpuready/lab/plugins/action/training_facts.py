@@ -12,7 +12,7 @@ from ..plugin_utils import record as records
 from ..plugin_utils import trainer
 from ..plugin_utils.remote import RemoteAction
 
-OPTIONS = ("time_limit", "environment", "python", "backend", "adapter", "visible_devices", "options")
+OPTIONS = ("time_limit", "environment", "python", "backend", "adapter", "gpu_variable", "visible_devices", "options")
 
 
 class ActionModule(RemoteAction):
@@ -60,6 +60,7 @@ class ActionModule(RemoteAction):
             given["python"] = python
         planned = plan.get("environment") or {}
         given.setdefault("backend", planned.get("backend"))
+        given.setdefault("gpu_variable", planned.get("gpu_variable"))
         if planned.get("visible_devices"):
             given.setdefault("visible_devices", planned["visible_devices"])
         if not given.get("adapter"):

@@ -15,8 +15,9 @@ $spec = @{
         time_limit = @{ type = 'int'; default = 600 }
         environment = @{ type = 'dict'; default = @{} }
         python = @{ type = 'str' }
-        backend = @{ type = 'str'; choices = 'tensorflow1-directml', 'tensorflow2-directml', 'torch-directml', 'torch-cuda', 'torch-cpu' }
+        backend = @{ type = 'str' }
         adapter = @{ type = 'str' }
+        gpu_variable = @{ type = 'str' }
         visible_devices = @{ type = 'str' }
         options = @{ type = 'dict'; default = @{} }
         trainer = @{ type = 'str' }
@@ -66,6 +67,7 @@ try {
     foreach ($name in $module.Params.options.Keys) { $options[$name] = $module.Params.options[$name] }
     $options.backend = $module.Params.backend
     $options.adapter = $module.Params.adapter
+    $options.variable = $module.Params.gpu_variable
     $options.visible = $module.Params.visible_devices
     $options.time_limit = $module.Params.time_limit
     $plain = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false

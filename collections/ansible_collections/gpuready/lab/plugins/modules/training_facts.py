@@ -1,68 +1,8 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the trainer on a Linux PC under a time limit and give its evidence."""
+"""Run the trainer on a Linux PC under a time limit and give its evidence. Documented in training_facts.yml."""
 
 from __future__ import annotations
-
-DOCUMENTATION = r"""
----
-module: training_facts
-short_description: Train a small network on the PC's GPU and give the evidence
-version_added: 1.0.0
-description:
-  - Runs the collection's trainer under the interpreter of the environment that the plan names, with a time limit, and gives what it said
-    and how it ended as facts. Judges nothing (gpuready.lab.gpu_verdict does) and changes nothing on the PC.
-  - The action plugin of the same name takes interpreter, backend and adapter from the record of the host
-    (C(ansible_facts.gpuready)). When the plan is blocked or no environment is there it asks nothing of the PC.
-  - In check mode nothing is trained.
-options:
-  time_limit:
-    description: Seconds after which the training and all of its processes are ended.
-    type: int
-    default: 600
-  environment:
-    description: Environment variables of the training alone.
-    type: dict
-    default: {}
-  python:
-    description: Interpreter of the environment; the action plugin takes it from the record.
-    type: path
-  backend:
-    description: What trains; the action plugin takes it from the stack.
-    type: str
-    choices: [tensorflow1-directml, tensorflow2-directml, torch-directml, torch-cuda, torch-cpu]
-  adapter:
-    description: The name of the GPU that shall train; the action plugin takes it from the plan.
-    type: str
-  visible_devices:
-    description: Value of DML_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES (torch-directml obeys neither). Unset, the GPU is found by its name.
-    type: str
-  options:
-    description: Options of the trainer (C(steps), C(batch), C(samples), C(seed), C(speed_seconds)).
-    type: dict
-    default: {}
-  trainer:
-    description: Text of the trainer; the action plugin sends it.
-    type: str
-author: The gpuready authors
-"""
-
-EXAMPLES = r"""
-- name: Train on the planned GPU
-  gpuready.lab.training_facts:
-    time_limit: 300
-"""
-
-RETURN = r"""
-ansible_facts:
-  description: The record with its section C(training); docs/records.md has the shape.
-  returned: success
-  type: dict
-  contains:
-    gpuready:
-      description: The record.
-      type: dict
-"""
 
 import contextlib
 import errno
@@ -178,17 +118,9 @@ def main() -> None:
             "time_limit": {"type": "int", "default": 600},
             "environment": {"type": "dict", "default": {}},
             "python": {"type": "path"},
-            "backend": {
-                "type": "str",
-                "choices": [
-                    "tensorflow1-directml",
-                    "tensorflow2-directml",
-                    "torch-directml",
-                    "torch-cuda",
-                    "torch-cpu",
-                ],
-            },
+            "backend": {"type": "str"},
             "adapter": {"type": "str"},
+            "gpu_variable": {"type": "str"},
             "visible_devices": {"type": "str"},
             "options": {"type": "dict", "default": {}},
             "trainer": {"type": "str"},
@@ -205,6 +137,7 @@ def main() -> None:
         **given["options"],
         "backend": given["backend"],
         "adapter": given["adapter"],
+        "variable": given["gpu_variable"],
         "visible": given["visible_devices"],
         "time_limit": given["time_limit"],
     }

@@ -15,13 +15,12 @@ from .plan import steps as plan_steps
 from .plan import wishes
 from .record import Record
 from .stacks import files as stackfiles
-from .stacks.model import Stack
+from .stacks.model import DEFAULT_ROLE, Stack
 
 # Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
 stackfiles.preload()
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
-_STATES = ("python_environment_state", "directml_state")
 _MEANT = frozenset({wishes.PREFIX + name for name in wishes.NAMES} | set(_LIBRARY))
 
 
@@ -44,9 +43,6 @@ def prepare(
 
     `given` are wishes that come before the host's variables. Raises PlanningError.
     """
-    for name in _STATES:
-        if task_vars.get(name, "present") != "present":
-            raise PlanningError(f"{name}: playbooks/remove.yml takes environments away; the others bring them")
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     for name, value in (given or {}).items():
@@ -55,9 +51,13 @@ def prepare(
         values[wishes.PREFIX + name] = value
     try:
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
-        return Preparation(wishes.parse(values, library), library)
+        found = Preparation(wishes.parse(values, library), library)
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise PlanningError(str(error)) from None
+    for role in sorted({role.rpartition(".")[2] for role in (DEFAULT_ROLE, *(s.role for s in library.values()))}):
+        if task_vars.get(f"{role}_state", "present") != "present":
+            raise PlanningError(f"{role}_state: playbooks/remove.yml takes environments away; the others bring them")
+    return found
 
 
 def extend(record: Record, prepared: Preparation) -> list[str]:

@@ -59,6 +59,10 @@ class PlannedEnvironment(TypedDict):
     framework: str
     backend: str
     device: str
+    device_kind: str
+    reference: bool
+    role: str
+    gpu_variable: str | None
     visible_devices: str | None
     extra_index_urls: list[str]
     needs_vc_runtime: bool

@@ -16,6 +16,7 @@ from typing import Any
 from .build import MARKER, complete, interpreter_of
 from .folder import OWN, REMOVING, Home, Trouble, as_json, now, read_json, write_whole
 
+GPU_VARIABLE = r"[A-Z][A-Z0-9_]*(DEVICES|SELECTOR|MASK|ORDINAL)"  # no name that means something else
 NO_UV = (
     "UV_MISSING",
     "there is no uv on this PC; give uv_archive (path or url, and sha256), or install uv for all users",
@@ -49,7 +50,7 @@ def check(wishes: Mapping[str, Any]) -> None:
         if not (archive.get("path") or archive.get("url") or archive.get("name")):
             raise Trouble("ARGUMENTS", f"{name}: it needs a path or a url")
     visible = wishes.get("visible_devices")
-    if visible and not re.fullmatch(r"(DML|CUDA)_VISIBLE_DEVICES=[A-Za-z0-9,./-]*", visible):
+    if visible and not re.fullmatch(GPU_VARIABLE + r"=[A-Za-z0-9,.:_/-]*", visible):
         raise Trouble("ARGUMENTS", f"visible_devices: {visible!r} is not like DML_VISIBLE_DEVICES=1")
     for name, least in (("time_limit", 1), ("keep_old", 0), ("lock_wait", 0)):
         if wishes.get(name, least) < least:

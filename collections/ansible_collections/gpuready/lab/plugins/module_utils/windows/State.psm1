@@ -11,7 +11,7 @@ function Assert-Arguments([string]$HomePath, $Params) {
     if ($Params.stack -and $Params.stack -notmatch '^[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*$') { Stop-With 'ARGUMENTS' "stack: '$($Params.stack)' is not the name of a stack (letters, digits, - and _)" }
     if ($Params.lock_sha256 -and $Params.lock_sha256 -cnotmatch '^[0-9a-f]{64}$') { Stop-With 'ARGUMENTS' 'lock_sha256: this is not 64 hexadecimal digits' }
     if ($Params.python -and $Params.python -notmatch '^3\.\d{1,2}(\.\d{1,2})?$') { Stop-With 'ARGUMENTS' "python: '$($Params.python)' is not a version such as 3.10" }
-    if ($Params.visible_devices -and $Params.visible_devices -cnotmatch '^(DML|CUDA)_VISIBLE_DEVICES=[A-Za-z0-9,./-]*$') { Stop-With 'ARGUMENTS' "visible_devices: '$($Params.visible_devices)' is not like DML_VISIBLE_DEVICES=1" }
+    if ($Params.visible_devices -and $Params.visible_devices -cnotmatch '^[A-Z][A-Z0-9_]*(DEVICES|SELECTOR|MASK|ORDINAL)=[A-Za-z0-9,.:_/-]*$') { Stop-With 'ARGUMENTS' "visible_devices: '$($Params.visible_devices)' is not like DML_VISIBLE_DEVICES=1" }
     foreach ($name in 'uv_archive', 'interpreter_archive', 'vc_archive') {
         $archive = $Params[$name]
         if ($null -eq $archive) { continue }

@@ -118,7 +118,7 @@ def _wished(stack: Stack, target: str, at: Situation) -> list[Problem]:
 
 
 def _no_target(stack: Stack, target: str) -> Problem:
-    code = "LICENCE_WINDOWS_ONLY" if target == "linux" and "licensed for" in stack.platforms else "TARGET_UNSUPPORTED"
+    code = "LICENCE_WINDOWS_ONLY" if target == "linux" and stack.windows_licence else "TARGET_UNSUPPORTED"
     return problem(code, f"{stack.name} does not run on {SIDES[target]}: {stack.platforms}", fatal=True)
 
 
@@ -174,8 +174,7 @@ def _gpu(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Pr
     if choice.adapter is None:
         return found + _no_gpu(stack, at)
     if choice.adapter.driver_model == "TCC" and target.name != "linux":
-        way = "CUDA in WSL 2" if target.name == "wsl" and stack.vendors == ("nvidia",) else stack.name
-        cause = f"{choice.adapter.name} is in TCC mode, in which {way} cannot reach it"
+        cause = f"{choice.adapter.name} is in TCC mode, in which {stack.name} on {SIDES[target.name]} cannot reach it"
         return [*found, problem("TCC_MODE", cause, fatal=True)]
     found += choice.problems
     need = target.min_drivers.get(choice.adapter.vendor)

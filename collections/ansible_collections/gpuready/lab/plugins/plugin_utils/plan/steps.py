@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
-from ..hardware import directml as directml_hardware
+from ..hardware import oldest
 from ..record import Plan, PlannedEnvironment, PlannedStep
 from . import adapters as plan_adapters
 from .checks import SIDES, Candidate, current
@@ -45,9 +45,7 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
         python = (True, _python_reason(chosen, facts))
     cuda = (
         False,
-        "PyTorch's packages bring their own CUDA; a toolkit is needed only to compile"
-        if chosen.stack.backend == "torch-cuda"
-        else "the stack does not use CUDA",
+        chosen.stack.cuda_note or "the stack does not use CUDA",
     )
     found = {
         "wsl": wsl,
@@ -86,7 +84,11 @@ def environment(chosen: Candidate, facts: Facts) -> PlannedEnvironment | None:
         "framework": chosen.stack.framework,
         "backend": chosen.stack.backend,
         "device": chosen.stack.device,
-        # CUDA numbers its GPUs by itself: the uuid says which is meant. DirectML's own numbers show when it runs.
+        "device_kind": chosen.stack.device_kind,
+        "reference": chosen.stack.reference,
+        "role": chosen.stack.role,
+        "gpu_variable": chosen.stack.gpu_variable.name if chosen.stack.gpu_variable else None,
+        # A framework numbers its GPUs by itself: the uuid says which is meant, a number shows when it runs.
         "visible_devices": _uuid(chosen, facts),
         "extra_index_urls": list(target.extra_index_urls),
         "needs_vc_runtime": target.needs_vc_runtime,
@@ -97,10 +99,12 @@ def environment(chosen: Candidate, facts: Facts) -> PlannedEnvironment | None:
 
 
 def _uuid(chosen: Candidate, facts: Facts) -> str | None:
-    """NVIDIA's name of the GPU where there are several of them."""
-    adapter = chosen.choice.adapter
-    several = len([other for other in facts.gpus or () if other.vendor == "nvidia"]) > 1
-    return adapter.uuid if adapter and chosen.stack.vendors == ("nvidia",) and several else None
+    """The GPU's own name for a stack that takes it, where there are several of its vendor."""
+    adapter, variable = chosen.choice.adapter, chosen.stack.gpu_variable
+    if adapter is None or variable is None or variable.takes != "uuid":
+        return None
+    several = len([other for other in facts.gpus or () if other.vendor == adapter.vendor]) > 1
+    return adapter.uuid if several else None
 
 
 def pc_warnings(facts: Facts) -> list[str]:
@@ -116,14 +120,12 @@ def pc_warnings(facts: Facts) -> list[str]:
 
 
 def _old_hardware(chosen: Candidate) -> list[str]:
-    """A GPU that DirectML may not serve."""
-    adapter = chosen.choice.adapter
-    if adapter is None or "directml" not in chosen.stack.backend:
+    """A GPU that may be too old for the stack."""
+    adapter, name = chosen.choice.adapter, chosen.stack.oldest_gpus
+    if adapter is None or name is None or not oldest.older_than_named(name, adapter.vendor, adapter.device_id):
         return []
-    if not directml_hardware.older_than_named(adapter.vendor, adapter.device_id):
-        return []
-    least = directml_hardware.NAMED[adapter.vendor]
-    return [f"{adapter.name} is older than what Microsoft names for DirectML ({least} and later): training tells"]
+    source, least = oldest.OLDEST[name].source, oldest.OLDEST[name].named[adapter.vendor]
+    return [f"{adapter.name} is older than what {source} ({least} and later): training tells"]
 
 
 def warnings(chosen: Candidate, facts: Facts) -> list[str]:

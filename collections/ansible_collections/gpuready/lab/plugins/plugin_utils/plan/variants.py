@@ -19,7 +19,7 @@ def choose_variant(target: Target, adapter: Adapter | None, linux: bool) -> tupl
             continue
         capability = _capability(variant, adapter)
         if capability is None:
-            cause = f"the compute capability of {name} is not known, so no CUDA build can be chosen for it"
+            cause = f"the compute capability of {name} is not known, so no build can be chosen for it"
             unknown.append(problem("COMPUTE_CAPABILITY_UNKNOWN", cause))
             continue
         if not capability:

@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..contract import WORDS
+from ..hardware.oldest import OLDEST
 from .reader import Reader as _Reader
 from .reader import StackError as StackError
 
 SCHEMA_VERSION = 1
 TARGETS = ("windows", "wsl", "linux")
 VENDORS = ("amd", "intel", "nvidia", "other")
+GPU_VARIABLE = r"[A-Z][A-Z0-9_]*(DEVICES|SELECTOR|MASK|ORDINAL)"  # the PC sets no other
+DEFAULT_ROLE = "gpuready.lab.python_environment"
+GPU_NAMES = ("number", "uuid")
 STATES = ("maintained", "frozen", "discontinued")
 
 
@@ -76,14 +80,27 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class GpuVariable:
+    """The environment variable that says which GPUs the framework sees, and by what it names them: number or uuid."""
+
+    name: str
+    takes: str
+
+
+@dataclass(frozen=True)
 class Stack:
-    """A stack. `vendors` empty: it needs no GPU. `platforms` is the reason why other targets are refused."""
+    """A stack. `vendors` empty: it needs no GPU. `platforms` is the reason why other targets are refused.
+
+    `device_kind` is what the trainer reports of the stack's device; a `reference` is compared with and never READY.
+    `role` brings the environment; `oldest_gpus` names a list of hardware/oldest.py.
+    """
 
     name: str
     title: str
     framework: str
     backend: str
     device: str
+    device_kind: str
     libraries: tuple[str, ...]
     vendors: tuple[str, ...]
     architectures: tuple[str, ...]
@@ -96,6 +113,12 @@ class Stack:
     life_note: str
     life_exit: str
     gpu_note: str = ""
+    cuda_note: str = ""
+    gpu_variable: GpuVariable | None = None
+    reference: bool = False
+    role: str = DEFAULT_ROLE
+    oldest_gpus: str | None = None
+    windows_licence: bool = False
 
 
 def parse(data: object, file: str = "stack") -> Stack:
@@ -114,6 +137,7 @@ def parse(data: object, file: str = "stack") -> Stack:
         framework=top.text("framework"),
         backend=top.pattern("backend", r"[a-z0-9]+(-[a-z0-9]+)*"),
         device=top.text("device"),
+        device_kind=top.pattern("device_kind", r"[A-Z][A-Z0-9]*"),
         libraries=libraries,
         vendors=top.choices("vendors", VENDORS, empty=True),
         architectures=top.strings("architectures"),
@@ -126,15 +150,29 @@ def parse(data: object, file: str = "stack") -> Stack:
         life_note=life.text("note"),
         life_exit=life.text("exit"),
         gpu_note=top.text("gpu_note", ""),
+        cuda_note=top.text("cuda_note", ""),
+        gpu_variable=_gpu_variable(top.section("gpu_variable")) if "gpu_variable" in top else None,
+        reference=top.get("reference", bool, False),
+        role=top.pattern("role", r"[a-z]\w*(\.[a-z]\w*){0,2}", DEFAULT_ROLE),
+        oldest_gpus=top.choice("oldest_gpus", tuple(OLDEST)) if "oldest_gpus" in top else None,
+        windows_licence=top.get("windows_licence", bool, False),
     )
     life.finish()
     top.finish()
+    if stack.reference and stack.vendors:
+        raise StackError(f"{file}: reference: a reference trains on the processor: it has no vendors")
     for rule in stack.serves:
         if lost := [value for value in rule.library if value not in (*libraries, "any")]:
             raise StackError(f"{file}: serves: library {lost[0]} is not among this stack's libraries")
         if lost := [value for value in rule.targets if value not in targets]:
             raise StackError(f"{file}: serves: target {lost[0]} is not among this stack's targets")
     return stack
+
+
+def _gpu_variable(section: _Reader) -> GpuVariable:
+    found = GpuVariable(section.pattern("name", GPU_VARIABLE), section.choice("takes", GPU_NAMES))
+    section.finish()
+    return found
 
 
 def _target(section: _Reader) -> Target:

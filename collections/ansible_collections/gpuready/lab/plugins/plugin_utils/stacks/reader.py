@@ -25,6 +25,9 @@ class Reader:
         self._data: dict[Any, Any] = data
         self._asked: set[str] = set()
 
+    def __contains__(self, key: str) -> bool:
+        return self._data.get(key) is not None
+
     def _error(self, key: str, text: str) -> StackError:
         place = f"{self.where}.{key}" if self.where else key
         return StackError(f"{self.file}: {place}: {text}")
@@ -48,9 +51,9 @@ class Reader:
             raise self._error(key, "is empty")
         return " ".join(value.split())
 
-    def pattern(self, key: str, pattern: str) -> str:
+    def pattern(self, key: str, pattern: str, default: Any = _MISSING) -> str:
         """A text of this form."""
-        value = str(self.get(key, str))
+        value = str(self.get(key, str, default))
         if not re.fullmatch(pattern, value):
             raise self._error(key, f"{value[:40]!r} does not look like {pattern}")
         return value

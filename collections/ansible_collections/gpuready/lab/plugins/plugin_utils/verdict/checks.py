@@ -93,7 +93,7 @@ def _evidence(given: Given) -> Check:
     """The record hangs together: a version that is known, the planned GPU among the PC's."""
     if not is_version_1(given.training):
         return _unknown("evidence", "the evidence of the training is of an unknown version")
-    if given.plan.get("stack") != "cpu" and not known_adapter(given.record):
+    if section(given.plan, "environment").get("reference") is not True and not known_adapter(given.record):
         return _unknown("evidence", "the planned GPU is not among the PC's GPUs")
     return Check("evidence", "EVIDENCE_INCOMPLETE", PASS, "the record hangs together")
 
@@ -118,17 +118,10 @@ def _device(given: Given) -> Check:
         return _judged("device", "CPU_FALLBACK", False, f"ran on the processor: {', '.join(map(str, fallbacks[:5]))}")
     if not placed or kind.upper() == "CPU" or re.search(r"(?<![a-z])cpu(?![a-z])", name.lower()):
         return _judged("device", "CPU_FALLBACK", False, f"asked for {device.get('requested')}, {shown}")
-    meant = _kind_of(section(given.plan, "environment").get("backend"))
-    if meant is None or kind.upper() != meant:
+    meant = section(given.plan, "environment").get("device_kind")
+    if not isinstance(meant, str) or kind.upper() != meant:
         return _unknown("device", f"{shown}, the plan meant {meant or 'no device that is known'}")
     return _judged("device", "CPU_FALLBACK", True, shown)
-
-
-def _kind_of(backend: object) -> str | None:
-    """The kind of device of a stack's backend."""
-    if not isinstance(backend, str):
-        return None
-    return "DML" if backend.endswith("-directml") else "CUDA" if backend.endswith("-cuda") else None
 
 
 def _adapter(given: Given) -> Check:
@@ -143,16 +136,16 @@ def _adapter(given: Given) -> Check:
     ours, theirs = _words(name), _words(used)
     same = ours == theirs or theirs.startswith(f"{ours} mig ")  # a slice of the card
     if same and _twins(given, ours):
-        return _unknown("adapter", f"used {used}; which of those of that name, DirectML does not say")
+        return _unknown("adapter", f"used {used}; which of those of that name, nothing proves")
     return _judged("adapter", "WRONG_ADAPTER", same, f"planned {name}, used {used}")
 
 
 def _twins(given: Given, name: str) -> bool:
-    """Whether the lab asks for one GPU by its number, and DirectML's word cannot tell it from another of that name."""
+    """Whether the lab asks for one GPU by its number, and the framework saw another of that name too."""
     wish = section(given.plan, "wishes").get("adapter")
     if not (isinstance(wish, str | int) and str(wish).isdigit()):  # str(True) is no number
         return False
-    if _kind_of(section(given.plan, "environment").get("backend")) != "DML":
+    if section(given.plan, "environment").get("visible_devices"):  # its uuid: the framework saw no other
         return False
     names = [adapter.get("name") for adapter in items(section(given.record, "facts").get("adapters"))]
     return sum(isinstance(one, str) and _words(one) == name for one in names) > 1

@@ -116,6 +116,8 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
         return word("NOT_READY", "NO_STACK", "no stack fits this PC")
     if not isinstance(plan["stack"], str) or reading.said(plan["stack"]) is None:
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan's stack cannot be read")
+    if not isinstance(reading.section(plan, "environment").get("reference"), bool):
+        return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan does not say whether its stack is a reference")
     training = record.get("training")
     if isinstance(training, Mapping) and not training.get("skipped"):
         return _trained(record, training, plan, rules)
@@ -148,11 +150,16 @@ def _blocked(blockers: list[object]) -> Word:
     return word("UNKNOWN" if code in _UNKNOWN_BLOCKERS else "NOT_READY", code, cause, step)
 
 
+def _is_reference(plan: Mapping[str, Any]) -> bool:
+    return reading.section(plan, "environment").get("reference") is True
+
+
 def _no_gpu(plan: Mapping[str, Any], checks: list[CheckResult] | None = None) -> Word:
-    """The cpu stack is a reference: it is never READY, however well it trains."""
-    trains = "PyTorch trains on the processor here, but " if checks else ""
-    if reading.section(plan, "wishes").get("stack") == "cpu":
-        cause = trains + "gpuready_stack asks for the cpu stack, which is a reference and never ready"
+    """A reference is never READY, however well it trains."""
+    framework = reading.said(reading.section(plan, "environment").get("framework")) or "the stack"
+    trains = f"{framework} trains on the processor here, but " if checks else ""
+    if reading.section(plan, "wishes").get("stack") == plan["stack"]:
+        cause = f"{trains}gpuready_stack asks for {reading.said(plan['stack'])}, which is a reference and never ready"
         return word("NOT_READY", "NO_GPU", cause, "Set gpuready_stack to auto if this PC has a GPU.", checks)
     return word("NOT_READY", "NO_GPU", trains + remedies.remedy("NO_GPU").cause, "", checks)
 
@@ -165,7 +172,7 @@ def _trained(
         return died
     checks = verdict_checks.all_checks(record, rules)
     shown = [check.as_dict() for check in checks]
-    if plan["stack"] == "cpu":
+    if _is_reference(plan):
         worst = _worst([check for check in checks if check.name in verdict_checks.ON_CPU])
         return _no_gpu(plan, shown) if worst is None else _failed(worst, shown)
     worst = _worst(checks)
@@ -190,7 +197,7 @@ def _worst(checks: list[Check]) -> Check | None:
 def _untrained(record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -> Word:
     """Nothing was trained now: what the last pass left, if it still stands."""
     checking = bool(rules["check_mode"])
-    if plan["stack"] == "cpu":
+    if _is_reference(plan):
         return word("SKIPPED", "CHECK_MODE") if checking else _no_gpu(plan)
     bound = fingerprint(record, rules["trainer_sha256"])
     left = verdict_passes.of_stack(reading.section(record, "facts"), plan["stack"])

@@ -1,9 +1,9 @@
-"""Which GPUs are older than what Microsoft names for DirectML; device ids by hand from pci.ids."""
+"""Which GPUs are older than what a list names, Microsoft's for DirectML; device ids by hand from pci.ids."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils.hardware.directml import older_than_named
+from ansible_collections.gpuready.lab.plugins.plugin_utils.hardware.oldest import older_than_named
 
 OLD = [
     ("nvidia", "0614", "GeForce 9800 GT"),
@@ -41,9 +41,9 @@ NAMED = [
 
 @pytest.mark.parametrize(("vendor", "device", "name"), OLD)
 def test_older(vendor: str, device: str, name: str) -> None:
-    assert older_than_named(vendor, device), name
+    assert older_than_named("directml", vendor, device), name
 
 
 @pytest.mark.parametrize(("vendor", "device", "name"), NAMED)
 def test_named_or_unknown(vendor: str, device: str | None, name: str) -> None:
-    assert not older_than_named(vendor, device), name
+    assert not older_than_named("directml", vendor, device), name

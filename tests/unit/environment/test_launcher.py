@@ -1,0 +1,37 @@
+"""What a student's launcher sets: the stack's own variable, with what the training found its GPU with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.launcher import visible_devices
+
+
+def record(variable: Any, device: Any) -> dict[str, Any]:
+    return {"plan": {"environment": {"gpu_variable": variable}}, "training": {"device": device}}
+
+
+@pytest.mark.parametrize(
+    ("variable", "visible", "launched"),
+    [
+        ("DML_VISIBLE_DEVICES", 1, "DML_VISIBLE_DEVICES=1"),
+        ("DML_VISIBLE_DEVICES", 0, "DML_VISIBLE_DEVICES=0"),
+        ("DML_VISIBLE_DEVICES", "1, 0", "DML_VISIBLE_DEVICES=1,0"),
+        ("CUDA_VISIBLE_DEVICES", "GPU-1-2", "CUDA_VISIBLE_DEVICES=GPU-1-2"),
+        ("ONEAPI_DEVICE_SELECTOR", "level_zero:1", "ONEAPI_DEVICE_SELECTOR=level_zero:1"),
+        ("DML_VISIBLE_DEVICES", None, ""),
+        ("DML_VISIBLE_DEVICES", "", ""),
+        ("DML_VISIBLE_DEVICES", "1; rm", ""),
+        ("DML_VISIBLE_DEVICES", "%PATH%", ""),
+        (None, "1", ""),  # a stack that obeys none
+    ],
+)
+def test_the_variable_of_the_stack_with_what_the_training_used(variable: Any, visible: Any, launched: str) -> None:
+    assert visible_devices(record(variable, {"visible": visible})) == launched
+
+
+@pytest.mark.parametrize("device", [None, "none", []])
+def test_where_nothing_was_trained_nothing_is_known(device: Any) -> None:
+    assert visible_devices(record("DML_VISIBLE_DEVICES", device)) is None
+    assert visible_devices({}) is None
