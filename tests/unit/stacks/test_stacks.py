@@ -68,6 +68,10 @@ def test_the_five_stacks():
         "torch-directml": "torch-directml",
         "cpu": "torch-cpu",
     }
+    assert {name for name, stack in found.items() if stack.reference} == {"cpu"}
+    assert {name for name, stack in found.items() if stack.device_kind == "DML"} == {
+        name for name, stack in found.items() if stack.oldest_gpus == "directml" and stack.role == "directml"
+    }
     for stack in found.values():
         assert stack.architectures == ("x86_64",)
         for target in stack.targets.values():
@@ -86,11 +90,26 @@ def test_a_new_stack_is_files_and_no_code(tmp_path):
     for wish in (wished, Wishes()):
         planned = plan(linux("rx6800"), wish, found)
         assert (planned.stack, planned.target, planned.variant, planned.blockers) == ("rocm", "linux", "rocm7", [])
-        assert planned.environment["backend"] == "torch-rocm"
+        said = {
+            key: planned.environment[key] for key in ("backend", "device_kind", "gpu_variable", "reference", "role")
+        }
+        assert list(said.values()) == ["torch-rocm", "CUDA", "HIP_VISIBLE_DEVICES", False, "python_environment"]
     assert plan(linux("a100_linux"), Wishes(), found).stack == "cuda"
     refused = plan(linux("a100_linux"), wished, found)
     assert refused.stack is None
     assert "NVIDIA A100" in refused.blockers[0]["cause"]
+
+
+def test_a_stack_that_takes_uuids_is_told_the_gpu_of_several(tmp_path):
+    cards = [
+        {"index": number, **PCS["adapters"]["rx6800"], "uuid": f"GPU-{number}", "id": f"0000:0{number}:00.0"}
+        for number in (0, 1)
+    ]
+    pc = {**PCS["bases"]["linux"], "adapters": cards}
+    for takes, told in (("uuid", "GPU-1"), ("number", None)):
+        data = {**ROCM, "gpu_variable": {"name": "ROCR_VISIBLE_DEVICES", "takes": takes}}
+        planned = plan(pc, Wishes(adapter="1"), stackfiles.load([folder(tmp_path / takes, data)]))
+        assert (planned.stack, planned.environment["visible_devices"]) == ("rocm", told)
 
 
 def test_a_lab_may_bring_its_own_lock(tmp_path):
@@ -165,6 +184,16 @@ def change(path, value):
         (["vendors"], ["ati"], "vendors: ati is not one of amd, intel, nvidia, other"),
         (["libraries"], ["jax"], "libraries: jax is not one of"),
         (["libraries"], ["any"], "libraries: any is not one of"),
+        (["device_kind"], KeyError, "device_kind: is missing"),
+        (["device_kind"], "cuda:0", "device_kind: 'cuda:0' does not look like"),
+        (["reference"], True, "reference: a reference trains on the processor: it has no vendors"),
+        (["reference"], "yes", "reference: 'yes' is not true or false"),
+        (["gpu_variable"], "HIP_VISIBLE_DEVICES", "gpu_variable: 'HIP_VISIBLE_DEVICES' is not a mapping"),
+        (["gpu_variable", "name"], "PATH", "gpu_variable.name: 'PATH' does not look like"),
+        (["gpu_variable", "takes"], "name", "gpu_variable.takes: name is not one of number, uuid"),
+        (["gpu_variable", "by"], "uuid", "gpu_variable.by: is not a key of this place"),
+        (["role"], "../evil", "role: '../evil' does not look like"),
+        (["oldest_gpus"], "rocm", "oldest_gpus: rocm is not one of directml"),
         (["memory_bytes"], 0, "memory_bytes: 0 is not above zero"),
         (["memory_bytes"], "8 GiB", "memory_bytes: '8 GiB' is not a whole number"),
         (["life", "state"], "dead", "life.state: dead is not one of maintained, frozen, discontinued"),
