@@ -69,7 +69,8 @@ def test_a_good_training_would_pass(python: str, tmp_path: Path) -> None:
         assert found[part]["speed_batch"] in (8, 32, 128)
     assert found["agreement"]["loss_max_difference"] < 1e-5
     assert (judged(found)["state"], failed(judged(found))) == ("READY", set())
-    record = {"troubles": [], "facts": {}, "plan": {"stack": "cpu", "adapter": None, "blockers": []}, "training": found}
+    plan = {"stack": "cpu", "adapter": None, "blockers": [], "environment": {"reference": True}}
+    record = {"troubles": [], "facts": {}, "plan": plan, "training": found}
     from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
 
     assert verdict.verdict(record, {})["state"] == "NOT_READY"  # a processor is never READY

@@ -248,3 +248,15 @@ def test_a_piece_of_the_wrong_shape_is_a_problem(piece: str, nonsense: Any) -> N
     assert ("PIECE_MALFORMED", piece) in [(p["code"], p["piece"]) for p in interpreted(mutated)["problems"]]
     mutated["pieces"][piece] = nonsense
     assert ("PIECE_MALFORMED", piece) in [(p["code"], p["piece"]) for p in interpreted(mutated)["problems"]]
+
+
+def test_what_is_saved_can_be_read_again() -> None:
+    text = evidence.dump("pc-ä", EVIDENCE)
+    assert evidence.load(text.encode()) == ("pc-ä", EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("pc07.lab", "pc07.lab.json"), ("../../etc/x", ".._.._etc_x.json"), ("", "pc.json")]
+)
+def test_a_file_has_the_name_of_its_pc(host: str, name: str) -> None:
+    assert evidence.name_of(host) == name

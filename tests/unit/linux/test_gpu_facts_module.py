@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.gpuready.lab.plugins.module_utils.linux import probe as linux_probe
 from ansible_collections.gpuready.lab.plugins.module_utils.linux import programs as linux_programs
 from ansible_collections.gpuready.lab.plugins.modules import gpu_facts
@@ -170,11 +169,3 @@ def test_the_module_as_ansible_runs_it(tmp_path: Path, limit: int, fails: bool) 
     else:
         assert set(result["ansible_facts"]) == {"gpuready_evidence"}
         assert result["changed"] is False
-
-
-def test_documentation_says_the_options_and_their_defaults() -> None:
-    options = yaml.safe_load(gpu_facts.DOCUMENTATION)["options"]
-    assert set(options) == {"home", "time_limit", "sysfs", "evidence_file", "save_evidence", "plan"}
-    assert (options["time_limit"]["default"], options["sysfs"]["default"]) == (20, "/sys")
-    assert yaml.safe_load(gpu_facts.EXAMPLES)
-    assert "ansible_facts" in yaml.safe_load(gpu_facts.RETURN)

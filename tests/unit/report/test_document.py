@@ -158,3 +158,26 @@ def test_garbled_records_become_reports_that_fit_the_schema_but_for_facts() -> N
         found = document([fit(record, "pc1")], **RUN)
         assert list(loose.iter_errors(json.loads(json.dumps(found, allow_nan=False)))) == []
         assert report.summary_lines(found)
+
+
+def test_a_run_is_told_by_its_variables_and_by_the_clock_where_they_are_silent() -> None:
+    told = {"gpuready_run_id": "7", "gpuready_started_at": "2026-11-23T08:00:00+00:00", "gpuready_playbook": "plan"}
+    found = report.run(told, [], "new", "controller")
+    assert (found["id"], found["started_at"], found["playbook"]) == ("7", told["gpuready_started_at"], "plan")
+    assert (found["gpuready_version"], found["controller"]) == ("", "controller")
+    assert found["seconds"] > 0
+    looked = [{"looked_at": "2026-11-23T08:00:05+00:00"}, {}, {"looked_at": "2026-11-23T08:00:03+00:00"}]
+    silent = report.run({}, looked, "new", "controller")
+    assert (silent["id"], silent["started_at"]) == ("new", "2026-11-23T08:00:03+00:00")
+    alone = report.run({}, [], "new", "controller")
+    assert (alone["started_at"], alone["seconds"]) == (alone["finished_at"], 0.0)
+
+
+def test_wrong_variables_are_told_whatever_else_befell_the_pc() -> None:
+    wrong = {"code": "BAD_INPUT", "message": "gpuready_x is not a wish"}
+    judged, off = good(), named("pc08", good())
+    judged["troubles"] = [wrong]
+    off["troubles"] = [{"code": "PORT_CLOSED", "message": "refused"}, wrong]
+    found = report.bad_input(document([judged, off, named("pc09", good())]))
+    assert [line.partition(": ")[0] for line in found] == ["pc07", "pc08"]
+    assert all("gpuready_x is not a wish" in line for line in found)

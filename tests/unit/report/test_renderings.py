@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import random
 import re
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import STATES, fit
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import html as report_html
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import renderings
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import text as report_text
 from documents import HOSTILE, document, every_state, hostile, named
 from records import good
@@ -225,3 +227,12 @@ def test_prometheus_is_well_formed_whatever_the_words() -> None:
         assert line.rsplit(" ", 1)[0] not in series, "no series comes twice"
         series.add(line.rsplit(" ", 1)[0])
     assert len(series) > 2 * len(HOSTILE) * len(STATES)
+
+
+def test_the_files_of_a_report() -> None:
+    found = document(every_state())
+    files = renderings.files(found, ["md", "prom"])
+    assert list(files) == ["report.md", "metrics.prom", "report.json"]  # the document last
+    assert json.loads(files["report.json"]) == json.loads(json.dumps(found))
+    assert set(renderings.not_among(files)) == {"report.html", "report.csv", "junit.xml"}
+    assert renderings.not_among(renderings.files(found, renderings.RENDERINGS)) == ()

@@ -12,12 +12,13 @@ import posixpath
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
 
 from ..plugin_utils import controller_uv
 from ..plugin_utils import record as records
+from ..plugin_utils.action import Spec
 from ..plugin_utils.environment.launcher import visible_devices
 from ..plugin_utils.environment.sources import SourceError, Sources
 from ..plugin_utils.reading import section
@@ -62,18 +63,18 @@ OPTIONS = (
 class ActionModule(RemoteAction):
     """Run gpuready.lab.python_environment and keep what it did in the host's record, as `apply`."""
 
-    _supports_check_mode = True
+    SPEC: ClassVar[Spec] = {
+        **{name: {"type": "raw"} for name in OPTIONS},  # the module converts them
+        "state": {"type": "str", "choices": ["present", "current", "unproven", "absent"], "default": "present"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Put together, run, send what is missing, run again."""
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = {}
         start = time.monotonic()
         record = records.of(task_vars)
-        options = {key: value for key, value in self._task.args.items() if value is not None}
-        if unknown := sorted(set(options) - set(OPTIONS)):
-            return self._failed(result, "ARGUMENTS", f"{unknown[0]} is not an option of python_environment")
-        state = options.setdefault("state", "present")
+        options = {key: value for key, value in asked.items() if value is not None}
+        state = options["state"]
         sources = Sources()
         try:
             if state == "present" and not self._present(options, record, sources):

@@ -2,101 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Collect raw evidence about a Linux machine or a WSL guest, and interpret nothing.
 
-Runs on the target under Python 3.9 or newer with the standard library alone. docs/evidence.md has every piece's shape.
+Runs on the target under Python 3.9 or newer with the standard library alone. docs/evidence.md has every piece's shape,
+gpu_facts.yml the options.
 """
 
 from __future__ import annotations
-
-DOCUMENTATION = r"""
-module: gpu_facts
-short_description: Look at a PC and say what its GPUs, drivers, system and Python are
-description:
-  - Collects raw evidence on the PC in one call, on Linux, in a WSL guest and on Windows, and changes nothing.
-  - The evidence is interpreted on the controller, by the action plugin of the same name.
-  - On Linux it reads C(/sys) and C(/proc) and runs C(nvidia-smi), C(uv --version), C(who) and the interpreters that it
-    finds, each under a time limit. On Windows a PowerShell module of the same name collects the same kind of evidence.
-  - Every piece of evidence that could not be had is named in the facts' C(problems).
-  - A PC that could not be reached does not fail the task. Its record then has no facts, and RV(troubles) says why.
-options:
-  home:
-    description:
-      - Where gpuready keeps its environments on the PC.
-      - Without it C(C:\ProgramData\gpuready) on Windows; on Linux E(GPUREADY_HOME), else C(/opt/gpuready) for root,
-        else C(~/.local/share/gpuready).
-    type: str
-  time_limit:
-    description: Seconds that each program (and on Windows each CIM query) may take, from 1 to 600.
-    type: int
-    default: 20
-  sysfs:
-    description:
-      - Where the kernel's device tree is mounted. Linux only, for tests.
-    type: path
-    default: /sys
-  evidence_file:
-    description:
-      - Interpret this saved evidence instead of asking the PC. A path on the controller.
-    type: path
-  save_evidence:
-    description:
-      - Directory on the controller that gets the evidence as collected, one file for each host.
-    type: path
-  plan:
-    description:
-      - Plan the PC as well, as gpuready.lab.gpu_plan does, in the same task. In a lab of hundreds of PCs a task less is seconds less.
-    type: bool
-    default: false
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same, since it changes nothing.
-    support: full
-  diff_mode:
-    description: Nothing is changed, so there is no difference to show.
-    support: none
-  platform:
-    description: Target systems that can be looked at.
-    support: full
-    platforms: windows, posix
-author:
-  - gpuready contributors
-"""
-
-EXAMPLES = r"""
-- name: Look at the PC
-  gpuready.lab.gpu_facts:
-
-- name: Look, and keep what the PC said
-  gpuready.lab.gpu_facts:
-    save_evidence: evidence
-
-- name: Interpret what a technician sent in
-  gpuready.lab.gpu_facts:
-    evidence_file: pc07.json
-"""
-
-RETURN = r"""
-ansible_facts:
-  description:
-    - The host's record so far, under C(gpuready).
-    - Run without its action plugin, the module returns the evidence itself under C(gpuready_evidence).
-  returned: always
-  type: dict
-  contains:
-    gpuready:
-      description: Record with the section C(facts), which is missing when nothing could be had from the PC, and with O(plan=true) C(plan).
-      type: dict
-      returned: always
-summary:
-  description: The plan in lines for a reader; none when the PC was not looked at.
-  returned: with O(plan=true)
-  type: list
-  elements: str
-troubles:
-  description: What kept us from looking at the PC, each with C(code), C(message), C(step) and C(task).
-  returned: always
-  type: list
-  elements: dict
-"""
 
 import platform
 import time

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from .action import BadInput
 from .facts.model import Facts
 from .plan import choosing as plan
 from .plan import steps as plan_steps
@@ -32,31 +33,27 @@ class Preparation:
     stacks: dict[str, Stack]
 
 
-class PlanningError(Exception):
-    """The inventory asks for what means nothing; the text is one line for its author."""
-
-
 def prepare(
     task_vars: Mapping[str, Any], template: Callable[[Any], Any], given: Mapping[str, Any] | None = None
 ) -> Preparation:
     """What a host's variables ask for: wrong ones are wrong before its PC is looked at, or even switched on.
 
-    `given` are wishes that come before the host's variables. Raises PlanningError.
+    `given` are wishes that come before the host's variables. Raises BadInput.
     """
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     for name, value in (given or {}).items():
         if name not in wishes.NAMES:
-            raise PlanningError(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
+            raise BadInput(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
         values[wishes.PREFIX + name] = value
     try:
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         found = Preparation(wishes.parse(values, library), library)
     except (stackfiles.StackFilesError, wishes.WishError) as error:
-        raise PlanningError(str(error)) from None
+        raise BadInput(str(error)) from None
     for role in sorted({role.rpartition(".")[2] for role in (DEFAULT_ROLE, *(s.role for s in library.values()))}):
         if task_vars.get(f"{role}_state", "present") != "present":
-            raise PlanningError(f"{role}_state: playbooks/remove.yml takes environments away; the others bring them")
+            raise BadInput(f"{role}_state: playbooks/remove.yml takes environments away; the others bring them")
     return found
 
 
@@ -76,18 +73,18 @@ def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> 
         try:
             found[name] = template(task_vars[name]) if name in _MEANT else None
         except AnsibleError as error:
-            raise PlanningError(f"{name}: {' '.join(str(error).split())}") from None
+            raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
     return found
 
 
 def _list(value: object) -> list[str]:
     values = [value] if isinstance(value, str) else value or []
     if not isinstance(values, list) or not all(isinstance(item, str) and item for item in values):
-        raise PlanningError("gpuready_stack_dirs: this is not a list of folders")
+        raise BadInput("gpuready_stack_dirs: this is not a list of folders")
     return values
 
 
 def _mapping(value: object) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
-        raise PlanningError("gpuready_stack_locks: this is not a mapping of a stack to its lock")
+        raise BadInput("gpuready_stack_locks: this is not a mapping of a stack to its lock")
     return value or {}

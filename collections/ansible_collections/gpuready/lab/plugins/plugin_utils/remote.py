@@ -10,16 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 
-from .record import Trouble
-from .remedies import catalogue, troubles
-
-# Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
-catalogue.preload()
+from . import reading
+from .action import Action
+from .record import Record, Trouble
+from .remedies import troubles
 
 
-class RemoteAction(ActionBase):
+class RemoteAction(Action):
     """Base of the actions that run their own module on the PC."""
 
     _requires_connection = True
@@ -54,6 +52,33 @@ class RemoteAction(ActionBase):
             text = "\n".join(str(result.get(key) or "") for key in ("msg", "module_stdout", "module_stderr"))
             return {"trouble": self._trouble(text, None, answered=True)}
         return result
+
+    def evidence(
+        self,
+        fact: str,
+        record: Record,
+        step: str,
+        module_name: str,
+        module_args: dict[str, Any],
+        task_vars: dict[str, Any],
+        nothing: str = "NO_EVIDENCE",
+    ) -> dict[str, Any] | None:
+        """A fact that a module gives; without it None, and the record has a trouble of this step that says why.
+
+        `nothing` is the code of an answer that says nothing.
+        """
+        answer = self.run_remote(module_name, module_args, task_vars)
+        found = reading.section(answer, "ansible_facts").get(fact)
+        if isinstance(found, dict):
+            return dict(found)
+        trouble = answer.get("trouble") or {
+            "code": reading.code(answer.get("code")) or nothing,
+            "message": str(answer.get("msg") or "the PC answered without evidence"),
+        }
+        record["troubles"].append(
+            {"code": trouble["code"], "message": trouble["message"], "step": step, "task": self._task.get_name()}
+        )
+        return None
 
     def _trouble(self, text: str, error: Exception | None, answered: bool = False) -> Trouble:
         found = troubles.classify(text, exception=error, connection=self._connection.transport)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Evidence on the controller, read from a file that someone sent.
+"""Evidence on the controller: as it is saved, and read from a file that someone sent.
 
 A file is `{"host": name, "gpuready_evidence": EVIDENCE}`, a bare EVIDENCE, or the module's result as Ansible
 prints it.  docs/evidence.md says what EVIDENCE is.
@@ -42,6 +42,16 @@ def load(text: str | bytes) -> tuple[str | None, dict[str, Any]]:
         raise EvidenceError(f'not evidence of gpuready: "gpuready_evidence" is {_kind(found)}, not an object')
     _check(found)
     return (host.strip() if host else None), found
+
+
+def name_of(host: str) -> str:
+    """The file of a PC's evidence: its name, without what a file's name cannot hold."""
+    return ("".join(c if c.isalnum() or c in "-_." else "_" for c in host) or "pc") + ".json"
+
+
+def dump(host: str, found: dict[str, Any]) -> str:
+    """Evidence as it is saved, which `load` reads."""
+    return json.dumps({"host": host, "gpuready_evidence": found}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _text(text: str | bytes) -> str:

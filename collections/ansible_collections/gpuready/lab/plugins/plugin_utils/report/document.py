@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ..reading import items, section, shown
@@ -29,6 +29,35 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
         "summary": summary,
         "hosts": hosts,
     }
+
+
+def run(
+    variables: Mapping[str, Any], records: Iterable[Mapping[str, Any]], new_id: str, controller: str
+) -> dict[str, Any]:
+    """The section `run` but for `check`: what the playbook's variables say of it, the clock where they say nothing."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    looked = [record["looked_at"] for record in records if record.get("looked_at")]
+    found = {
+        "id": shown(variables.get("gpuready_run_id")) or new_id,
+        "started_at": shown(variables.get("gpuready_started_at")) or min(looked, default=now),
+        "finished_at": now,
+        "controller": shown(controller),
+        "gpuready_version": shown(variables.get("gpuready_version")),
+        "playbook": shown(variables.get("gpuready_playbook")),
+    }
+    return {**found, "seconds": seconds_of(found)}
+
+
+def bad_input(document: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the variables of each PC, a line each: the lab's mistake even where the PC is in trouble too."""
+    found = []
+    for record in document["hosts"]:
+        if record["verdict"]["code"] == "BAD_INPUT":
+            said = [record["verdict"]["cause"]]
+        else:
+            said = [one.get("message") for one in items(record["troubles"]) if one.get("code") == "BAD_INPUT"]
+        found += [f"{shown(record['host'])}: {shown(one)}" for one in said]
+    return found
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every action is: options by one argument_spec, one call, the result. A wrong option is refused in one way."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from .remedies import catalogue
+
+# Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
+catalogue.preload()
+
+Spec = Mapping[str, Mapping[str, Any]]
+
+
+class BadInput(Exception):  # noqa: N818 - the task's answer, no error of ours
+    """What is asked for cannot be: one line for its author, with the option or variable that is wrong."""
+
+
+def options(name: str, given: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
+    """The options of the task `name` by an argument_spec, converted; None for one that is not given.
+
+    Raises BadInput for the first that is wrong, with what would be right.
+    """
+    for unknown in sorted(str(option) for option in given if option not in spec):
+        raise BadInput(f"{name}: {unknown} is not one of {', '.join(spec)}")
+    found = ArgumentSpecValidator({key: dict(value) for key, value in spec.items()}).validate(dict(given))
+    if found.error_messages:
+        raise BadInput(f"{name}: {' '.join(found.error_messages[0].split())}")
+    return dict(found.validated_parameters)
+
+
+class Action(ActionBase):
+    """Base of all actions. `SPEC` is what the task may say; a path of the PC is a `str` there, for the PC to expand."""
+
+    SPEC: ClassVar[Spec]
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask, and give what came of it; `failed` with the code BAD_INPUT for what cannot be asked."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            asked = options(self._task.action.rpartition(".")[2], self._task.args, self.SPEC)
+            return {**result, "changed": False, **self.act(asked, task_vars or {})}
+        except BadInput as error:
+            return {**result, "failed": True, "changed": False, "code": "BAD_INPUT", "msg": str(error)}
+
+    @abstractmethod
+    def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """What the task does, with its options; the result beyond `changed: false`. Raises BadInput."""

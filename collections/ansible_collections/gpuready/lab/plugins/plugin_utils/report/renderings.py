@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files of a report: the document itself, and its renderings for people and for other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import html, text
+
+DOCUMENT = "report.json"
+RENDERINGS = {
+    "csv": ("report.csv", text.table),
+    "html": ("report.html", html.page),
+    "junit": ("junit.xml", text.junit),
+    "md": ("report.md", text.markdown),
+    "prom": ("metrics.prom", text.prometheus),
+}
+
+
+def files(document: Mapping[str, Any], formats: Iterable[str]) -> dict[str, str]:
+    """Name -> text of the asked formats and the document, which is last: a reader that sees it sees the others too."""
+    found = {RENDERINGS[name][0]: RENDERINGS[name][1](document) for name in formats}
+    return {**found, DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"}
+
+
+def not_among(names: Iterable[str]) -> tuple[str, ...]:
+    """The files of other formats, which would contradict these."""
+    return tuple(file for file, _ in RENDERINGS.values() if file not in names)

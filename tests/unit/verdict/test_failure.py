@@ -1,0 +1,49 @@
+"""A failed task as a trouble: its own code counts, and its words only where they can be the way to the PC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.failure import trouble
+
+REFUSED = "winrm connection error: HTTPConnectionPool(host='pc', port=5985): [Errno 111] Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        ({"msg": "no room", "code": "DISK_FULL"}, "DISK_FULL"),
+        ({"msg": "Connection refused", "code": "HASH_MISMATCH", "unreachable": True}, "HASH_MISMATCH"),
+        ({"msg": "no room", "code": "not a code"}, "TASK_FAILED"),
+        ({"msg": "Timed out after 180 second(s)."}, "MODULE_HUNG"),
+        ({"msg": REFUSED, "unreachable": True}, "PORT_CLOSED"),
+        ({"msg": REFUSED}, "PORT_CLOSED"),  # in the words of the way itself
+        ({"msg": "uv: Connection refused by the index"}, "TASK_FAILED"),  # a module speaks of another way
+        ({"msg": "it failed", "module_stderr": "HTTPConnectionPool: Connection refused"}, "PORT_CLOSED"),
+        ({"stderr": "it failed"}, "TASK_FAILED"),
+        ({}, "TASK_FAILED"),
+        ("it failed", "TASK_FAILED"),
+        (None, "TASK_FAILED"),
+    ],
+)
+def test_the_code_of_a_failure(failure: Any, code: str) -> None:
+    found = trouble(failure, "Build", answered=False)
+    assert (found["code"], found["step"], found["task"]) == (code, "apply", "Build")
+    assert found["message"]
+
+
+def test_a_pc_that_answered_before_was_cut_off() -> None:
+    gone = {"msg": REFUSED, "unreachable": True}
+    assert trouble(gone, "Build", answered=True)["code"] == "CONNECTION_CUT"
+    assert trouble({"msg": "no room", "code": "DISK_FULL"}, "Build", answered=True)["code"] == "DISK_FULL"
+
+
+def test_a_wrong_argument_of_a_role_is_bad_input() -> None:
+    found = trouble({"msg": "value of x must be one of"}, "Validating arguments against arg spec main", answered=False)
+    assert found["code"] == "BAD_INPUT"
+
+
+def test_its_words_are_one_line_without_passwords() -> None:
+    found = trouble({"msg": "no\nroom password=Geheim", "step": "verify"}, "Train", answered=False)
+    assert (found["message"], found["step"]) == ("no room password=***", "verify")
