@@ -16,7 +16,7 @@ SHARED = {"cpu", "CPU", "cuda"}  # a processor is one for every framework; cuda 
 WHOLE = {stack.name for stack in STACKS} | {stack.device_kind for stack in STACKS}
 PARTS = {part for stack in STACKS for part in (stack.backend, stack.backend.rpartition("-")[2])}
 PARTS |= {stack.gpu_variable.name for stack in STACKS if stack.gpu_variable}
-ROLES = {stack.role for stack in STACKS}  # are named where roles are
+ROLES = {stack.role.rpartition(".")[2] for stack in STACKS}  # are named where roles are
 ROOMS = [
     PLUGINS / "action",
     *(PLUGINS / "plugin_utils" / room for room in ("plan", "environment", "verdict", "report")),

@@ -70,7 +70,9 @@ def test_the_five_stacks():
     }
     assert {name for name, stack in found.items() if stack.reference} == {"cpu"}
     assert {name for name, stack in found.items() if stack.device_kind == "DML"} == {
-        name for name, stack in found.items() if stack.oldest_gpus == "directml" and stack.role == "directml"
+        name
+        for name, stack in found.items()
+        if stack.oldest_gpus == "directml" and stack.role == "gpuready.lab.directml"
     }
     for stack in found.values():
         assert stack.architectures == ("x86_64",)
@@ -93,7 +95,10 @@ def test_a_new_stack_is_files_and_no_code(tmp_path):
         said = {
             key: planned.environment[key] for key in ("backend", "device_kind", "gpu_variable", "reference", "role")
         }
-        assert list(said.values()) == ["torch-rocm", "CUDA", "HIP_VISIBLE_DEVICES", False, "python_environment"]
+        assert list(said.values()) == [
+            *("torch-rocm", "CUDA", "HIP_VISIBLE_DEVICES", False),
+            "gpuready.lab.python_environment",
+        ]
     assert plan(linux("a100_linux"), Wishes(), found).stack == "cuda"
     refused = plan(linux("a100_linux"), wished, found)
     assert refused.stack is None
