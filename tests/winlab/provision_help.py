@@ -27,19 +27,22 @@ STEPS = 16  # enough for the loss to fall to a fifth
 Training = tuple[dict[str, Any], dict[str, Any]]  # the verdict and the evidence
 
 
-def sources(pc: Machine, folder: Path) -> dict[str, Any]:
+# The CPythons for Windows that install.sh put together, by version.
+PYTHONS = {"3.10": PREFIXES / "windows/Python310", "3.7": PREFIXES / "python37"}
+
+
+def sources(pc: Machine, folder: Path, python: str = "3.10") -> dict[str, Any]:
     """The variables of an inventory: Python from an archive on the controller; uv and the packages as they come."""
-    windows = PREFIXES / "windows"
-    python = folder / "cpython-3.10.zip"
-    if not python.exists():
-        shutil.make_archive(str(python.with_suffix("")), "zip", windows / "Python310")
+    archive = folder / f"cpython-{python}.zip"
+    if not archive.exists():
+        shutil.make_archive(str(archive.with_suffix("")), "zip", PYTHONS[python])
     if not pc.path(CERTIFICATES).exists():
-        pc.copy_in(windows / "ca-certificates.crt", CERTIFICATES)
+        pc.copy_in(PREFIXES / "windows/ca-certificates.crt", CERTIFICATES)
     return {
         "gpuready_simulated": True,
         "gpu_verify_throughput_floor": None,  # its GPU is software
         "python_environment_certificates": CERTIFICATES,
-        "python_environment_interpreters": {"3.10": _archive(python)},
+        "python_environment_interpreters": {python: _archive(archive)},
         "fleet_report_directory": str(folder / f"report-{pc.name}"),
     }
 
