@@ -205,7 +205,7 @@ function Read-State {
         Stop-With 4 'STATE_NOT_OURS' "$StateFile belongs to $($owner.Value)." 'Look who wrote it, delete it, and run this again.'
     }
     try {
-        foreach ($entry in ([System.IO.File]::ReadAllText($StateFile) | ConvertFrom-Json).items) {
+        foreach ($entry in ([System.IO.File]::ReadAllText($StateFile, [System.Text.Encoding]::UTF8) | ConvertFrom-Json).items) {
             $script:State[$entry.id] = @{ before = $entry.before; after = $entry.after }
         }
     } catch {
@@ -224,7 +224,8 @@ function Save-State {
     $items = foreach ($id in $script:State.Keys) {
         [pscustomobject]@{ id = $id; before = $script:State[$id].before; after = $script:State[$id].after }
     }
-    [System.IO.File]::WriteAllText("$StateFile.new", (ConvertTo-Json -InputObject @{ version = 1; items = @($items) } -Depth 4))
+    $text = ConvertTo-Json -InputObject @{ version = 1; items = @($items) } -Depth 4
+    [System.IO.File]::WriteAllText("$StateFile.new", $text, (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false))
     Move-Item -LiteralPath "$StateFile.new" -Destination $StateFile -Force
 }
 

@@ -7,5 +7,6 @@ ruff format --check .
 mypy
 mypy --python-version 3.9 collections/ansible_collections/gpuready/lab/plugins/module_utils
 yamllint --strict .
+python tests/ps51/check.py
 ansible-lint --offline --strict
 scripts/sanity.sh

@@ -22,12 +22,12 @@ from winlab.testing import source
 from gpuready.simlab.models import home as simulated
 
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
-NAMES = ("Programs", "Evidence", "Home", "Archives", "Build", "State")
+NAMES = ("Json", "Programs", "Evidence", "Home", "Archives", "Build", "State")
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
-foreach ($name in 'Programs', 'Evidence', 'Home', 'Archives', 'Build', 'State') {
+foreach ($name in 'Json', 'Programs', 'Evidence', 'Home', 'Archives', 'Build', 'State') {
     Import-Module "C:\lab\parts\$name.psm1"
 }
 $archives, $build = (Get-Module Archives), (Get-Module Build)
@@ -119,7 +119,7 @@ def test_errors_are_known_by_type_and_number(pc: Machine) -> None:
         $found.held = Get-CodeOf { throw (New-Object System.IO.IOException 'x', -2147024864) }
         $found.full = Get-CodeOf { throw (New-Object System.IO.IOException 'x', -2147024784) }
         $found.other = Get-CodeOf { throw 'x' }
-        $found.field = Get-Field (New-Object PSObject -Property @{ a = 1 }) 'b'
+        $found.field = Get-Field @{ a = 1 } 'b'
         """,
     )
     assert found == {

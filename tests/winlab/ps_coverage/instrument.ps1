@@ -1,3 +1,4 @@
+#Requires -Version 7
 # Put a marker before every statement of PowerShell files, by the syntax tree; run by measure.py on the Linux engine.
 #
 # $Jobs: a file with a JSON array of {source, target, id}.  Each target is the source with markers, on the same lines.

@@ -1,3 +1,4 @@
+#Requires -Version 7
 # What Wine has not: the WinRM service's configuration, the Windows firewall, the service manager, New-SelfSignedCertificate.
 # The state is a JSON document, C:\ProgramData\WinLab\remoting.json; the functions answer as Windows' cmdlets do as far
 # as enable-remoting.ps1 looks.  A key of `policy` ("uri|name") is a setting that group policy holds.

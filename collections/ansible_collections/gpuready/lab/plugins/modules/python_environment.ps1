@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Archives

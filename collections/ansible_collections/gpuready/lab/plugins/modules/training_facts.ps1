@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 
 # Runs the trainer under a time limit and gives what it said.  Judges nothing; what it writes it takes away again.
@@ -54,7 +55,7 @@ function Read-Training($Ran) {
     $line = @("$($Ran.stdout)" -split '\r?\n' | Where-Object { $_.Contains($mark) }) | Select-Object -Last 1
     if (-not $line) { return @{ schema_version = 1; finished = $false; error = $null; process = (Get-Ending $Ran) } }
     $found = $null
-    try { $found = [Ansible.Basic.AnsibleModule]::FromJson($line.Substring($line.IndexOf($mark, [StringComparison]::Ordinal) + $mark.Length)) }
+    try { $found = ConvertFrom-JsonText $line.Substring($line.IndexOf($mark, [StringComparison]::Ordinal) + $mark.Length) }
     catch { $found = $null }
     if ($found -is [System.Collections.IDictionary]) { return $found }
     Get-Failure 'OUTPUT_TRUNCATED' "the trainer's answer cannot be read" (Get-Ending $Ran)
@@ -72,7 +73,7 @@ try {
     $options.time_limit = $module.Params.time_limit
     $plain = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
     [System.IO.File]::WriteAllText("$folder\trainer.py", $module.Params.trainer, $plain)
-    [System.IO.File]::WriteAllText("$folder\options.json", [Ansible.Basic.AnsibleModule]::ToJson($options), $plain)
+    [System.IO.File]::WriteAllText("$folder\options.json", (ConvertTo-JsonText $options), $plain)
     $variables = @{ PYTHONUTF8 = '1' }
     foreach ($name in $module.Params.environment.Keys) { $variables[$name] = "$($module.Params.environment[$name])" }
     $training = $null

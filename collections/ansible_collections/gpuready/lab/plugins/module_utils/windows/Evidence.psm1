@@ -79,7 +79,7 @@ function Get-Machine([string]$Path) {
 function Read-SmallFile([string]$Path) {
     if (-not [System.IO.File]::Exists($Path)) { return $null }
     if ((New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length -gt 65536) { return '' }
-    [System.IO.File]::ReadAllText($Path)
+    [System.IO.File]::ReadAllText($Path, [System.Text.Encoding]::UTF8)
 }
 
 function Read-JsonFiles([string]$Directory) {

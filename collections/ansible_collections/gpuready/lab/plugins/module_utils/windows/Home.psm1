@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 # gpuready's home on a Windows PC: its files written whole, its rights, and the lock that keeps two runs apart.
-# Windows PowerShell 5.1.
+# Windows PowerShell 5.1; needs Json.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -40,21 +40,8 @@ function ConvertTo-Trouble($Record) {
 }
 
 function Get-Field($Object, [string]$Name) {
-    # A property of what ConvertFrom-Json gives, or a key of a dictionary; $null when it is not there.
-    if ($null -eq $Object) { return $null }
-    if ($Object -is [System.Collections.IDictionary]) {
-        if (@($Object.Keys) -contains $Name) { return $Object[$Name] }
-        return $null
-    }
-    $property = $Object.PSObject.Properties[$Name]
-    if ($null -eq $property) { return $null }
-    $property.Value
-}
-
-function ConvertTo-Plain($Value) {
-    # The newer PowerShell makes dates of texts that look like one; the older leaves them. Here they are texts.
-    if ($Value -is [DateTime]) { return $Value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
-    $Value
+    # The value of a key; $null when it is not there, or what was given is no dictionary.
+    if ($Object -is [System.Collections.IDictionary] -and @($Object.Keys) -contains $Name) { return $Object[$Name] }
 }
 
 function Get-TimeText { [DateTime]::UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
@@ -80,12 +67,12 @@ function Write-Whole([string]$Path, [string]$Text) {
 function Read-Json([string]$Path) {
     # The object in a file of ours; $null when there is none that can be read.
     if (-not [System.IO.File]::Exists($Path)) { return $null }
-    try { $value = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($Path, $script:Utf8)) } catch { return $null }
-    if ($value -isnot [System.Management.Automation.PSCustomObject]) { return $null }
+    try { $value = ConvertFrom-JsonText ([System.IO.File]::ReadAllText($Path, $script:Utf8)) } catch { return $null }
+    if ($value -isnot [System.Collections.IDictionary]) { return $null }
     $value
 }
 
-function Format-Json($Value) { (ConvertTo-Json -InputObject $Value -Depth 20) + "`n" }
+function Format-Json($Value) { (ConvertTo-JsonText $Value) + "`n" }
 
 function Remove-Whole([string]$Path) {
     # A folder is renamed first, so that half of it is never taken for the whole; that also fails while it is in use.
@@ -149,7 +136,7 @@ function Enter-Home([string]$HomePath, [int]$Wait) {
             if ($cause -isnot [System.IO.IOException] -or ($cause.HResult -band 0xFFFF) -notin 32, 33) { throw }
             if ([DateTime]::UtcNow -ge $deadline) {
                 $holder = Read-Json "$HomePath\.holder"
-                $who, $since = (Get-Field $holder 'pid'), (ConvertTo-Plain (Get-Field $holder 'since'))
+                $who, $since = (Get-Field $holder 'pid'), (Get-Field $holder 'since')
                 if ($null -eq $who) { $who, $since = 'unknown', 'unknown' }
                 Stop-With 'ENVIRONMENT_BUSY' "another run works in $HomePath (process $who, since $since); wait until it has ended, then run again"
             }
@@ -165,4 +152,4 @@ function Exit-Home([string]$HomePath, $Lock) {
     $Lock.Dispose()
 }
 
-Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, ConvertTo-Plain, Get-TimeText, Test-Text, Write-Whole, Read-Json, Format-Json, Remove-Whole, Clear-Leftover, Initialize-Home, Enter-Home, Exit-Home
+Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, Get-TimeText, Test-Text, Write-Whole, Read-Json, Format-Json, Remove-Whole, Clear-Leftover, Initialize-Home, Enter-Home, Exit-Home

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 # Which environments there are on a Windows PC, which is whole, which is the current one, and how a student starts it.
-# Windows PowerShell 5.1; needs Home and Build.
+# Windows PowerShell 5.1; needs Json, Home and Build.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -56,11 +56,11 @@ function Get-Surplus([string]$HomePath, [string]$Stack, [string]$Keep, [int]$Kee
         if ($path -eq $Keep) { continue }
         $marker = Read-Json "$path\gpuready.json"
         if ((Get-Field $marker 'complete') -isnot [bool] -or -not (Get-Field $marker 'complete')) { $path; continue }
-        New-Object -TypeName PSObject -Property @{ path = $path; at = "$(ConvertTo-Plain (Get-Field $marker 'created_at'))" }
+        New-Object -TypeName PSObject -Property @{ path = $path; at = "$(Get-Field $marker 'created_at')" }
     })
     $old | Where-Object { $_ -is [string] }
     [System.IO.Directory]::GetDirectories("$HomePath\environments", '.removing-*')   # what was in use when it should go
-    $old | Where-Object { $_ -isnot [string] } | Sort-Object -Property at -Descending | Select-Object -Skip $KeepOld | ForEach-Object { $_.path }
+    $old | Where-Object { $_ -isnot [string] } | Sort-Object -Property at, path -Descending | Select-Object -Skip $KeepOld | ForEach-Object { $_.path }
 }
 
 function Get-StartText([string]$HomePath, [string]$Stack, [string]$Text) {
@@ -119,8 +119,8 @@ function Test-SamePass($Known, $Record) {
     if ($null -eq $Known) { return $false }
     $texts = foreach ($one in $Known, $Record) {
         $verdict, $bound = (Get-Field $one 'verdict'), (Get-Field $one 'fingerprint')
-        $names = if ($bound -is [System.Collections.IDictionary]) { @($bound.Keys) } elseif ($null -ne $bound) { @($bound.PSObject.Properties | ForEach-Object { $_.Name }) } else { @() }
-        $pairs = foreach ($name in $names | Sort-Object) { "$name=" + (ConvertTo-Json -InputObject @(ConvertTo-Plain (Get-Field $bound $name)) -Depth 10 -Compress) }
+        $names = @(if ($bound -is [System.Collections.IDictionary]) { $bound.Keys })
+        $pairs = foreach ($name in $names | Sort-Object) { "$name=" + (ConvertTo-JsonText (Get-Field $bound $name) -Compress) }
         "$(Get-Field $verdict 'state')|$(Get-Field $verdict 'code')|" + ($pairs -join '|')
     }
     $texts[0] -ceq $texts[1]
