@@ -112,6 +112,28 @@ def test_a_wrong_hash_in_the_lock_builds_nothing_and_switches_nothing(machine: M
     assert "changed=0" in recap(output)
 
 
+def test_another_build_of_the_locked_version_does_not_slip_in(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PC whose pip knows a folder with 1.0+cpu: `==1.0` in a lock is met by it and stops there, `===1.0` is not."""
+    other = make_wheel(tmp_path / "machine", "tiny", "1.0+cpu")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(other.parent))
+    given, lock = own_lock(tmp_path), tmp_path / "lock.txt"
+    code, output = machine.run(**given)
+    assert code == 0, output
+    record = machine.record()
+    assert states(record) == ("NOT_READY", "HASH_MISMATCH")
+    assert "tiny==1.0+cpu is not the file that the lock names" in record["verdict"]["cause"]
+    words = "\n".join(record["troubles"][0]["details"])
+    assert "no hashes were provided or computed for: tiny==1.0+cpu" in words  # uv's own
+    assert "computed for: tiny==1.0+cpu" in (machine.report / "report.html").read_text()
+    lock.write_text(lock.read_text().replace("==", "==="))
+    code, output = machine.run(**given)
+    assert code == 0, output
+    assert machine.record()["apply"]["environment"]["built"] is True
+    assert [path.name for path in machine.home.rglob("tiny-*.dist-info")] == ["tiny-1.0.dist-info"]
+
+
 def test_without_an_index_the_wheelhouse_is_enough(machine: Machine, tmp_path: Path) -> None:
     """A lab without internet. The tiny stack brings no PyTorch: the training says so, and nothing is switched."""
     given = own_lock(tmp_path)

@@ -70,6 +70,7 @@ def test_uvs_words(code: str) -> None:
         ("error: x\n  cause: HTTP status client error (401 Unauthorized) for url (https://a/b)", "INDEX_REFUSED"),
         ("error: Failed to build `gast==0.2.2`\n  cause: The build backend returned an error", "BUILD_FAILED"),
         ("error: failed to create directory\n  cause: Permission denied (os error 13)", "HOME_NOT_WRITABLE"),
+        ("cause: Hash-checking is enabled, but no hashes were provided or computed for: a==1+cpu", "HASH_MISMATCH"),
         ("Because foo==1.0 has no wheels with a matching Python ABI tag (e.g., `cp310`)", "NO_WHEEL"),
         ("", "ENVIRONMENT_FAILED"),
         ("thread 'main' panicked", "ENVIRONMENT_FAILED"),

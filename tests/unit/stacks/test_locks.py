@@ -1,12 +1,19 @@
 """Locks: every line of ours is pinned and hashed, fits its platform, and brings no CUDA where there is none."""
 
+import os
 import re
+import shutil
 import subprocess
+import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import locks
+from environment_help import make_wheel, sha256
 
 STACKS = stackfiles.load()
 FILES = sorted((stackfiles.STACKS / "locks").glob("*.txt"))
@@ -68,7 +75,30 @@ def test_each_requirement_of_the_input_is_in_its_lock(path):
     for line in lines:
         name, _, version = line.partition("==")
         assert re.split("[<>]", name)[0] in pins
-        assert version in ("", pins.get(name))
+        assert version.removeprefix("=") in ("", pins.get(name))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_other_build_of_a_version_can_slip_in(path):
+    """`torch==2.13.0` is met by 2.13.0+cpu of another index; `===` is not."""
+    lines = [line for line in path.read_text("utf-8").splitlines() if line and line[0] not in "# "]
+    assert lines
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+===[A-Za-z0-9._+!-]+ \\", line) for line in lines)
+    assert re.match(r"uv===[0-9.]+ \\\n", (stackfiles.STACKS / "uv.txt").read_text())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_lock_says_when_it_was_made_and_what_supersedes_it(path):
+    _, _, python, platform = path.with_suffix(".in").read_text().splitlines()[0].split()
+    first, second = path.read_text("utf-8").splitlines()[:2]
+    made = re.fullmatch(
+        rf"# Made (\d{{4}}-\d\d-\d\d) by stacks/relock.sh {path.stem}, for Python {python} on {platform}\.", first
+    )
+    assert made
+    assert date(2026, 11, 1) < date.fromisoformat(made[1]) <= datetime.now(UTC).date()
+    words = path.with_suffix(".in").read_text().splitlines()[1].removeprefix("# superseded by ")
+    assert second == f"# Superseded by {words}"
+    assert len(words) > 20
 
 
 def test_the_interpreter_of_a_stack_is_the_one_its_locks_are_for():
@@ -91,6 +121,11 @@ def test_newlines_do_not_change_the_hash():
     assert locks.parse(changed).sha256 != lock.sha256
 
 
+@pytest.mark.parametrize("pin", ["==", "===", "== ", "=== "])
+def test_a_pin_may_name_the_version_alone_or_the_build_too(pin):
+    assert [one.version for one in locks.parse(f"a{pin}1.0+cpu --hash={HASH}").requirements] == ["1.0+cpu"]
+
+
 def test_a_marker_is_no_hash():
     assert locks.parse(f"a==1 ; sys_platform == 'win32' --hash={HASH}").requirements[0].version == "1"
 
@@ -104,6 +139,7 @@ def test_a_marker_is_no_hash():
         (f"a --hash={HASH}", "line 1: a is not pinned"),
         (f"a==1.* --hash={HASH}", "a is not pinned"),
         (f"a==1,<2 --hash={HASH}", "a is not pinned to one version"),
+        (f"a====1 --hash={HASH}", "a is not pinned"),
         (f"\n# x\na==1 --hash={HASH}\nb==2\n", "line 4: b has no hash"),
         ("a==1 \\\n  --hash=sha256:123", "which is not sha256"),
         ("a==1 --hash=md5:0123456789abcdef0123456789abcdef", "which is not sha256"),
@@ -125,5 +161,47 @@ def test_what_is_wrong_with_a_lock_is_one_line(text, says):
     assert "\n" not in str(caught.value)
 
 
-def test_the_script_that_makes_them_is_sound():
-    subprocess.run(["bash", "-n", stackfiles.STACKS / "relock.sh"], check=True)
+def relock(folder, *more):
+    """relock.sh on a lock of this test's, from a folder of wheels."""
+    (folder / "uv").mkdir(exist_ok=True)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment |= {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(folder / "wheels"), "UV_CACHE_DIR": str(folder / "uv")}
+    command = ["bash", str(folder / "relock.sh"), *more]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_relocking_keeps_the_pins_the_builds_and_the_day(tmp_path):
+    shutil.copy(stackfiles.STACKS / "relock.sh", tmp_path)
+    (tmp_path / "locks").mkdir()
+    first, local, _ = (make_wheel(tmp_path / "wheels", "gpalpha", v) for v in ("1.0", "1.0+cpu", "2.0"))
+    lock, asked = tmp_path / "locks/tiny.txt", tmp_path / "locks/tiny.in"
+    asked.write_text("# python 3.11 linux\n# superseded by nothing that is known\ngpalpha===1.0\n")
+    done = relock(tmp_path, "tiny")
+    assert done.returncode == 0, done.stderr
+    today = datetime.now(UTC).date()
+    text = lock.read_text()
+    assert text.splitlines()[:3] == [
+        f"# Made {today} by stacks/relock.sh tiny, for Python 3.11 on linux.",
+        "# Superseded by nothing that is known",
+        "gpalpha===1.0 \\",
+    ]
+    assert {one.hashes for one in locks.parse(text).requirements} == {(f"sha256:{sha256(first.read_bytes())}",)}
+    # a lock whose requirements are the same stays as it is, day and all
+    lock.write_text(text.replace(str(today), "2026-11-23"))
+    before = lock.read_text()
+    assert relock(tmp_path, "tiny").returncode == 0
+    assert lock.read_text() == before
+    # a pin that is not asked for is kept too, and no other build of it slips in
+    asked.write_text(asked.read_text().replace("gpalpha===1.0", "gpalpha"))
+    slipped = relock(tmp_path, "tiny")
+    assert slipped.returncode == 1
+    assert "gpalpha==1.0+cpu is another build than the one asked for: pin it in tiny.in with ===" in slipped.stderr
+    assert lock.read_text() == before
+    local.unlink()
+    assert relock(tmp_path, "tiny").returncode == 0
+    assert lock.read_text() == before
+    assert relock(tmp_path, "--upgrade", "tiny").returncode == 0
+    assert "gpalpha===2.0 \\" in lock.read_text()
+    assert f"# Made {today} " in lock.read_text()
+    asked.write_text("# python 3.11 linux\ngpalpha\n")
+    assert "does not say '# superseded by ...'" in relock(tmp_path, "tiny").stderr

@@ -55,7 +55,7 @@ def for_windows() -> Path | None:
     own = for_linux()
     if own is None:
         return None
-    version = LOCK.read_text(encoding="utf-8").partition("==")[2].split()[0]
+    version = LOCK.read_text(encoding="utf-8").partition("===")[2].split()[0]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpuready"
     target = folder / f"uv-{version}-windows-x86_64.zip"
     try:
@@ -79,6 +79,7 @@ def _fetch(own: Path, target: Path) -> None:
             [*install, "--target", f"{folder}/uv", "-r", str(LOCK)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            env={"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1", **os.environ},  # the newer and the older name
             timeout=TIME_LIMIT,
             check=False,
         )

@@ -10,6 +10,7 @@ from . import catalogue as remedies
 
 _PACKAGE = (
     r"Hash mismatch for `([^`]+)`",
+    r"no hashes were provided or computed for: (\S+)",
     r"hash(?:es)?, but none were provided for: (\S+)",
     r"Failed to (?:download|build|fetch) `(?!https?:)([^`]+)`",
     r"Because there is no version of (\S+?==\S+?)(?:,| and)",

@@ -30,6 +30,10 @@ def body(record: Mapping[str, Any]) -> str:
         [
             _verdict(verdict),
             _list("Troubles", (_trouble(one) for one in items(record.get("troubles")))),
+            _list(
+                "In the words of what failed",
+                (line for one in items(record.get("troubles")) for line in texts(one.get("details"))),
+            ),
             _checks(items(verdict.get("checks"))),
             _training(section(record, "training")),
             _list("What stands in the way", (_blocker(one) for one in items(plan.get("blockers")))),

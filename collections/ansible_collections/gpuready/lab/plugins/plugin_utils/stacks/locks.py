@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A lock: a requirements file, every requirement pinned and hashed, as `uv pip compile --generate-hashes` writes it."""
+"""A lock: a requirements file, every requirement pinned and hashed, as `uv pip compile --generate-hashes` writes it.
+
+Ours pin with `===`: `torch==2.13.0` is met by 2.13.0+cpu too, which another index may have, and which has another hash.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._,\s-]*\])?")
-_VERSION = re.compile(r"==\s*([A-Za-z0-9][A-Za-z0-9._+!-]*)")
+_VERSION = re.compile(r"={2,3}\s*([A-Za-z0-9][A-Za-z0-9._+!-]*)")
 _HASH = re.compile(r"--hash=(\S+)")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -84,11 +87,11 @@ def _requirement(line: int, content: str, file: str) -> Requirement:
         )
     name = _NAME.match(content)
     if name is None or "@" in content.split("--hash")[0]:
-        raise LockError(f"{where}: '{content[:60]}' is not a pinned requirement of an index (NAME==VERSION)")
+        raise LockError(f"{where}: '{content[:60]}' is not a pinned requirement of an index (NAME===VERSION)")
     rest = content[name.end() :].lstrip()
     version = _VERSION.match(rest)
     if version is None or version.group(1).endswith("*"):
-        raise LockError(f"{where}: {name.group()} is not pinned (NAME==VERSION)")
+        raise LockError(f"{where}: {name.group()} is not pinned (NAME===VERSION)")
     remainder = rest[version.end() :]
     if remainder.lstrip()[:1] in ("*", ".", ",", "|", "<", ">", "="):
         raise LockError(f"{where}: {name.group()} is not pinned to one version")
