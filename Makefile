@@ -10,7 +10,13 @@ PYTHONS := $(shell command -v pyenv >/dev/null 2>&1 && pyenv versions --bare 2>/
 ENVIRONMENT := $(if $(PYTHONS),PYENV_VERSION=$(PYTHONS))
 
 NO_ENVIRONMENT := Next step: this needs Python 3.12, 3.13 or 3.14 (installed here, or github.com in reach, where uv fetches one) and \
-pypi.org in reach. Mend what the lines above say, and run the same command again.
+pypi.org in reach. Where a proxy or an index has a certificate authority of its own, its certificate belongs to those of the system \
+(on Debian /usr/local/share/ca-certificates and update-ca-certificates), or SSL_CERT_FILE names a file with it. \
+Mend what the lines above say, and run the same command again.
+
+# uv trusts what the system trusts: a company's proxy signs with an authority of its own. The older and the newer name.
+export UV_NATIVE_TLS ?= 1
+export UV_SYSTEM_CERTS ?= 1
 
 # Ansible runs under no locale but an installed one of UTF-8: ssh brings the LANG of another machine, cron has C.
 ifneq ($(shell locale charmap 2>&1),UTF-8)
@@ -25,7 +31,8 @@ setup: .venv/.complete  ## Make the environment; the command line is then .venv/
 
 .uv/bin/uv:
 	python3 -m venv .uv
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r collections/ansible_collections/gpuready/lab/stacks/uv.txt
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		-r collections/ansible_collections/gpuready/lab/stacks/uv.txt || { echo "$(NO_ENVIRONMENT)" >&2; exit 1; }
 
 .venv/.complete: uv.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
 	@$(ENVIRONMENT) $(UV) sync --quiet --frozen --inexact --python '>=3.12,<3.15' || { echo "$(NO_ENVIRONMENT)" >&2; exit 1; }

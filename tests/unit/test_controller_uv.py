@@ -10,7 +10,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils import controller_uv
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import sources as environment_sources
 
 SCRIPT = """#!/bin/sh
-echo "$@" >> {calls}
+echo "certificates of the system: $UV_SYSTEM_CERTS" "$@" >> {calls}
 while [ "$1" != --target ]; do shift; done
 mkdir -p "$2/bin"
 printf 'MZ a program' > "$2/bin/uv.exe"
@@ -40,6 +40,7 @@ def test_it_is_fetched_once_by_its_hash(calls: Path) -> None:
     assert "windows-x86_64" in found.name
     assert controller_uv.for_windows() == found
     (asked,) = calls.read_text().splitlines()
+    assert asked.startswith("certificates of the system: 1 ")  # a proxy may sign with an authority of its own
     assert "--require-hashes" in asked
     assert "--python-platform x86_64-pc-windows-msvc" in asked
     assert str(controller_uv.LOCK) in asked
