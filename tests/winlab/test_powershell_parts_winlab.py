@@ -187,7 +187,7 @@ def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine)
         $found.plain = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' ''
         $found.visible = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' 'DML_VISIBLE_DEVICES=1'
         $pointers = @{}
-        foreach ($one in (Read-Json 'C:\lab\pointers.json').PSObject.Properties) { $pointers[$one.Name] = $one.Value }
+        foreach ($one in (Read-Json 'C:\lab\pointers.json').GetEnumerator()) { $pointers[$one.Key] = $one.Value }
         $found.note = Get-NoteText $pointers
         $found.nothing = Get-NoteText @{}
         """,

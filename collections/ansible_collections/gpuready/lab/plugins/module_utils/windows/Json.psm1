@@ -36,7 +36,6 @@ function Stop-Reading([hashtable]$State) {
 function Step-Token([hashtable]$State) {
     # The token that is next, taken.
     $token = $State.token
-    if (-not $token.Success) { Stop-Reading $State }
     $State.at = $token.Index + $token.Length
     $State.token = $token.NextMatch()
     $token
