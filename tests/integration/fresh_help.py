@@ -114,8 +114,8 @@ class Fresh:
         for name in changed.splitlines():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).unlink(missing_ok=True)
-            if (ROOT / name).exists():
-                shutil.copy2(ROOT / name, target / name)
+            if os.path.lexists(ROOT / name):
+                shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
         self.run(f"chown -R {USER}: {self.home}", user="root")
 
     def make(self, target: str, **environment: str) -> subprocess.CompletedProcess[str]:
