@@ -74,7 +74,15 @@ def every_state() -> list[dict[str, Any]]:
     ]
     blocked["plan"]["warnings"] = ["DirectML is at the end of its life: it is kept working, nothing new comes"]
     off = named("pc05", {"schema_version": 1, "simulated": False, "troubles": []})
-    off["troubles"] = [{"code": "PORT_CLOSED", "message": "winrm: Connection refused", "step": "look", "task": "Look"}]
+    off["troubles"] = [
+        {
+            "code": "PORT_CLOSED",
+            "message": "winrm: Connection refused",
+            "step": "look",
+            "task": "Look",
+            "details": ["its own words"],
+        }
+    ]
     hung = {
         **off,
         "troubles": [

@@ -30,6 +30,7 @@ class Trouble(TypedDict):
     message: str
     step: NotRequired[str]
     task: NotRequired[str]
+    details: NotRequired[list[str]]  # the last lines of the program that failed
 
 
 class PlannedAdapter(TypedDict):

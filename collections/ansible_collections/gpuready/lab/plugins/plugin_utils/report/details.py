@@ -32,7 +32,7 @@ def body(record: Mapping[str, Any]) -> str:
             _list("Troubles", (_trouble(one) for one in items(record.get("troubles")))),
             _list(
                 "In the words of what failed",
-                (line for one in items(record.get("troubles")) for line in texts(one.get("details"))),
+                (line for one in items(record.get("troubles")) for line in all_shown(one.get("details"))),
             ),
             _checks(items(verdict.get("checks"))),
             _training(section(record, "training")),
