@@ -47,3 +47,11 @@ def test_a_wrong_argument_of_a_role_is_bad_input() -> None:
 def test_its_words_are_one_line_without_passwords() -> None:
     found = trouble({"msg": "no\nroom password=Geheim", "step": "verify"}, "Train", answered=False)
     assert (found["message"], found["step"]) == ("no room password=***", "verify")
+
+
+def test_the_last_lines_of_what_failed_are_kept() -> None:
+    said = [f"line {number}" for number in range(20)] + ["from https://lab:secret@index.lab/simple\nand on"]
+    kept = trouble({"msg": "packages", "code": "NO_WHEEL", "details": said}, "Build", answered=False)["details"]
+    assert kept[0] == "line 6"
+    assert kept[-1] == "from https://index.lab/simple and on"
+    assert "details" not in trouble({"msg": "no room", "code": "DISK_FULL", "details": []}, "Build", answered=False)

@@ -19,6 +19,7 @@ _WITHOUT_UNREACHABLE = (
     "BECOME_REJECTED",
 )
 _GONE = ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT")
+_DETAILS = 15  # lines of a program that are kept
 _ARGUMENTS_OF_A_ROLE = "Validating arguments against arg spec"
 
 
@@ -39,7 +40,11 @@ def trouble(failure: object, task: str, answered: bool) -> Trouble:
     if answered and code in _GONE:
         code = "CONNECTION_CUT"
     step = str(given.get("step") or "apply")
-    return {"code": code, "message": reading.one_line(text), "step": step, "task": task}
+    found: Trouble = {"code": code, "message": reading.one_line(text), "step": step, "task": task}
+    details = given.get("details")
+    if isinstance(details, list) and details:
+        found["details"] = [reading.one_line(str(line)) for line in details[-_DETAILS:]]
+    return found
 
 
 def _by_words(words: str, unreachable: bool) -> str:
