@@ -76,6 +76,44 @@ def test_a_good_training_would_pass(python: str, tmp_path: Path) -> None:
     assert verdict.verdict(record, {})["state"] == "NOT_READY"  # a processor is never READY
 
 
+@pytest.mark.parametrize("kind", ["cuda", "xpu"])
+def test_an_accelerator_that_this_pytorch_was_not_built_for_says_so_itself(
+    python: str, tmp_path: Path, kind: str
+) -> None:
+    found = train(tmp_path, python=python, backend=f"torch-{kind}")
+    assert found["finished"] is False
+    assert found["process"]["phase"] == "end"
+    assert kind in found["error"]["message"].lower()
+    assert judged(found)["state"] == "NOT_READY"
+
+
+def test_an_accelerator_that_pytorch_does_not_know(python: str, tmp_path: Path) -> None:
+    found = train(tmp_path, python=python, backend="torch-abacus")
+    assert (found["error"]["code"], found["finished"]) == ("BAD_INPUT", False)
+    assert found["error"]["message"] == "this PyTorch has no accelerator torch.abacus"
+
+
+# An accelerator of its own: a module of torch with the calls that torch.cuda and torch.xpu have, on the processor.
+ACCELERATOR = """
+import sys
+if "--child" in sys.orig_argv:
+    import torch, types
+    real = torch.device
+    torch.abacus = types.SimpleNamespace(
+        is_available=lambda: True, device_count=lambda: 2, max_memory_allocated=lambda device: 7,
+        get_device_name=lambda number: ["Abacus 1", "Abacus 2"][number])
+    torch.device = lambda name: real("cpu") if str(name).startswith("abacus") else real(name)
+"""
+
+
+def test_an_accelerator_that_nobody_has_heard_of_trains(python: str, tmp_path: Path) -> None:
+    found = train(tmp_path, site=ACCELERATOR, python=python, backend="torch-abacus", adapter="Abacus 2", steps=4)
+    device = found["device"]
+    assert found["finished"] is True
+    assert (device["kind"], device["adapter_name"], device["adapters_found"]) == ("ABACUS", "Abacus 2", 2)
+    assert found["result"]["peak_memory_bytes"] == 7
+
+
 def test_another_seed_is_another_training(python: str, tmp_path: Path) -> None:
     found = train(tmp_path, python=python, seed=5, steps=4, batch=32, samples=64)
     again = train(tmp_path, python=python, seed=5, steps=4, batch=32, samples=64)
