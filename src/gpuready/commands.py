@@ -40,7 +40,10 @@ Vault = Annotated[Path | None, typer.Option("--vault-password-file", help="As fo
 Extra = Annotated[list[str] | None, typer.Option("--extra-vars", "-e", help="k=v, JSON or @FILE; as for Ansible.")]
 Stack = Annotated[str | None, typer.Option("--stack", help="auto, or the name of a stack.")]
 Experience = Annotated[str | None, typer.Option("--experience", help="professional, student or beginner.")]
-Library = Annotated[str | None, typer.Option("--library", help="any, cuda, pytorch, tensorflow or tensorflow2.")]
+Library = Annotated[
+    str | None,
+    typer.Option("--library", help="any, cuda, pytorch, tensorflow, tensorflow2, or what your own stacks bring."),
+]
 Environment = Annotated[str | None, typer.Option("--environment", help="any, windows, wsl or linux.")]
 Adapter = Annotated[str | None, typer.Option("--adapter", help="auto, an index, a vendor, or part of the name.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def hosts(
     *,
     limit: str | None = None,
     vault_password_file: Path | None = None,
-    stacks: Collection[str] = (),
+    stacks: project.Stacks = project.UNKNOWN,
     extra_vars: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Names of the PCs of an inventory within a limit, in its order.
@@ -153,8 +153,13 @@ def _address(name: str, variables: Mapping[str, Any]) -> tuple[str, ...] | None:
     return None if any("{{" in part or "{%" in part for part in found) else found
 
 
+def _together(one: project.Stacks, other: project.Stacks) -> project.Stacks:
+    names, libraries = {*one.names, *other.names}, {*one.libraries, *other.libraries}
+    return project.Stacks(tuple(sorted(names)), tuple(sorted(libraries)))
+
+
 def _check_wishes(
-    names: list[str], known: dict[str, Any], sources: Sequence[str], base: Path, stacks: Collection[str]
+    names: list[str], known: dict[str, Any], sources: Sequence[str], base: Path, stacks: project.Stacks
 ) -> None:
     folder = Path(sources[0]) if Path(sources[0]).is_dir() else Path(sources[0]).parent
     for name in names:
@@ -162,7 +167,7 @@ def _check_wishes(
         more = found.get("gpuready_stack_dirs") or []
         if not isinstance(more, list) or any(not isinstance(m, str) or "{{" in m for m in more):
             continue  # the collection says what is wrong with it, or where it leads
-        exist = [*stacks, *project.stack_names(base, (folder / m for m in more))] if stacks else []
-        problems = wishes.check(found, contract.load(base), sorted(set(exist)))
+        exist = _together(stacks, project.stacks(base, (folder / m for m in more))) if stacks.names else stacks
+        problems = wishes.check(found, contract.load(base), exist)
         if problems:
             raise GpureadyError(f"{', '.join(sources)}: {name}: {problems[0]}")

@@ -171,13 +171,13 @@ class Lab:
             except GpureadyError as error:
                 raise GpureadyError(outcome.complaint or f"{error} (Ansible ended with code {outcome.rc})") from None
 
-    def _stacks(self) -> list[str]:
-        """Names of the stacks; empty when they cannot be told here, and the collection alone checks."""
+    def _stacks(self) -> project.Stacks:
+        """The stacks that there are; none when they cannot be told here, and the collection alone checks."""
         folders = self._extra.get("gpuready_stack_dirs") or []
-        known = project.stack_names(self._root)
-        if not known or not isinstance(folders, list) or not all(Path(str(f)).is_absolute() for f in folders):
-            return []  # relative ones start at the inventory, which the collection knows
-        return project.stack_names(self._root, (Path(str(folder)) for folder in folders))
+        known = project.stacks(self._root)
+        if not known.names or not isinstance(folders, list) or not all(Path(str(f)).is_absolute() for f in folders):
+            return project.UNKNOWN  # relative ones start at the inventory, which the collection knows
+        return project.stacks(self._root, (Path(str(folder)) for folder in folders))
 
     def _execute(
         self, order: playbooks.Order, run_id: str, names: Sequence[str], on_event: OnEvent

@@ -6,8 +6,12 @@ import locale
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+import yaml
 
 from gpuready.errors import GpureadyError
 
@@ -46,10 +50,26 @@ def collection(base: Path) -> Path:
     return base / "collections/ansible_collections/gpuready/lab"
 
 
-def stack_names(base: Path, more: Iterable[Path] = ()) -> list[str]:
-    """Names of the stacks of the project and of further folders, sorted; a stack is a file NAME.yml."""
-    own = collection(base) / "stacks"
-    return sorted({file.stem for folder in (own, *more) for file in folder.glob("*.yml")})
+@dataclass(frozen=True)
+class Stacks:
+    """Names of stacks, and the libraries that they bring; no names: what there is cannot be told here."""
+
+    names: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+
+UNKNOWN = Stacks()
+
+
+def stacks(base: Path, more: Iterable[Path] = ()) -> Stacks:
+    """The stacks of the project and of further folders; a stack is a file NAME.yml, which the collection checks."""
+    files = [file for folder in (collection(base) / "stacks", *more) for file in folder.glob("*.yml")]
+    libraries: set[str] = set()
+    for file in files:
+        with suppress(OSError, ValueError, yaml.YAMLError, AttributeError, TypeError):
+            content = yaml.load(file.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+            libraries.update(map(str, content.get("libraries", ())))
+    return Stacks(tuple(sorted({file.stem for file in files})), tuple(sorted(libraries)))
 
 
 def program(name: str) -> str:

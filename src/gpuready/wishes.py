@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gpuready.contract import Contract
 from gpuready.errors import GpureadyError
+from gpuready.project import Stacks
 
 PREFIX = "gpuready_"
 AUTO = "auto"
 
 
-def variables(wishes: Mapping[str, Any], known: Contract, stacks: Collection[str]) -> dict[str, Any]:
+def variables(wishes: Mapping[str, Any], known: Contract, stacks: Stacks) -> dict[str, Any]:
     """Extra variables of wishes by short name (`{"stack": "cuda"}`); those that are None are left out.
 
     Raises GpureadyError for a wish or value that does not exist, with what exists.
@@ -27,7 +28,7 @@ def variables(wishes: Mapping[str, Any], known: Contract, stacks: Collection[str
     return given
 
 
-def check(found: Mapping[str, Any], known: Contract, stacks: Collection[str]) -> list[str]:
+def check(found: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str]:
     """What is wrong with the wishes among some variables, a sentence each. Values with templates are not judged."""
     problems = [
         f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in known.wishes)}"
@@ -36,8 +37,10 @@ def check(found: Mapping[str, Any], known: Contract, stacks: Collection[str]) ->
     ]
     for name, allowed in known.wishes.items():
         value = found.get(PREFIX + name)
-        if name == "stack" and stacks:
-            allowed = (AUTO, *stacks)
+        if name == "stack" and stacks.names:
+            allowed = (AUTO, *stacks.names)
+        if name == "library" and allowed is not None:
+            allowed = tuple(dict.fromkeys((*allowed, *stacks.libraries))) if stacks.names else None
         if value is None or allowed is None or (isinstance(value, str) and ("{{" in value or not value.strip())):
             continue
         if str(value).strip().lower() not in allowed:

@@ -39,7 +39,7 @@ STACK: dict[str, Any] = {
     "device": "xpu:0",
     "device_kind": "XPU",
     "gpu_variable": {"name": "ONEAPI_DEVICE_SELECTOR", "takes": "number"},
-    "libraries": ["pytorch"],
+    "libraries": ["pytorch", "abacus"],
     "vendors": ["intel"],
     "architectures": ["x86_64"],
     "memory_bytes": 1073741824,
@@ -110,7 +110,8 @@ def test_it_is_planned_built_trained_judged_and_started(inventory: Path, stacks:
 
 
 def test_the_second_of_two_alike_is_not_proven_by_its_name(inventory: Path, stacks: Path, tmp_path: Path) -> None:
-    twins = provisioned(inventory, stacks, tmp_path, "twins", stack="made-up", adapter="1")["twins"]
+    twins = provisioned(inventory, stacks, tmp_path, "twins", library="abacus", adapter="1")["twins"]
+    assert twins["plan"]["stack"] == "made-up"
     assert (twins["verdict"]["state"], twins["verdict"]["code"]) == ("UNKNOWN", "EVIDENCE_INCOMPLETE")
     assert "nothing proves" in twins["verdict"]["cause"]
 

@@ -22,7 +22,7 @@ from gpuready import GpureadyError, cli, commands, contract, progress, project, 
 ROOT = Path(__file__).parents[3]
 KNOWN = contract.load(ROOT)
 OPTIONS = ("experience", "library", "environment")
-STACKS = ["cpu", "cuda", "torch-directml"]
+STACKS = project.Stacks(("cpu", "cuda", "torch-directml"), ("pytorch", "jax"))
 
 
 # wishes
@@ -94,7 +94,27 @@ def test_templates_are_left_to_ansible() -> None:
 
 
 def test_the_stacks_of_the_project() -> None:
-    assert {"cpu", "cuda", "torch-directml", "tensorflow-directml"} <= set(project.stack_names(ROOT))
+    found = project.stacks(ROOT)
+    assert {"cpu", "cuda", "torch-directml", "tensorflow-directml"} <= set(found.names)
+    # the usual libraries are those of the collection's stacks
+    assert {"any", *found.libraries} == set(KNOWN.wishes["library"] or ())
+
+
+def test_a_folder_of_the_labs_own_stacks(tmp_path: Path) -> None:
+    (tmp_path / "mine.yml").write_text("libraries: [jax]\n")
+    (tmp_path / "broken.yml").write_text("libraries: [\n")  # the collection says what is wrong with it
+    (tmp_path / "odd.yml").write_text("- a list\n")
+    found = project.stacks(ROOT, [tmp_path])
+    assert {"mine", "broken", "odd", "cuda"} <= set(found.names)
+    assert {"jax", "pytorch"} <= set(found.libraries)
+
+
+def test_a_library_is_one_that_a_stack_brings() -> None:
+    assert wishes.check({"gpuready_library": "jax"}, KNOWN, STACKS) == []
+    assert wishes.check({"gpuready_library": "caffe"}, KNOWN, STACKS) == [
+        "gpuready_library: 'caffe' is not one of any, cuda, pytorch, tensorflow, tensorflow2, jax"
+    ]
+    assert wishes.check({"gpuready_library": "caffe"}, KNOWN, project.UNKNOWN) == []  # the collection knows
 
 
 def test_a_root_without_playbooks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

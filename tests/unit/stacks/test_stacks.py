@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes, parse
+from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import WishError, Wishes, parse
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import model as stacks
 from plans import plan
@@ -105,6 +105,16 @@ def test_a_new_stack_is_files_and_no_code(tmp_path):
     assert "NVIDIA A100" in refused.blockers[0]["cause"]
 
 
+def test_a_stack_may_bring_a_library_of_its_own(tmp_path):
+    data = {**ROCM, "libraries": ["jax"], "serves": [{"library": ["jax"], "rank": 10, "why": "JAX was asked for"}]}
+    found = stackfiles.load([folder(tmp_path / "mine", data)])
+    wished = parse({"gpuready_library": "jax"}, found, found["rocm"].libraries)
+    assert plan(linux("rx6800"), wished, found).stack == "rocm"
+    assert plan(linux("rx6800"), Wishes(), found).stack == "cpu"
+    with pytest.raises(WishError, match=r"'jax' is not one of any, cuda, pytorch, tensorflow, tensorflow2$"):
+        parse({"gpuready_library": "jax"}, found)
+
+
 def test_a_stack_that_takes_uuids_is_told_the_gpu_of_several(tmp_path):
     cards = [
         {"index": number, **PCS["adapters"]["rx6800"], "uuid": f"GPU-{number}", "id": f"0000:0{number}:00.0"}
@@ -187,8 +197,9 @@ def change(path, value):
         (["schema_version"], True, "schema_version: 'True' is not a whole number"),
         (["name"], "Ro cm", "name: 'Ro cm' does not look like"),
         (["vendors"], ["ati"], "vendors: ati is not one of amd, intel, nvidia, other"),
-        (["libraries"], ["jax"], "libraries: jax is not one of"),
-        (["libraries"], ["any"], "libraries: any is not one of"),
+        (["libraries"], ["any"], "libraries: any is not the name of a library"),
+        (["libraries"], ["Jax 0.5"], "libraries: Jax 0.5 is not the name of a library"),
+        (["libraries"], [], "libraries: is empty"),
         (["device_kind"], KeyError, "device_kind: is missing"),
         (["device_kind"], "cuda:0", "device_kind: 'cuda:0' does not look like"),
         (["reference"], True, "reference: a reference trains on the processor: it has no vendors"),

@@ -48,7 +48,8 @@ def prepare(
         values[wishes.PREFIX + name] = value
     try:
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
-        found = Preparation(wishes.parse(values, library), library)
+        brought = {name for stack in library.values() for name in stack.libraries}
+        found = Preparation(wishes.parse(values, library, brought), library)
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
     for role in sorted({role.rpartition(".")[2] for role in (DEFAULT_ROLE, *(s.role for s in library.values()))}):

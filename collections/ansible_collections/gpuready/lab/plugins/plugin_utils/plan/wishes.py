@@ -36,11 +36,11 @@ class Wishes:
         return asdict(self)
 
 
-def parse(variables: Mapping[str, Any], stacks: Collection[str]) -> Wishes:
+def parse(variables: Mapping[str, Any], stacks: Collection[str], libraries: Collection[str] = ()) -> Wishes:
     """Wishes from inventory variables (`gpuready_experience: ...`); variables without the prefix are left alone.
 
-    `stacks` are the names that exist. Null and empty mean the default. Raises WishError, also for a gpuready_ variable
-    that means nothing.
+    `stacks` are the names that exist, `libraries` what they bring beside the usual ones. Null and empty mean the
+    default. Raises WishError, also for a gpuready_ variable that means nothing.
     """
     problems: list[str] = []
     given: dict[str, Any] = {}
@@ -49,7 +49,8 @@ def parse(variables: Mapping[str, Any], stacks: Collection[str]) -> Wishes:
         if value is None or (isinstance(value, str) and not value.strip()):
             continue
         given[name] = value
-    allowed = {**contract.WORDS, "stack": (AUTO, *sorted(stacks))}
+    brought = tuple(dict.fromkeys((*LIBRARIES, *sorted(libraries))))
+    allowed = {**contract.WORDS, "library": brought, "stack": (AUTO, *sorted(stacks))}
     for name, values in allowed.items():
         if name in given:
             given[name] = _choice(name, given[name], values, problems)

@@ -20,6 +20,7 @@ TARGETS = ("windows", "wsl", "linux")
 VENDORS = ("amd", "intel", "nvidia", "other")
 GPU_VARIABLE = r"[A-Z][A-Z0-9_]*(DEVICES|SELECTOR|MASK|ORDINAL)"  # the PC sets no other
 DEFAULT_ROLE = "gpuready.lab.python_environment"
+ANY = "any"  # of gpuready_library
 GPU_NAMES = ("number", "uuid")
 STATES = ("maintained", "frozen", "discontinued")
 
@@ -128,7 +129,9 @@ def parse(data: object, file: str = "stack") -> Stack:
     if version != SCHEMA_VERSION:
         raise StackError(f"{file}: schema_version: {version} is not known here ({SCHEMA_VERSION} is)")
     name = top.pattern("name", r"[a-z0-9]+(-[a-z0-9]+)*")
-    libraries = top.choices("libraries", [value for value in WORDS["library"] if value != "any"])
+    libraries = top.strings("libraries")
+    if lost := [value for value in libraries if value == ANY or not re.fullmatch(r"[a-z][a-z0-9-]*", value)]:
+        raise StackError(f"{file}: libraries: {lost[0]} is not the name of a library, as pytorch")
     targets = {key: _target(section) for key, section in top.sections("targets", TARGETS)}
     life = top.section("life")
     stack = Stack(
@@ -162,7 +165,7 @@ def parse(data: object, file: str = "stack") -> Stack:
     if stack.reference and stack.vendors:
         raise StackError(f"{file}: reference: a reference trains on the processor: it has no vendors")
     for rule in stack.serves:
-        if lost := [value for value in rule.library if value not in (*libraries, "any")]:
+        if lost := [value for value in rule.library if value not in (*libraries, ANY)]:
             raise StackError(f"{file}: serves: library {lost[0]} is not among this stack's libraries")
         if lost := [value for value in rule.targets if value not in targets]:
             raise StackError(f"{file}: serves: target {lost[0]} is not among this stack's targets")
@@ -219,7 +222,7 @@ def _rule(section: _Reader) -> Rule:
         why=section.text("why"),
         behind=section.text("behind", ""),
         experience=section.choices("experience", WORDS["experience"], empty=True),
-        library=section.choices("library", WORDS["library"], empty=True),
+        library=section.strings("library", empty=True),
         targets=section.choices("targets", TARGETS, empty=True),
         vendors=section.choices("vendors", VENDORS, empty=True),
     )
