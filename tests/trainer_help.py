@@ -90,9 +90,14 @@ def _no_constant(name: str) -> None:
 
 
 def judged(training: dict[str, Any]) -> dict[str, Any]:
-    """The verdict on this evidence, as if a planned GPU had given it."""
+    """The verdict on this evidence, as if a planned GPU had given it, which rounds otherwise than the CPU."""
     record = records.good()
-    shown = dict(training)
+    shown = {**training, "framework": record["training"]["framework"], "python": record["training"]["python"]}
+    result, reference = training.get("result") or {}, training.get("reference") or {}
+    if result.get("losses") and result["losses"] == reference.get("losses"):
+        first = result["losses"][0]
+        other = first + 1e-6 if isinstance(first, float) else first
+        shown["result"] = {**result, "losses": [other, *result["losses"][1:]]}
     if training.get("device") and training.get("finished"):
         device = dict(record["training"]["device"])
         device.update(fallbacks=training["device"]["fallbacks"], placed=training["device"]["placed"])

@@ -31,9 +31,20 @@ GOOD: dict[str, Any] = {
                 "memory_bytes": 17163091968,
                 "driver": {"version": "31.0.24027.1012", "vendor_version": "24.6.1"},
                 "status": "ok",
+                "problem_code": 0,
+                "integrated": False,
             }
         ],
         "ignored_adapters": [],
+        "environments": [
+            {
+                "stack": "tensorflow-directml-plugin",
+                "lock_sha256": "aa",
+                "path": "C:\\ProgramData\\gpuready\\environments\\plugin-aa",
+                "python": "C:\\ProgramData\\gpuready\\environments\\plugin-aa\\Scripts\\python.exe",
+                "state": "current",
+            }
+        ],
         "problems": [],
         "last_pass": None,
     },
@@ -44,6 +55,7 @@ GOOD: dict[str, Any] = {
         "adapter": {"index": 0, "id": "PCI\\VEN_1002&DEV_73BF", "name": "AMD Radeon RX 6800", "vendor": "amd"},
         "steps": [{"name": "python_environment", "needed": False, "reason": "it is there"}],
         "environment": {
+            "python": "3.10",
             "lock_sha256": "aa",
             "framework": "TensorFlow 2.10",
             "backend": "tensorflow2-directml",
@@ -67,13 +79,19 @@ GOOD: dict[str, Any] = {
             "stderr_tail": ["DirectML device enumeration: found 1 compatible adapters."],
         },
         "framework": {"name": "tensorflow", "version": "2.10.0"},
+        "python": {
+            "version": "3.10.11",
+            "executable": "C:\\ProgramData\\gpuready\\environments\\plugin-aa\\Scripts\\python.exe",
+        },
         "device": {
             "requested": "directml",
-            "name": "/GPU:0",
+            "name": "/device:GPU:0",
             "kind": "DML",
             "adapter_name": "AMD Radeon RX 6800",
             "adapters_found": 1,
             "placed": True,
+            "places": ["/job:localhost/replica:0/task:0/device:GPU:0"],
+            "operators": 27,
             "fallbacks": [],
         },
         "task": {"seed": 1, "classes": 4, "samples": 256, "steps": 8, "batch": 64, "labels": True},
@@ -109,3 +127,28 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         at = at[name]
     at[last] = value
     return record
+
+
+def on_cpu(stack: str) -> dict[str, Any]:
+    """A training of PyTorch on the processor, planned as a reference of this name."""
+    record = good()
+    record["plan"] |= {"stack": stack, "adapter": None}
+    record["plan"]["environment"] |= {
+        "framework": "PyTorch",
+        "backend": "torch-cpu",
+        "device_kind": "CPU",
+        "reference": True,
+    }
+    record["facts"]["environments"][0]["stack"] = stack
+    record["training"]["framework"] = {"name": "torch", "version": "2.13.0+cpu"}
+    record["training"]["device"] |= {"kind": "CPU", "name": "cpu", "adapter_name": None, "places": ["cpu"]}
+    return record
+
+
+def a_pass(record: dict[str, Any], fingerprint: Any, at: str) -> dict[str, Any]:
+    """What a PC keeps of the verdict on the good training, bound to this record."""
+    from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
+
+    found = verdict(good(), {})
+    kept = {key: found[key] for key in ("state", "code", "cause", "next_step", "checks", "at")}  # type: ignore[literal-required]
+    return {"fingerprint": fingerprint(record, "bb"), "verdict": kept, "at": at}

@@ -126,7 +126,8 @@ def test_the_schema_knows_the_same_sections_and_states() -> None:
     assert set(MEANINGS) == set(record.STATES)
     assert set(schema["verdict"]["required"]) == set(record.Verdict.__annotations__)
     check = schema["verdict"]["properties"]["checks"]["items"]
-    assert set(check["required"]) == set(record.CheckResult.__annotations__)
+    assert set(check["required"]) == record.CheckResult.__required_keys__
+    assert set(check["properties"]) == set(record.CheckResult.__annotations__)
     assert tuple(check["properties"]["state"]["enum"]) == record.CHECK_STATES
     assert set(schema["plan"]["required"]) <= set(record.Plan.__annotations__)
 

@@ -142,7 +142,7 @@ CODES = {
     "trained": "TRAINED", "cpu_fallback": "CPU_FALLBACK", "operator_fallback": "CPU_FALLBACK", "nan": "NOT_FINITE",
     "hang": "TIMED_OUT",
     "crash": "CRASHED", "access_violation": "ACCESS_VIOLATION", "out_of_memory": "OUT_OF_MEMORY",
-    "wrong_adapter": "WRONG_ADAPTER",
+    "wrong_adapter": "SOFTWARE_ADAPTER",  # the PC has no other
     "no_adapter": "DIRECTML_NO_ADAPTER", "loss_flat": "LOSS_NOT_FALLING", "random_labels": "LABELS_NOT_LEARNED",
     "disagreement": "REFERENCE_DISAGREES", "batchnorm": "BATCHNORM_WRONG", "truncated": "OUTPUT_TRUNCATED",
     "import_error": "FRAMEWORK_IMPORT", "dll_missing": "DIRECTML_MISSING", "slow": "SLOW",
@@ -169,7 +169,10 @@ def code_of(pc: SimulatedPc, training: dict[str, Any]) -> str:
     adapter = {key: known[key] for key in ("index", "id", "name", "vendor")}
     plan = {
         "target": "windows", "stack": "torch-directml", "adapter": adapter, "blockers": [], "steps": [],
-        "environment": {"device_kind": "DML", "reference": False, "lock_sha256": SHA},
+        "environment": {
+            "device_kind": "DML", "reference": False, "lock_sha256": SHA, "python": BUILD["python"],
+            "backend": "torch-directml", "framework": "PyTorch 2.4.1",
+        },
     }  # fmt: skip
     record = {"schema_version": 1, "host": "pc", "simulated": True, "troubles": [], "facts": facts, "plan": plan}
     return str(verdict.verdict({**record, "training": training}, {"simulated_lab": True})["code"])

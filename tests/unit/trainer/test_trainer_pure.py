@@ -13,6 +13,7 @@ import io
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -312,3 +313,13 @@ def test_a_list_that_is_set_already_counts_the_gpus_of_the_pc(
     monkeypatch.setattr(trainer, "run_child", run_child)
     device = trainer.prove(options())["device"]
     assert (device["visible"], device["adapter_name"]) == (already if number is None else number, trained)
+
+
+def test_a_gpu_of_pytorchs_own_is_named_by_its_uuid_where_pytorch_tells_it() -> None:
+    torch = trainer.Torch.__new__(trainer.Torch)
+    torch.own = SimpleNamespace(get_device_properties=lambda index: SimpleNamespace(uuid=f"5a1cd8bb-{index}"))
+    assert torch.uuid(1) == "5a1cd8bb-1"
+    torch.own = SimpleNamespace(get_device_properties=lambda index: SimpleNamespace())
+    assert torch.uuid(1) is None
+    torch.own = None
+    assert torch.uuid(0) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
-from records import LOSSES, changed, good
+from records import LOSSES, changed, good, on_cpu
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -30,8 +30,11 @@ def test_every_check_says_its_number_and_its_bound() -> None:
     assert list(found) == [
         *(
             "evidence",
+            "framework",
             "finite",
+            "task",
             "device",
+            "arithmetic",
             "adapter",
             "labels",
             "loss",
@@ -214,10 +217,7 @@ def test_words_of_a_pc_are_one_short_line_without_passwords() -> None:
 
 
 def test_a_reference_says_no_gpu_before_and_after_training() -> None:
-    record = good()
-    record["plan"] |= {"stack": "mine", "adapter": None}
-    record["plan"]["environment"] |= {"framework": "PyTorch", "device_kind": "CPU", "reference": True}
-    record["training"]["device"] |= {"kind": "CPU", "name": "cpu", "adapter_name": None}
+    record = on_cpu("mine")
     found = verdict(record, {}, NOW)
     assert (found["state"], found["code"]) == ("NOT_READY", "NO_GPU")
     assert found["cause"].startswith("PyTorch trains on the processor here, but there is no GPU")
@@ -260,4 +260,5 @@ def test_one_of_two_alike_that_is_asked_for_by_number(wish: object, uuid: str | 
     record["facts"]["adapters"].append({**record["facts"]["adapters"][0], "index": 1, "id": "PCI\\2"})
     record["plan"]["wishes"] = {"adapter": wish}
     record["plan"]["environment"]["visible_devices"] = uuid
+    record["training"]["device"]["visible"] = uuid
     assert judged(record)[0] == state

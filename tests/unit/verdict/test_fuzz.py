@@ -28,14 +28,10 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 # What may be missing or odd without making the evidence of a training weaker: it is told, not judged.
 TOLD = (
     "trainer_sha256",
-    "framework",
     "process.seconds",
     "process.stderr_tail",
     "device.requested",
     "task.seed",
-    "task.classes",
-    "task.samples",
-    "task.batch",
     "result.seconds",
     "reference.seconds",
     "reference.accuracy",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import fingerprint, verdict
-from records import changed, good
+from records import a_pass, changed, good, on_cpu
 
 NOW = datetime.now(UTC).isoformat()
 
@@ -137,24 +137,13 @@ def test_a_simulated_pc_is_ready_in_a_simulated_lab_alone() -> None:
 
 
 def test_the_processor_is_never_ready() -> None:
-    record = good()
-    record["plan"] |= {"stack": "cpu", "adapter": None}
-    record["plan"]["environment"]["reference"] = True
-    record["training"]["device"] |= {"kind": "CPU", "name": "cpu", "adapter_name": None}
-    assert judged(record) == ("NOT_READY", "NO_GPU")
-
-
-PASSED = {"name": "loss", "state": "pass", "detail": "1.8 to 0.09"}
+    assert judged(on_cpu("cpu")) == ("NOT_READY", "NO_GPU")
 
 
 def passed(**changes: Any) -> dict[str, Any]:
     record = changed("training", None)
-    bound = fingerprint(record, "bb")
-    record["facts"]["last_pass"] = {
-        "fingerprint": {**bound, **changes},
-        "verdict": {"state": "READY", "code": "TRAINED", "cause": "c", "checks": [PASSED]},
-        "at": NOW,
-    }
+    record["facts"]["last_pass"] = a_pass(record, fingerprint, NOW)
+    record["facts"]["last_pass"]["fingerprint"] |= changes
     return record
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import passes as verdict_passes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import fingerprint, verdict
-from records import changed, good
+from records import a_pass, changed, good
 
-PASSED = {"name": "loss", "state": "pass", "detail": "1.8 to 0.09"}
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -21,12 +20,8 @@ def judged(record: dict[str, Any], **policy: Any) -> tuple[str, str]:
 
 def passed(**verdict_changes: Any) -> dict[str, Any]:
     record = changed("training", None)
-    earlier = {"state": "READY", "code": "TRAINED", "cause": "c", "checks": [PASSED], **verdict_changes}
-    record["facts"]["last_pass"] = {
-        "fingerprint": fingerprint(record, "bb"),
-        "verdict": earlier,
-        "at": (NOW - timedelta(days=2)).isoformat(),
-    }
+    record["facts"]["last_pass"] = a_pass(record, fingerprint, (NOW - timedelta(days=2)).isoformat())
+    record["facts"]["last_pass"]["verdict"] |= verdict_changes
     return record
 
 
@@ -101,10 +96,60 @@ def test_what_is_no_pass_is_none(left: Any) -> None:
 
 
 def test_a_reused_pass_shows_its_checks_and_believes_no_other_code() -> None:
-    checks = [{"name": "loss", "state": "pass", "detail": "d"}]
-    found = verdict(passed(code="<script>", checks=checks), {"trainer_sha256": "bb"}, NOW)
+    record = passed(code="<script>")
+    checks = record["facts"]["last_pass"]["verdict"]["checks"]
+    found = verdict(record, {"trainer_sha256": "bb"}, NOW)
     assert (found["state"], found["code"], found["checks"], found["reused"]) == ("READY", "TRAINED", checks, True)
-    assert judged(passed(state="DEGRADED"), trainer_sha256="bb") == ("DEGRADED", "SLOW")
+
+
+# --- the numbers of a pass, by today's thresholds ---
+
+
+@pytest.mark.parametrize(
+    ("rule", "bound", "expected"),
+    [
+        ("loss_ratio", 0.05, ("STALE", "PASS_STALE")),
+        ("loss_ratio", 0.5, ("READY", "TRAINED")),
+        ("accuracy", 1.0, ("READY", "TRAINED")),
+        ("reference_tolerance", 1e-8, ("STALE", "PASS_STALE")),
+        ("throughput_floor", 9.0, ("READY", "TRAINED")),
+        ("throughput_floor", 9.1, ("DEGRADED", "SLOW")),
+        ("throughput_floor", None, ("READY", "TRAINED")),
+        ("throughput_floor_integrated", 100.0, ("READY", "TRAINED")),  # it is a card
+    ],
+)
+def test_stricter_thresholds_count_for_an_earlier_pass(rule: str, bound: Any, expected: tuple[str, str]) -> None:
+    assert judged(passed(), trainer_sha256="bb", **{rule: bound}) == expected
+
+
+def test_a_pass_says_what_its_numbers_lack() -> None:
+    found = verdict(passed(), {"trainer_sha256": "bb", "loss_ratio": 0.05}, NOW)
+    assert found["cause"] == "it passed, but by other thresholds: its loss was 0.0866, and the bound is 0.05 now"
+
+
+@pytest.mark.parametrize("value", [None, "nan", "garbage", True, {}])
+def test_a_number_that_a_pass_does_not_keep_meets_nothing(value: Any) -> None:
+    record = passed()
+    for check in record["facts"]["last_pass"]["verdict"]["checks"]:
+        if check["name"] == "loss":
+            check["value"] = value
+    assert judged(record, trainer_sha256="bb") == ("STALE", "PASS_STALE")
+
+
+@pytest.mark.parametrize("state", ["READY", "DEGRADED"])
+def test_a_pass_that_lacks_one_of_its_checks_is_none(state: str) -> None:
+    for position in range(len(passed()["facts"]["last_pass"]["verdict"]["checks"])):
+        record = passed(state=state)
+        name = record["facts"]["last_pass"]["verdict"]["checks"].pop(position)["name"]
+        assert judged(record, trainer_sha256="bb") == ("UNKNOWN", "EVIDENCE_INCOMPLETE"), name
+
+
+def test_a_pass_that_was_slow_stays_so_and_is_not_by_a_lower_floor() -> None:
+    record = passed(state="DEGRADED", code="SLOW")
+    check = record["facts"]["last_pass"]["verdict"]["checks"][-1]
+    check |= {"state": "fail", "value": 0.7}
+    assert judged(record, trainer_sha256="bb") == ("DEGRADED", "SLOW")
+    assert judged(record, trainer_sha256="bb", throughput_floor=0.5) == ("READY", "TRAINED")
 
 
 def test_a_pass_whose_checks_did_not_pass_contradicts_itself() -> None:

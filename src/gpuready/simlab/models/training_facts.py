@@ -118,6 +118,7 @@ def trained(task: Task, kind: dict[str, Any], python: str) -> dict[str, Any]:
             "adapters_found": None if on_cpu else len(working(pc)),
             "placed": True,
             "places": [kind["place"]],
+            "operators": 27 if kind["framework"]["name"] == "tensorflow" else None,
             "fallbacks": [],
             "visible": task.arguments.get("visible_devices"),
         },

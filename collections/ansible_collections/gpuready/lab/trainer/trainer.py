@@ -134,7 +134,15 @@ class Torch(object):
             self.device = torch.device("%s:%d" % (self.kind, index)) if self.own else torch_directml.device(index)
         self.description = {
             "requested": self.kind, "name": str(self.device), "kind": "DML" if self.kind == "directml" else self.kind.upper(),
-            "adapter_name": names[index] if names else None, "adapters": names, "adapters_found": len(names) or None}
+            "adapter_name": names[index] if names else None, "adapters": names, "adapters_found": len(names) or None,
+            "uuid": self.uuid(index)}
+
+    def uuid(self, index):
+        """NVIDIA's name of the GPU, where this PyTorch tells it: two of one name are told apart by it."""
+        try:
+            return str(self.own.get_device_properties(index).uuid)
+        except Exception:                                  # no accelerator of PyTorch's own, or one without
+            return None
 
     def begin(self, on_cpu, task, start, shape):
         torch, nn, (size, channels, wide) = self.torch, self.torch.nn, shape

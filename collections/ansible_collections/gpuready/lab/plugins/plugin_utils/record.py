@@ -122,6 +122,7 @@ class CheckResult(TypedDict):
     name: str
     state: str  # one of CHECK_STATES
     detail: str
+    value: NotRequired[float]  # what was compared with the bound
 
 
 class Fingerprint(TypedDict):

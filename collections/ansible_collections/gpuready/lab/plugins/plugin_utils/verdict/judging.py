@@ -32,6 +32,7 @@ POLICY: dict[str, Any] = {
     "accuracy": 0.9,
     "reference_tolerance": 0.01,
     "throughput_floor": 1.0,
+    "throughput_floor_integrated": 0.2,
     "max_age_days": 30,
     "simulated_lab": False,
     "check_mode": False,
@@ -201,7 +202,7 @@ def _untrained(record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mappin
         return word("SKIPPED", "CHECK_MODE") if checking else _no_gpu(plan)
     bound = fingerprint(record, rules["trainer_sha256"])
     left = verdict_passes.of_stack(reading.section(record, "facts"), plan["stack"])
-    left = verdict_passes.judge(left, bound, plan, rules["max_age_days"], now)
+    left = verdict_passes.judge(left, bound, record, rules, now)
     if left is not None:
         return left
     if checking:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .. import reading
 from ..record import CheckResult, Word
-from .checks import PASS, WAIVED
+from ..remedies import catalogue as remedies
+from .bounds import missed
+from .checks import NAMES, PASS, WAIVED, known_adapter
 from .words import with_detail, word
 
 # What a pass is bound to, as a person says it. Where one of `_ELSEWHERE` does not exist, None equals None.
@@ -25,13 +28,16 @@ BOUND = {
     "adapter": "the GPU",
 }
 _ELSEWHERE = ("kernel", "wsl")
-_STATES = {"READY": "TRAINED", "DEGRADED": "SLOW"}
+_STATES = ("READY", "DEGRADED")
 
 
 def judge(
-    left: object, now_bound: Mapping[str, Any], plan: Mapping[str, Any], max_age_days: object, now: datetime
+    left: object, now_bound: Mapping[str, Any], record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime
 ) -> Word | None:
-    """The verdict that the last pass gives, READY and reused or STALE; None when there was no pass."""
+    """The verdict that the last pass gives, READY or DEGRADED and reused, or STALE; None when there was no pass.
+
+    `rules` are today's thresholds: the numbers that the pass keeps are held against them.
+    """
     bound, earlier = reading.section(left, "fingerprint"), reading.section(left, "verdict")
     state = reading.said(earlier.get("state"))
     if not bound or state not in _STATES:
@@ -41,19 +47,34 @@ def judge(
     ]
     if changed:
         return word("STALE", "PASS_STALE", f"it passed, but since then {'; '.join(changed)}")
-    there = environment_is_there(plan)
+    there = environment_is_there(reading.section(record, "plan"))
     if there is not True:
         why = "is no longer complete" if there is False else "may be gone: the plan does not say"
         return word("STALE", "PASS_STALE", f"it passed, but its environment {why}", "Run gpuready provision.")
     at = left.get("at") if isinstance(left, Mapping) else None
-    if not _young(at, max_age_days, now):
+    if not _young(at, rules["max_age_days"], now):
         return word("STALE", "PASS_TOO_OLD", with_detail("its last pass is too old to count", at))
     shown = [_check(one) for one in reading.items(earlier.get("checks")) if _well_formed(one)]
-    if state == "READY" and (not shown or any(check["state"] not in (PASS, WAIVED) for check in shown)):
+    fine = {check["name"] for check in shown if check["state"] in (PASS, WAIVED)}
+    slow = {"throughput"} if state == "DEGRADED" else set()
+    if len(shown) != len(NAMES) or fine | slow != set(NAMES):
         return word(
-            "UNKNOWN", "EVIDENCE_INCOMPLETE", "the last pass contradicts itself: one of its checks did not pass"
+            "UNKNOWN",
+            "EVIDENCE_INCOMPLETE",
+            "the last pass contradicts itself: not each of its checks is there and passed",
         )
-    found = word(state, _STATES[state], reading.said(earlier.get("cause")) or "", checks=shown)
+    adapter = known_adapter(record)
+    lacking = {check["name"]: said for check in shown if (said := missed(check, rules, adapter))}
+    slow_now = lacking.pop("throughput", None)
+    if lacking:
+        return word("STALE", "PASS_STALE", f"it passed, but by other thresholds: {'; '.join(lacking.values())}")
+    if slow_now:
+        cause = with_detail(remedies.remedy("SLOW").cause, slow_now)
+        found = word("DEGRADED", "SLOW", cause, checks=shown)
+    else:
+        found = word(
+            "READY", "TRAINED", (reading.said(earlier.get("cause")) or "") if state == "READY" else "", checks=shown
+        )
     return {**found, "reused": True, "at": str(at)}
 
 
@@ -106,4 +127,6 @@ def _well_formed(check: Mapping[str, Any]) -> bool:
 
 
 def _check(check: Mapping[str, Any]) -> CheckResult:
-    return {"name": check["name"], "state": check["state"], "detail": check["detail"]}
+    found: CheckResult = {"name": check["name"], "state": check["state"], "detail": check["detail"]}
+    value = reading.number(check.get("value"))
+    return {**found, "value": value} if value is not None and math.isfinite(value) else found

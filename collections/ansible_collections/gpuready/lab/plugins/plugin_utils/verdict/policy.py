@@ -12,8 +12,11 @@ BOUNDS = {
     "accuracy": (0.3, 1.0),
     "reference_tolerance": (0.0, 1.0),
     "throughput_floor": (0.0, 1e6),
+    "throughput_floor_integrated": (0.0, 1e6),
     "max_age_days": (0.0, 36500.0),
 }
+
+_FLOORS = ("throughput_floor", "throughput_floor_integrated")
 
 
 class PolicyError(ValueError):
@@ -21,7 +24,7 @@ class PolicyError(ValueError):
 
 
 def thresholds(given: Mapping[str, Any]) -> dict[str, float | None]:
-    """The thresholds as numbers; only the throughput's floor may be None, which sets its check aside.
+    """The thresholds as numbers; only the throughput's floors may be None, which sets its check aside.
 
     Raises PolicyError for one that does not exist, is no number or lies outside its bounds.
     """
@@ -31,7 +34,7 @@ def thresholds(given: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _threshold(name: str, value: object) -> float | None:
-    if value in (None, "", "None", "null") and name == "throughput_floor":  # a template makes a text of null
+    if value in (None, "", "None", "null") and name in _FLOORS:  # a template makes a text of null
         return None
     low, high = BOUNDS[name]
     try:
