@@ -139,7 +139,7 @@ class HostResult(_Model):
     """The record of one PC. A section that is None was not reached."""
 
     host: str
-    simulated: bool = False
+    simulated: bool | None = False
     facts: Facts | None = None
     plan: Plan | None = None
     apply: Apply | None = None

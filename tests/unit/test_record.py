@@ -42,8 +42,9 @@ def test_only_a_plain_no_makes_a_pc_a_real_one(said: Any, simulated: bool) -> No
 
 
 def test_a_record_is_extended_as_a_copy() -> None:
-    known = {"host": "pc1", "troubles": [{"code": "X", "message": "x"}]}
-    found = record.of({"inventory_hostname": "pc1", "ansible_facts": {"gpuready": known}})
+    known = {"host": "pc1", "run": "7", "troubles": [{"code": "X", "message": "x"}]}
+    found = record.of({"inventory_hostname": "pc1", "gpuready_run_id": 7, "ansible_facts": {"gpuready": known}})
+    assert found["run"] == "7"
     found["troubles"].append({"code": "Y", "message": "y"})
     assert known["troubles"] == [{"code": "X", "message": "x"}]
 
@@ -51,6 +52,29 @@ def test_a_record_is_extended_as_a_copy() -> None:
 def test_without_a_record_there_is_an_empty_one() -> None:
     found = record.of({"inventory_hostname": "pc1", "ansible_facts": {"gpuready": "nonsense"}})
     assert (found["host"], found["troubles"], found["simulated"]) == ("pc1", [], False)
+
+
+@pytest.mark.parametrize("run", ["6", None, 7, ""])
+def test_a_record_of_another_run_counts_for_nothing(run: Any) -> None:
+    known = {"host": "pc1", "run": run, "troubles": [], "facts": {}, "verdict": {"state": "READY"}}
+    for variables in ({"gpuready_run_id": "7"}, {}):
+        found = record.of({"inventory_hostname": "pc1", "ansible_facts": {"gpuready": known}, **variables})
+        assert "facts" not in found
+        assert "verdict" not in found
+
+
+def test_a_run_without_a_name_has_one_all_the_same() -> None:
+    first, second = (record.new({"inventory_hostname": name}) for name in ("pc1", "pc2"))
+    assert first["run"] == second["run"] == record.run_of({})
+    assert record.of({"inventory_hostname": "pc1", "ansible_facts": {"gpuready": dict(first, facts={})}})["facts"] == {}
+
+
+@pytest.mark.parametrize(("said", "kept"), [(True, True), (False, False), (None, None), ("no", None), (0, None)])
+def test_who_cannot_say_whether_it_is_simulated_is_not_taken_for_real(said: Any, kept: Any) -> None:
+    given = {**good(), "simulated": said}
+    found = fit(given, "pc1")
+    assert found["simulated"] is kept
+    assert (verdict(found, {})["state"] == "READY") is (said is False)
 
 
 def test_the_clock_is_the_controllers() -> None:
@@ -126,7 +150,7 @@ def test_the_schema_knows_the_same_sections_and_states() -> None:
     assert set(MEANINGS) == set(record.STATES)
     assert set(schema["verdict"]["required"]) == set(record.Verdict.__annotations__)
     check = schema["verdict"]["properties"]["checks"]["items"]
-    assert set(check["required"]) == record.CheckResult.__required_keys__
+    assert set(check["required"]) == set(record.CheckResult.__annotations__) - {"value"}
     assert set(check["properties"]) == set(record.CheckResult.__annotations__)
     assert tuple(check["properties"]["state"]["enum"]) == record.CHECK_STATES
     assert set(schema["plan"]["required"]) <= set(record.Plan.__annotations__)

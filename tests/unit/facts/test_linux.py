@@ -28,6 +28,7 @@ def test_machine_without_a_gpu(tmp_path: Path) -> None:
         "distribution": {"id": "debian", "version": "12"},
         "wsl": False,
         "boot_time": "2026-11-23T07:00:00Z",
+        "computer_name": None,
     }
     assert facts["machine"] == {
         "manufacturer": "LENOVO",

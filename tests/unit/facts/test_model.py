@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import facts
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import linux, model, windows
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.model import Adapter, Disk, Driver, Environment, Facts
 from linux_facts_help import evidence as linux_evidence
@@ -67,12 +68,12 @@ def test_every_key_of_the_model_is_documented() -> None:
 def test_the_last_pass_is_the_latest() -> None:
     older = {**PASS, "at": "2026-01-01T00:00:00Z"}
     rows = [{"name": "cpu.json", "text": json.dumps(older)}, FILE]
-    for facts in (
+    for found in (
         windows.interpret(windows_evidence({"last_pass": rows})),
         linux.interpret(linux_evidence(last_pass=rows)),
     ):
-        assert facts.as_dict()["passes"] == [PASS, older]
-        assert facts.as_dict()["last_pass"] == PASS
+        assert found.as_dict()["passes"] == [PASS, older]
+        assert found.as_dict()["last_pass"] == PASS
     assert Facts().as_dict()["last_pass"] is None
 
 
@@ -139,3 +140,27 @@ def test_the_number_of_a_driver_is_that_of_the_minimums(
 ) -> None:
     one = adapter(vendor=vendor, driver=Driver(version=version, vendor_version=vendor_version))
     assert one.driver_number(linux) == number
+
+
+@pytest.mark.parametrize(
+    ("marker", "simulated"),
+    [
+        ({"value": None}, False),
+        ({"value": None, "error": None}, False),
+        ({"value": {"simulated": True, "by": "simlab"}}, True),
+        ({"value": {"simulated": "yes"}}, None),
+        ({"value": {}}, None),
+        ({"value": []}, None),
+        ({"value": None, "error": {"code": "ACCESS_DENIED", "message": "m"}}, None),
+        ({"value": {"simulated": True}, "error": {"code": "X", "message": "m"}}, None),
+        ({}, None),
+        ("garbage", None),
+    ],
+)
+def test_a_marker_that_cannot_be_read_is_not_that_of_a_real_pc(marker: Any, simulated: Any) -> None:
+    assert facts.simulated({"pieces": {"marker": marker}}) is simulated
+
+
+def test_evidence_without_a_marker_does_not_say_that_the_pc_is_real() -> None:
+    assert facts.simulated({}) is None
+    assert facts.simulated({"pieces": []}) is None

@@ -25,6 +25,7 @@ def test_a_whole_pc() -> None:
         "distribution": None,
         "wsl": False,
         "boot_time": "2026-11-20T06:00:00Z",
+        "computer_name": "PC07",
     }
     assert facts["machine"] == {
         "manufacturer": "Dell Inc.",

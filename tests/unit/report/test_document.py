@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import record
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import fit
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
@@ -162,14 +163,14 @@ def test_garbled_records_become_reports_that_fit_the_schema_but_for_facts() -> N
 
 def test_a_run_is_told_by_its_variables_and_by_the_clock_where_they_are_silent() -> None:
     told = {"gpuready_run_id": "7", "gpuready_started_at": "2026-11-23T08:00:00+00:00", "gpuready_playbook": "plan"}
-    found = report.run(told, [], "new", "controller")
+    found = report.run(told, [], "controller")
     assert (found["id"], found["started_at"], found["playbook"]) == ("7", told["gpuready_started_at"], "plan")
     assert (found["gpuready_version"], found["controller"]) == ("", "controller")
     assert found["seconds"] > 0
     looked = [{"looked_at": "2026-11-23T08:00:05+00:00"}, {}, {"looked_at": "2026-11-23T08:00:03+00:00"}]
-    silent = report.run({}, looked, "new", "controller")
-    assert (silent["id"], silent["started_at"]) == ("new", "2026-11-23T08:00:03+00:00")
-    alone = report.run({}, [], "new", "controller")
+    silent = report.run({}, looked, "controller")
+    assert (silent["id"], silent["started_at"]) == (record.run_of({}), "2026-11-23T08:00:03+00:00")
+    alone = report.run({}, [], "controller")
     assert (alone["started_at"], alone["seconds"]) == (alone["finished_at"], 0.0)
 
 

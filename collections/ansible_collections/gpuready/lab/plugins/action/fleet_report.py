@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import platform
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +16,7 @@ from ..plugin_utils.action import Action, BadInput, Spec
 from ..plugin_utils.files import write_together
 from ..plugin_utils.report import document as report
 from ..plugin_utils.report import renderings
-from ..plugin_utils.verdict import judging
+from ..plugin_utils.verdict import judging, machines
 
 FORMATS = list(renderings.RENDERINGS)
 
@@ -57,14 +56,18 @@ class ActionModule(Action):
         found = []
         for host in dict.fromkeys(hosts):
             variables = known[host] if host in known else {}  # noqa: SIM401 its get() fails for a host that is not there
-            record = records.fit(_left(variables), host)
+            left = _left(variables)
+            if isinstance(left, Mapping) and left.get("run") != records.run_of(task_vars):
+                left = None  # of an earlier run, out of a fact cache
+            record = records.fit(left, host)
             if "verdict" not in record:  # the PC was lost on the way: what is not known is not ready
                 lab = simulated or ("gpuready_simulated" in variables and self._flag(variables["gpuready_simulated"]))
-                record["simulated"] = record["simulated"] or lab
+                record["simulated"] = lab or record["simulated"]
                 policy = {"simulated_lab": lab, "check_mode": self._task.check_mode, "trainer_sha256": trainer.sha256()}
                 record["verdict"] = judging.verdict(record, policy)
             found.append(record)
-        run = report.run(task_vars, found, str(uuid.uuid4()), platform.node())
+        machines.tell_apart(found)
+        run = report.run(task_vars, found, platform.node())
         return report.build(found, {**run, "check": bool(self._task.check_mode)}, simulated)
 
     def _flag(self, value: object) -> bool:

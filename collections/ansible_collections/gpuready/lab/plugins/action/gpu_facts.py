@@ -11,7 +11,6 @@ from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.evidence import files as evidence
 from ..plugin_utils.files import write_whole
-from ..plugin_utils.reading import section
 from ..plugin_utils.remote import RemoteAction
 
 MODULE = "gpuready.lab.gpu_facts"
@@ -40,7 +39,7 @@ class ActionModule(RemoteAction):
             found = self.evidence("gpuready_evidence", record, "look", MODULE, arguments, task_vars)
         if found is not None:
             record["facts"] = facts.interpret(found).as_dict()
-            record["simulated"] |= bool(section(found, "pieces", "marker", "value").get("simulated"))
+            record["simulated"] = record["simulated"] or facts.simulated(found)
             if asked["save_evidence"]:
                 self._save(Path(asked["save_evidence"]), record["host"], found)
         result = {"ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}

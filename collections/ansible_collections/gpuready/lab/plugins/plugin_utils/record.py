@@ -8,6 +8,7 @@ that comes back (from a fact cache, a report) may hold anything and is read with
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NotRequired, Required, TypedDict, cast
@@ -163,7 +164,8 @@ class Record(TypedDict):
 
     schema_version: int
     host: str
-    simulated: bool
+    run: NotRequired[str]
+    simulated: bool | None
     looked_at: NotRequired[str]
     facts: NotRequired[dict[str, Any]]
     plan: NotRequired[Plan]
@@ -174,6 +176,13 @@ class Record(TypedDict):
 
 
 SECTIONS = tuple(Record.__annotations__)
+# Ansible imports actions before it forks its workers: one value for all hosts and plays of a run without a name.
+_THIS_RUN = str(uuid.uuid4())
+
+
+def run_of(variables: Mapping[str, Any]) -> str:
+    """The name of the run that is under way."""
+    return shown(variables.get("gpuready_run_id")) or _THIS_RUN
 
 
 def new(variables: Mapping[str, Any], now: datetime | None = None) -> Record:
@@ -185,6 +194,7 @@ def new(variables: Mapping[str, Any], now: datetime | None = None) -> Record:
     return {
         "schema_version": SCHEMA_VERSION,
         "host": variables["inventory_hostname"],
+        "run": run_of(variables),
         "simulated": not is_no(variables.get("gpuready_simulated")),
         "looked_at": (now or datetime.now(UTC)).isoformat(timespec="milliseconds"),
         "troubles": [],
@@ -192,9 +202,12 @@ def new(variables: Mapping[str, Any], now: datetime | None = None) -> Record:
 
 
 def of(variables: Mapping[str, Any]) -> Record:
-    """The host's record so far: a copy to extend, empty but for its frame when nothing was looked at yet."""
+    """The host's record so far: a copy to extend, empty but for its frame when nothing was looked at yet.
+
+    One of an earlier run, which a fact cache brings back, says nothing of the PC now.
+    """
     known = (variables.get("ansible_facts") or {}).get("gpuready")
-    if isinstance(known, dict):
+    if isinstance(known, dict) and known.get("run") == run_of(variables):
         return cast(Record, {**known, "troubles": list(known.get("troubles") or [])})
     return new(variables)
 
@@ -211,7 +224,10 @@ def fit(left: object, host: str) -> dict[str, Any]:
     if not (isinstance(found.get("host"), str) and found["host"].strip()):
         found["host"] = as_json(host)
     found["schema_version"] = SCHEMA_VERSION
-    found["simulated"] = found.get("simulated") is True
+    claimed = found.get("simulated", False if "simulated" not in given else None)
+    found["simulated"] = claimed if isinstance(claimed, bool) else None
+    if not isinstance(found.get("run", ""), str):
+        del found["run"]
     found["troubles"] = [
         {**one, "code": code(one.get("code")) or "TASK_FAILED", "message": shown(one.get("message"))}
         for one in items(found.get("troubles"))

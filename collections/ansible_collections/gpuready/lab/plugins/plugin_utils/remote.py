@@ -7,6 +7,7 @@ the record of that PC says it and the other PCs go on.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -24,6 +25,7 @@ class RemoteAction(Action):
 
     def run_remote(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run a module and give its result, or `{"trouble": {code, message}}` when the PC could not be had."""
+        _refuse_redirects()
         if not getattr(self._connection._shell, "_IS_WINDOWS", False):
             # A .ps1 of the same name stands beside the .py and comes first in the alphabet.
             self._connection.module_implementation_preferences = (".py", "")
@@ -85,3 +87,15 @@ class RemoteAction(Action):
         if answered and found["code"] == "UNREACHABLE":
             found["code"] = "OUTPUT_GARBAGE"
         return found
+
+
+def _refuse_redirects() -> None:
+    """A PC that sends the controller on to another one is refused: pywinrm and pypsrp would follow, with the password.
+
+    Both make a session of requests of their own that takes this number, and send with it before anybody can reach it. A
+    worker of Ansible serves one task on one PC, so that this is said for nothing else.
+    """
+    with contextlib.suppress(ImportError):  # only ssh is used
+        import requests.sessions
+
+        requests.sessions.DEFAULT_REDIRECT_LIMIT = 0  # type: ignore[attr-defined]

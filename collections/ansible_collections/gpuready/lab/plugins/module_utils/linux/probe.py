@@ -66,13 +66,14 @@ def os_release(paths: tuple[str, ...] = ("/etc/os-release", "/usr/lib/os-release
 
 
 def kernel(proc: str = "/proc") -> dict[str, Any]:
-    """Release, machine, start of the system, and whether a restart is asked for (Debian's mark)."""
+    """Release, machine, name and start of the system, and whether a restart is asked for (Debian's mark)."""
     name = os.uname()
     started = re.search(r"^btime (\d+)$", read(f"{proc}/stat") or "", re.MULTILINE)
     return {
         "release": name.release,
         "version": name.version,
         "machine": name.machine,
+        "node": name.nodename,
         "pointer_bits": struct.calcsize("P") * 8,
         "started": iso(int(started[1])) if started else None,
         "reboot_required": Path("/run/reboot-required").exists(),

@@ -5,8 +5,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..evidence.pieces import Pieces
+from ..reading import section
 from . import linux, windows
 from .model import Facts
+
+
+def simulated(evidence: dict[str, Any]) -> bool | None:
+    """Whether the PC says that it is a simulated one; None when that could not be read."""
+    pieces = Pieces(evidence)
+    if not pieces.known("marker"):
+        return None
+    marker = pieces.value("marker")
+    return False if marker is None else section(marker).get("simulated") is True or None
 
 
 def interpret(evidence: dict[str, Any]) -> Facts:

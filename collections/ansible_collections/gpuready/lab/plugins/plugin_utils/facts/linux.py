@@ -120,6 +120,7 @@ def _os(kernel: Row | None, release: Row | None, glibc: str | None, inside_wsl: 
         distribution=LinuxDistribution(release.text("ID"), release.text("VERSION_ID")) if release else None,
         wsl=inside_wsl,
         boot_time=kernel.text("started") if kernel else None,
+        computer_name=kernel.text("node") if kernel else None,
     )
 
 

@@ -121,6 +121,7 @@ class System:
     distribution: LinuxDistribution | None = None
     wsl: bool | None = None
     boot_time: str | None = None
+    computer_name: str | None = None  # its own, whatever the inventory calls it
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ def _os(pieces: Pieces) -> tuple[System, Machine]:
         language=languages[0] if languages else _LANGUAGES.get(code or 0),
         wsl=False,
         boot_time=system.text("LastBootUpTime") if system else None,
+        computer_name=windows_software.computer_name(pieces),
     )
     return os, _machine(computer, processors, architecture)
 

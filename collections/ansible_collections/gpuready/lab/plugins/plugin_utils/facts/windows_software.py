@@ -57,6 +57,13 @@ def features(pieces: Pieces) -> dict[str, str | None]:
     return states
 
 
+def computer_name(pieces: Pieces) -> str | None:
+    """The name that the computer has now."""
+    row = pieces.row("pending_reboot")
+    names = row.row("computer_name") if row else None
+    return names.text("active") if names else None
+
+
 def pending_reboot(pieces: Pieces, states: dict[str, str | None]) -> PendingReboot:
     """Whether Windows waits for a restart (null when it could not be looked at) and why."""
     row = pieces.row("pending_reboot")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..reading import items, section, shown
-from ..record import READY, STATES
+from ..record import READY, STATES, run_of
 
 REPORT_VERSION = 1
 
@@ -31,14 +31,12 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
     }
 
 
-def run(
-    variables: Mapping[str, Any], records: Iterable[Mapping[str, Any]], new_id: str, controller: str
-) -> dict[str, Any]:
+def run(variables: Mapping[str, Any], records: Iterable[Mapping[str, Any]], controller: str) -> dict[str, Any]:
     """The section `run` but for `check`: what the playbook's variables say of it, the clock where they say nothing."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     looked = [record["looked_at"] for record in records if record.get("looked_at")]
     found = {
-        "id": shown(variables.get("gpuready_run_id")) or new_id,
+        "id": run_of(variables),
         "started_at": shown(variables.get("gpuready_started_at")) or min(looked, default=now),
         "finished_at": now,
         "controller": shown(controller),
