@@ -222,11 +222,9 @@ def _password() -> str:
 def _stopped(stop: KeyboardInterrupt) -> str:
     if not isinstance(stop, Interrupted):
         return "stopped, no report was written"
-    if stop.report:
+    if stop.report and stop.whole:
         return f"stopped at the end of the run; its report was written before: {stop.report}"
     done = ", ".join(f"{host} {state}" for host, state in sorted(stop.finished.items()))
     rest = ", ".join(stop.unfinished[:5]) + (", ..." if len(stop.unfinished) > 5 else "")
-    return (
-        f"stopped, no report was written; finished: {done or 'no PC'}; not finished: {rest or 'no PC'}; "
-        "run again to go on"
-    )
+    report = f"the report of what was finished: {stop.report}" if stop.report else stop.note or "no report was written"
+    return f"stopped, {report}; finished: {done or 'no PC'}; not finished: {rest or 'no PC'}; run again to go on"

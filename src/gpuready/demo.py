@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
                 on_event=progress,
             )
     except Interrupted as stop:
-        report = f"its report was written before: {stop.report}" if stop.report else "no report was written"
+        report = f"its report: {stop.report}" if stop.report else "no report was written"
         raise StoppedError(f"the demo was stopped, and its PCs with it; {report}") from None
     terminal.show(done.result, as_json=options.json, verbose=options.verbose > 0)
     for surprise in done.surprises:

@@ -18,11 +18,20 @@ class Interrupted(KeyboardInterrupt):
     """The run was stopped: by Ctrl-C, a signal (SIGTERM, SIGHUP) or `Lab.cancel()`.
 
     `finished` maps the PCs that had a verdict by then to its state, `unfinished` names the others. `report` is the
-    run's report.json when it was there already, else None.
+    run's report.json: of the whole run where `whole` is true (it was there already), else of what was finished. It is
+    None where none was written, and `note` then says why and where the records are, if there were any.
     """
 
-    def __init__(self, finished: Mapping[str, str], unfinished: Sequence[str], report: Path | None = None) -> None:
+    def __init__(
+        self,
+        finished: Mapping[str, str],
+        unfinished: Sequence[str],
+        report: Path | None = None,
+        *,
+        whole: bool = False,
+        note: str = "",
+    ) -> None:
         super().__init__("interrupted")
-        self.report = report
+        self.report, self.whole, self.note = report, whole, note
         self.finished = dict(finished)
         self.unfinished = list(unfinished)

@@ -43,8 +43,8 @@ def hosts(
     vault_password_file: Path | None = None,
     stacks: project.Stacks = project.UNKNOWN,
     extra_vars: Mapping[str, Any] | None = None,
-) -> list[str]:
-    """Names of the PCs of an inventory within a limit, in its order.
+) -> dict[str, Mapping[str, Any]]:
+    """The PCs of an inventory within a limit, in its order, each with its variables (templates as they stand).
 
     Raises GpureadyError for an inventory that is broken or empty, a limit that names nothing, wishes among its
     variables that do not exist, and two names for one address. `extra_vars` come before its variables.
@@ -56,10 +56,10 @@ def hosts(
         arguments += ["--vault-password-file", str(vault_password_file)]
     if limit:
         arguments += ["--limit", limit]
-    found, warnings = _listed(arguments, base, sources)
+    listed, warnings = _listed(arguments, base, sources)
     missing = re.findall(r"Could not match supplied host pattern, ignoring: (.+)", warnings)
-    known = found.get("_meta", {}).get("hostvars", {})
-    groups = (group for name, group in found.items() if name != "_meta" and isinstance(group, dict))
+    known = listed.get("_meta", {}).get("hostvars", {})
+    groups = (group for name, group in listed.items() if name != "_meta" and isinstance(group, dict))
     names = list(dict.fromkeys([host for group in groups for host in group.get("hosts", [])] + list(known)))
     if limit and (missing or not names):
         what = ", ".join(dict.fromkeys(missing)) or limit
@@ -67,8 +67,9 @@ def hosts(
     if not names:
         raise GpureadyError(f"{', '.join(sources)}: the inventory names no PC")
     _check_wishes(names, known, sources, base, stacks)
-    _check_addresses({name: {**known.get(name, {}), **(extra_vars or {})} for name in names}, sources)
-    return names
+    found: dict[str, Mapping[str, Any]] = {name: {**known.get(name, {}), **(extra_vars or {})} for name in names}
+    _check_addresses(found, sources)
+    return found
 
 
 def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[dict[str, Any], str]:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from gpuready import contract, events, inventory, playbooks, project, results
+from gpuready import contract, events, inventory, playbooks, project, rescue, results, watch
 from gpuready import wishes as wishing
 from gpuready.errors import GpureadyError, Interrupted
 
@@ -127,7 +127,7 @@ class Lab:
         if problems:
             raise GpureadyError(problems[0])
         sources = tuple(inventory.resolve(source) for source in self._sources)
-        names = inventory.hosts(
+        hosts = inventory.hosts(
             sources,
             self._root,
             limit=self._limit,
@@ -135,6 +135,7 @@ class Lab:
             stacks=stacks,
             extra_vars=self._extra | dict(more),
         )
+        names = list(hosts)
         wanted = options.get("report_dir") or self._root / "reports/latest"
         with _folder(wanted, "the folder for the report") as directory:
             run_id = str(uuid.uuid4())
@@ -160,16 +161,9 @@ class Lab:
             )
             on_event = options.get("on_event") or (lambda event: None)
             on_event(events.RunStarted(run_id, action, tuple(names)))
-            try:
-                outcome = self._execute(order, run_id, names, on_event)
-            except Interrupted as stop:
-                with suppress(GpureadyError):  # stopped too late: all was done
-                    stop.report = results.load(directory / "report.json", run_id, action).path
-                raise
-            try:
-                return results.load(directory / "report.json", run_id, action)
-            except GpureadyError as error:
-                raise GpureadyError(outcome.complaint or f"{error} (Ansible ended with code {outcome.rc})") from None
+            with _signals(self._stop):
+                outcome = self._execute(order, hosts, on_event)
+                return self._conclude(order, outcome, names, on_event)
 
     def _stacks(self) -> project.Stacks:
         """The stacks that there are; none when they cannot be told here, and the collection alone checks."""
@@ -180,30 +174,68 @@ class Lab:
         return project.stacks(self._root, (Path(str(folder)) for folder in folders))
 
     def _execute(
-        self, order: playbooks.Order, run_id: str, names: Sequence[str], on_event: OnEvent
+        self, order: playbooks.Order, hosts: Mapping[str, Mapping[str, Any]], on_event: OnEvent
     ) -> playbooks.Outcome:
-        finished: dict[str, str] = {}
-
         def take(raw: dict[str, Any]) -> None:
             if order.verbosity and raw.get("stdout"):
                 on_event(events.Output(str(raw["stdout"])))
             if self._stop.requested:  # what is torn down now would only look like failures
                 return
             for event in events.translate(raw):
-                if isinstance(event, events.HostFinished):
-                    finished[event.host] = event.state
                 on_event(event)
 
         started = time.monotonic()
         self._stop.clear()
-        with _signals(self._stop):
-            try:
-                outcome = playbooks.execute(order, self._root, take, self._stop)
-            finally:
-                on_event(events.RunFinished(run_id, round(time.monotonic() - started, 1)))
-        if self._stop.requested and outcome.rc != 0:
-            raise Interrupted(finished, [name for name in names if name not in finished])
+        outcome = playbooks.execute(order, self._root, take, self._stop, watch.Watch(watch.patience(hosts.values())))
+        try:
+            on_event(events.RunFinished(str(order.extra_vars["gpuready_run_id"]), round(time.monotonic() - started, 1)))
+        except Exception as error:
+            outcome.error = outcome.error or error
         return outcome
+
+    def _conclude(
+        self, order: playbooks.Order, outcome: playbooks.Outcome, names: Sequence[str], on_event: OnEvent
+    ) -> results.LabResult:
+        """The result of a run that ended, in whatever way: its report, or one of what was finished by then."""
+        seen, run_id, action = outcome.watch, str(order.extra_vars["gpuready_run_id"]), order.playbook.stem
+        stopped = self._stop.requested and outcome.rc != 0
+        place = Path(order.extra_vars["gpuready_report_dir"]) / "report.json"
+        result, whole, note = None, True, ""
+        try:
+            result = results.load(place, run_id, action)
+        except GpureadyError as error:
+            missing = f"{error} (Ansible ended with code {outcome.rc})"
+        elsewhere = seen.report is not None and seen.report != place  # the folder could not be written
+        if result is None and not elsewhere and seen.records:
+            whole = False
+            self._stop.clear()  # asked once more, it ends this too
+            why = "the run was stopped" if stopped else _why(outcome)
+            if outcome.error is None:
+                with suppress(OSError):
+                    on_event(events.Output(f"{why}: writing the report of what was finished"))
+            try:
+                wrote = rescue.report(order, self._root, seen, names, self._stop, why=why, lost=not stopped)
+                result = results.load(wrote, run_id, action)
+            except GpureadyError as error:
+                note = str(error)
+        if outcome.error is not None:
+            raise outcome.error
+        if stopped:
+            done = {name: str(seen.records[name]["verdict"].get("state")) for name in names if seen.finished(name)}
+            rest = [name for name in names if name not in done]
+            raise Interrupted(done, rest, result.path if result else None, whole=whole, note=note)
+        if result is None:
+            raise GpureadyError(note or outcome.complaint or outcome.given_up or missing)
+        return result
+
+
+def _why(outcome: playbooks.Outcome) -> str:
+    """What ended a run that gave no report, as the beginning of a sentence."""
+    if outcome.given_up:
+        return outcome.given_up
+    if outcome.rc > 128:
+        return f"Ansible was killed by signal {outcome.rc - 128} (is memory short?)"
+    return outcome.complaint or f"Ansible ended with code {outcome.rc} and no report"
 
 
 def explain(

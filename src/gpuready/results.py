@@ -164,6 +164,7 @@ class Run(_Model):
     gpuready_version: str = ""
     playbook: str = ""
     check: bool = False
+    interrupted: str | None = None  # what ended the run before its end
 
 
 class Report(_Model):

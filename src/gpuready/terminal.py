@@ -126,6 +126,8 @@ def _rejected(rejected: list[Rejected]) -> list[tuple[str, str]]:
 def _notes(console: Console, result: LabResult) -> None:
     if result.report.simulated or any(host.simulated for host in result.hosts):
         console.print("\n[yellow]Simulated PCs: no real GPU was looked at, and no real GPU trained.[/]")
+    if result.run.interrupted:
+        console.print(f"\n[bold red]This run did not come to its end: {_shown(result.run.interrupted)}.[/]")
     if result.run.check:
         console.print("\n[yellow]A check: nothing was changed, nothing was trained.[/]")
 

@@ -93,17 +93,37 @@ def _strike(pc: SimulatedPc, power: Power, command: Command, fault: Fault) -> in
     elif fault.kind == "restart":
         power.restart(pc, 0)
         command.hang()
+    elif fault.kind == "flood":
+        return _flood(command, fault)
     elif fault.kind == "garbage":
         generator = random.Random(fault.text or pc.scenario.name)  # noqa: S311 - the same garbage each time
-        command.write("stdout", fault.text.encode() or bytes(generator.randrange(32, 127) for _ in range(2000)))
+        said = fault.text.encode() or bytes(generator.randrange(32, 127) for _ in range(2000))
+        command.write("stdout", said * max(fault.size // len(said), 1))
         return 0
     elif fault.kind == "fail":
-        result: dict[str, Any] = {"failed": True, "changed": False, "msg": fault.text or "simlab: it was told to fail"}
+        result: dict[str, Any] = {"failed": True, "changed": False, "msg": _text(fault)}
         command.write("stdout", json.dumps(result | ({"code": fault.code} if fault.code else {})).encode())
         return 1
     elif fault.kind == "disk_full":
         pc.disk.free = 0
     return None
+
+
+def _text(fault: Fault) -> str:
+    """What a module says that fails: as long as it is asked for."""
+    said = fault.text or "simlab: it was told to fail"
+    return said * max(fault.size // len(said), 1)
+
+
+def _flood(command: Command, fault: Fault) -> int:
+    """An answer of `size` bytes, without end where there is no size; it is never held here as a whole."""
+    piece = (fault.text or "simlab: a flood\n").encode() * 2**15
+    sent = 0
+    while not fault.size or sent < fault.size:
+        command.taken()
+        command.write("stdout", piece)
+        sent += len(piece)
+    return 0
 
 
 def _module(pc: SimulatedPc, request: manifest.Module, command: Command) -> int:

@@ -10,7 +10,7 @@ import threading
 
 from gpuready.simlab.schema import Fault
 
-_AT_MODULES = ("cut", "hang", "garbage", "slow", "disk_full", "restart", "fail")
+_AT_MODULES = ("cut", "hang", "garbage", "slow", "disk_full", "restart", "fail", "flood")
 
 
 class Faults:

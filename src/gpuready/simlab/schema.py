@@ -14,6 +14,7 @@ Vendor = Literal["amd", "intel", "nvidia", "other"]
 FaultKind = Literal[
     "off", "wrong_password", "untrusted_certificate", "http_on_https", "https_on_http", "quota", "cut", "hang",
     "garbage", "slow", "disk_full", "restart", "program_hangs", "program_garbage", "program_fails", "fail",
+    "flood",
 ]  # fmt: skip
 Outcome = Literal[
     "trained", "cpu_fallback", "operator_fallback", "nan", "hang", "crash", "access_violation", "out_of_memory",
@@ -160,7 +161,10 @@ class Training(Strict):
 
 
 class Fault(Strict):
-    """Something that goes wrong. `on`: a module (short name) or program; `times`: how often, null for always."""
+    """Something that goes wrong.
+
+    `on`: a module (short name) or program; `times`: how often, null for always; `size`: bytes of what it says.
+    """
 
     kind: FaultKind
     on: str | None = None
@@ -168,6 +172,7 @@ class Fault(Strict):
     seconds: Annotated[float, Field(ge=0)] = 0.0
     text: str = ""
     code: str = ""
+    size: Annotated[int, Field(ge=0)] = 0
     after: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")

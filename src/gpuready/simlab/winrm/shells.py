@@ -84,6 +84,13 @@ class Command:
                 self._out.append((stream, data))
                 self._changed.notify_all()
 
+    def taken(self) -> None:
+        """Wait until all that was written is handed out. Raises Cut when the command is killed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.dead or not self._out)
+            if self.dead:
+                raise Cut
+
     def hang(self, seconds: float | None = None) -> None:
         """Do nothing for a time, or until the command is killed. Raises Cut when it is."""
         with self._changed:
@@ -116,6 +123,7 @@ class Command:
             if self.cut:
                 raise Cut
             out, self._out = self._out, []
+            self._changed.notify_all()
             return out, self._rc
 
 

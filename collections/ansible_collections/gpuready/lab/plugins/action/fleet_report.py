@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import platform
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +18,7 @@ from ..plugin_utils import record as records
 from ..plugin_utils import trainer
 from ..plugin_utils.action import Action, BadInput, Spec
 from ..plugin_utils.files import write_together
+from ..plugin_utils.reading import shown
 from ..plugin_utils.report import document as report
 from ..plugin_utils.report import renderings
 from ..plugin_utils.verdict import judging, machines
@@ -27,21 +32,20 @@ class ActionModule(Action):
     SPEC: ClassVar[Spec] = {
         "hosts": {"type": "list", "elements": "str", "required": True},
         "directory": {"type": "path", "required": True},
+        "records": {"type": "path"},
         "formats": {"type": "list", "elements": "str", "choices": FORMATS, "default": FORMATS},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Build, render, write; in check mode too, since a report is the controller's own output."""
-        document = self._document(asked["hosts"], task_vars)
+        document = self._document(asked["hosts"], task_vars, _kept(asked["records"]))
         directory = Path(asked["directory"]).resolve()
         texts = renderings.files(document, asked["formats"])
         try:
             write_together(directory, texts, renderings.not_among(texts))
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise BadInput(
-                f"{directory}: the report cannot be written: {reason}. Free space or name another folder."
-            ) from None
+            reason = f"{directory}: the report cannot be written: {error.strerror or error}"
+            return _elsewhere(directory, texts, document["run"]["id"], reason)
         page = directory / ("report.html" if "report.html" in texts else renderings.DOCUMENT)
         return {
             "report": str(directory / renderings.DOCUMENT),
@@ -50,16 +54,19 @@ class ActionModule(Action):
             "bad_input": report.bad_input(document),
         }
 
-    def _document(self, hosts: list[str], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _document(self, hosts: list[str], task_vars: dict[str, Any], kept: dict[str, Any] | None) -> dict[str, Any]:
+        """Of the records that the hosts left among their facts, or of those `kept` of an earlier Ansible."""
         simulated = self._flag(task_vars.get("gpuready_simulated"))
         known = task_vars.get("hostvars") or {}
         found = []
-        for host in dict.fromkeys(hosts):
+        for host in dict.fromkeys(kept["hosts"] if kept else hosts):
             variables = known[host] if host in known else {}  # noqa: SIM401 its get() fails for a host that is not there
-            left = _left(variables)
+            left = kept["hosts"][host].get("record") if kept else _left(variables)
             if isinstance(left, Mapping) and left.get("run") != records.run_of(task_vars):
                 left = None  # of an earlier run, out of a fact cache
             record = records.fit(left, host)
+            if kept and kept["hosts"][host].get("code"):
+                _end(record, kept["hosts"][host])
             if "verdict" not in record:  # the PC was lost on the way: what is not known is not ready
                 lab = simulated or ("gpuready_simulated" in variables and self._flag(variables["gpuready_simulated"]))
                 record["simulated"] = lab or record["simulated"]
@@ -68,10 +75,53 @@ class ActionModule(Action):
             found.append(record)
         machines.tell_apart(found)
         run = report.run(task_vars, found, platform.node())
+        if kept:
+            run["interrupted"] = shown(kept.get("interrupted")) or "it was stopped"
         return report.build(found, {**run, "check": bool(self._task.check_mode)}, simulated)
 
     def _flag(self, value: object) -> bool:
         return boolean(self._templar.template(value), strict=False) if value is not None else False
+
+
+def _elsewhere(wanted: Path, texts: Mapping[str, str], run: str, reason: str) -> dict[str, Any]:
+    """The result where the folder cannot be written: what was found out in hours is kept where there is room."""
+    name = "gpuready-report-" + "".join(c for c in run if c.isalnum() or c == "-")[:40]
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "gpuready"
+    for place in (wanted.parent, home, Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/dev/shm")):  # noqa: S108
+        try:
+            (place / name).mkdir(mode=0o700, parents=True)  # a new one, so that nobody has laid it ready
+            write_together(place / name, texts)
+        except OSError:
+            with suppress(OSError):
+                (place / name).rmdir()
+            continue
+        there = f"it lies in {place / name} instead: free space or name another folder"
+        return {"failed": True, "msg": f"{reason}: {there}", "report": str(place / name / renderings.DOCUMENT)}
+    return {"failed": True, "msg": f"{reason}, and nowhere else is room: free space and run again"}
+
+
+def _kept(path: str | None) -> dict[str, Any] | None:
+    """The records of a run that was interrupted, as gpuready kept them.
+
+    `{interrupted, hosts: {name: {record, code, message, task}}}`, without a code for a PC that was done.
+    """
+    if path is None:
+        return None
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: the records cannot be read: {error}") from None
+    hosts = found.get("hosts") if isinstance(found, dict) else None
+    if not isinstance(hosts, dict) or not all(isinstance(one, dict) for one in hosts.values()):
+        raise BadInput(f"{path}: this is no file of records")
+    return dict(found)
+
+
+def _end(record: dict[str, Any], kept: Mapping[str, Any]) -> None:
+    """A PC that was not done when the run ended: a trouble in place of a verdict."""
+    record.pop("verdict", None)
+    trouble = {key: shown(kept.get(key)) for key in ("code", "message", "task")}
+    record["troubles"] = [*record["troubles"], {**trouble, "step": "run"}]
 
 
 def _left(variables: Any) -> Any:

@@ -29,6 +29,7 @@ from ..plugin_utils.stacks import files as stackfiles
 
 WINDOWS_HOME = r"C:\ProgramData\gpuready"
 MODULE = "gpuready.lab.python_environment"
+_READ = 2_000  # characters of a line that the PC says
 # What the other states take; the rest says how to build and is passed over there.
 ELSEWHERE = (
     "state",
@@ -258,8 +259,8 @@ class ActionModule(RemoteAction):
 
     def _explained(self, result: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         """A failure on the PC as one line; uv's words are read here."""
-        code, details = answer.get("code"), [uv_output.scrub(str(line)) for line in answer.get("details") or []]
-        message = uv_output.scrub(str(answer.get("msg") or "the module failed without a word"))
+        code, details = answer.get("code"), [uv_output.scrub(str(line)[:_READ]) for line in answer.get("details") or []]
+        message = uv_output.scrub(str(answer.get("msg") or "the module failed without a word")[:_READ])
         if code in ("UV_FAILED", "ENVIRONMENT_TIME_LIMIT") or (code == "INTERPRETER_MISSING" and details):
             found = uv_output.explain(str(answer.get("phase") or ""), "\n".join(details), known=code)
             result = {**result, "cause": found.cause, "next_step": found.next_step}

@@ -46,9 +46,13 @@ class Action(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             asked = options(self._task.action.rpartition(".")[2], self._task.args, self.SPEC)
-            return {**result, "changed": False, **self.act(asked, task_vars or {})}
+            return {**result, "changed": False, **self.call(asked, task_vars or {})}
         except BadInput as error:
             return {**result, "failed": True, "changed": False, "code": "BAD_INPUT", "msg": str(error)}
+
+    def call(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """How `act` is called: here."""
+        return self.act(asked, task_vars)
 
     @abstractmethod
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 LARGEST = 2**64  # no number of a PC reaches this
 SAID = 300  # characters of what a program said that are kept
+_READ = 4_000  # characters of what shall become a line of SAID
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _NO = ("n", "no", "f", "false", "off", "0")
 _NOT_FINITE = ("nan", "inf", "-inf")
@@ -139,6 +140,7 @@ def parsed(given: str) -> Any:
 
 def one_line(given: str, limit: int = SAID) -> str:
     """The words of a program in one printable line without passwords and tokens, at most `limit` characters."""
+    given = given[: max(_READ, 4 * limit)]  # what follows searches it more than once
     found = _FRAME.sub("", " ".join("".join(c if c.isprintable() else " " for c in given).split()))
     found = re.sub(r"(?<=://)[^\s'\"]*@(?=[\w\[])", "", found)
     for pattern, instead in _SECRETS:

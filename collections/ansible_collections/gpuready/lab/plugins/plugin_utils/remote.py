@@ -8,20 +8,48 @@ the record of that PC says it and the other PCs go on.
 from __future__ import annotations
 
 import contextlib
+import errno
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
-from . import reading
-from .action import Action
+from . import apart, reading
+from .action import Action, BadInput
+from .evidence import limits
 from .record import Record, Trouble
 from .remedies import troubles
+
+_STEPS = {"gpu_facts": "look", "training_facts": "verify"}
 
 
 class RemoteAction(Action):
     """Base of the actions that run their own module on the PC."""
 
     _requires_connection = True
+
+    def call(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Act apart from Ansible's worker: what becomes of the process is this PC's trouble alone."""
+        here = self._connection.transport == "local"  # what is started here may take the memory that it needs
+        try:
+            return dict(apart.call(lambda: self._alone(asked, task_vars), limited=not here))
+        except apart.TooMuchError as error:
+            lost = {"code": "ANSWER_TOO_LARGE", "msg": f"the PC's answer: {error}"}
+        except apart.LostError as error:
+            lost = {"code": "WORKER_LOST", "msg": str(error)}
+        except apart.FailedError as error:
+            known = {one.__name__: one for one in (BadInput, AnsibleConnectionFailure)}
+            said = str(error) if error.kind in known or error.kind.startswith("Ansible") else f"{error.kind}: {error}"
+            raise known.get(error.kind, AnsibleActionFail)(said) from None
+        return {"failed": True, "step": _STEPS.get(self._task.action.rpartition(".")[2], "apply"), **lost}
+
+    def _alone(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """In the process of its own: the act, and the leave of the PC that Ansible takes of it otherwise."""
+        try:
+            return self.act(asked, task_vars)
+        finally:
+            with contextlib.suppress(Exception):
+                self.cleanup()
+                self._connection.close()
 
     def run_remote(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run a module and give its result, or `{"trouble": {code, message}}` when the PC could not be had."""
@@ -34,10 +62,18 @@ class RemoteAction(Action):
                 module_name=module_name, module_args=module_args, task_vars=task_vars
             )
         except AnsibleConnectionFailure as error:
+            if apart.of_memory(error):
+                raise
             return {"trouble": self._trouble(str(error), error)}
         except (AnsibleError, OSError) as error:  # requests' and ssl's exceptions are OSErrors
+            if apart.of_memory(error):
+                raise
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):  # nothing of the PC's has a number here
+                return {"trouble": {"code": "CONTROLLER_DISK_FULL", "message": reading.one_line(str(error))}}
             return {"trouble": self._trouble(str(error), error)}
         except Exception as error:
+            if apart.of_memory(error):
+                raise
             if type(error).__module__.split(".")[0] not in (
                 "winrm",
                 "requests",
@@ -50,6 +86,8 @@ class RemoteAction(Action):
             return {"trouble": self._trouble(str(error), error)}
         if result.get("unreachable"):
             return {"trouble": self._trouble(str(result.get("msg", "")), None)}
+        if "gpuready_evidence" not in reading.section(result, "ansible_facts"):  # of that it is said what was cut
+            result, _ = limits.fit(result)
         if "module_stdout" in result and result.get("failed"):  # ansible could not read the module's answer
             text = "\n".join(str(result.get(key) or "") for key in ("msg", "module_stdout", "module_stderr"))
             return {"trouble": self._trouble(text, None, answered=True)}
@@ -75,7 +113,7 @@ class RemoteAction(Action):
             return dict(found)
         trouble = answer.get("trouble") or {
             "code": reading.code(answer.get("code")) or nothing,
-            "message": str(answer.get("msg") or "the PC answered without evidence"),
+            "message": reading.one_line(str(answer.get("msg") or "the PC answered without evidence")),
         }
         record["troubles"].append(
             {"code": trouble["code"], "message": trouble["message"], "step": step, "task": self._task.get_name()}

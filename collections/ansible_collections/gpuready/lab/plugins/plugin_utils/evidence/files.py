@@ -7,11 +7,13 @@ prints it.  docs/evidence.md says what EVIDENCE is.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
 
 SCHEMA_VERSION = 1
+_LONGEST = 200  # bytes of a name: a file's ends at 255
 PLATFORMS = ("windows", "linux")
 _WORD = re.compile(r"\s*[-+.\w\\]*\s*")
 _ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)")
@@ -46,7 +48,10 @@ def load(text: str | bytes) -> tuple[str | None, dict[str, Any]]:
 
 def name_of(host: str) -> str:
     """The file of a PC's evidence: its name, without what a file's name cannot hold."""
-    return ("".join(c if c.isalnum() or c in "-_." else "_" for c in host) or "pc") + ".json"
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in host) or "pc"
+    if len(name.encode()) > _LONGEST:
+        name = f"{name[:40]}-{hashlib.sha256(host.encode()).hexdigest()[:12]}"
+    return f"{name}.json"
 
 
 def dump(host: str, found: dict[str, Any]) -> str:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from ..evidence import limits
 from ..evidence.pieces import Pieces
 from ..reading import section
 from . import linux, windows
-from .model import Facts
+from .model import Facts, Problem
 
 
 def simulated(evidence: dict[str, Any]) -> bool | None:
@@ -22,6 +24,7 @@ def simulated(evidence: dict[str, Any]) -> bool | None:
 
 def interpret(evidence: dict[str, Any]) -> Facts:
     """The facts of EVIDENCE (docs/evidence.md).  Never raises for what stands in the pieces; it becomes a problem."""
-    if evidence.get("platform") == "linux":
-        return linux.interpret(evidence)
-    return windows.interpret(evidence)
+    evidence, cuts = limits.fit(evidence)
+    found = linux.interpret(evidence) if evidence.get("platform") == "linux" else windows.interpret(evidence)
+    said = tuple(Problem(cut.partition(":")[0], "CUT", cut) for cut in cuts)
+    return replace(found, problems=found.problems + said)

@@ -24,16 +24,16 @@ _POOL = re.compile(
 
 def classify(text: str, exception: BaseException | None = None, connection: str | None = None) -> Trouble:
     """`{code, message}` of a failure. `exception` gives its chain of causes; `connection` is the transport's name."""
-    words = "\n".join([*_chain(exception), text])[:_READ]
+    words = "\n".join([*_chain(exception), text[:_READ]])[:_READ]
     found = remedies.match(words, "connection") or remedies.match(words) or "UNREACHABLE"
-    message = _line(text or words, connection)
+    message = _line((text or words)[:_READ], connection)
     return {"code": found, "message": message or remedies.remedy(found).cause}
 
 
 def _chain(error: BaseException | None) -> list[str]:
     lines: list[str] = []
     while error is not None and len(lines) < 10:
-        lines.append(f"{type(error).__name__}: {error}")
+        lines.append(f"{type(error).__name__}: {error}"[:_READ])
         error = error.__cause__ or error.__context__
     return lines
 

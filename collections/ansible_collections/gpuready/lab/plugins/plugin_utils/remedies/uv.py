@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from . import catalogue as remedies
 
+_READ = 10_000  # characters of a longer text that are looked at, at each end
 _PACKAGE = (
     r"Hash mismatch for `([^`]+)`",
     r"no hashes were provided or computed for: (\S+)",
@@ -42,6 +43,7 @@ def classify(phase: str, text: str, known: str | None = None) -> tuple[str, str]
 
 def explain(phase: str, text: str, known: str | None = None) -> Explained:
     """What uv's last lines mean. `known`: a code that the PC could tell by itself."""
+    text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
     joined = re.sub(r"\s*\n\s*", " ", scrub(text))
     code = remedies.match(joined, "uv", phase=phase) or "ENVIRONMENT_FAILED"
     if known and known != "UV_FAILED":

@@ -129,10 +129,18 @@ def simulated_words(document: Mapping[str, Any]) -> str:
     return f"{who}: no real GPU was looked at{' there' if some not in (0, total) else ''}, and no real GPU trained."
 
 
+def interrupted_words(document: Mapping[str, Any]) -> str:
+    """What a report of a run that did not come to its end must say, or an empty string."""
+    why = shown(document["run"].get("interrupted"))
+    return f"This run did not come to its end: {why}. What was finished by then stands here." if why else ""
+
+
 def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
     """The report for a terminal: a line a PC, then for each that is not ready its cause and next step."""
     run, hosts = document["run"], document["hosts"]
     lines = [headline(document)]
+    if words := interrupted_words(document):
+        lines.append(words)
     if document["simulated"]:
         lines.append(simulated_words(document))
     if run.get("check"):

@@ -127,6 +127,8 @@ def _duration(seconds: float) -> str:
 
 def _banners(document: Mapping[str, Any]) -> str:
     found = ""
+    if words := report.interrupted_words(document):
+        found += f'<p class="banner"><strong>Interrupted.</strong> {escape(words)}</p>'
     if document["simulated"]:
         found += f'<p class="banner"><strong>Simulated.</strong> {escape(report.simulated_words(document))}</p>'
     if document["run"].get("check"):

@@ -48,6 +48,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         return found if not found or found[-1] in ".!?:" else f"{found}."
 
     lines = ["# GPU readiness", "", cell(report.headline(document)), ""]
+    if words := report.interrupted_words(document):
+        lines += [f"**Interrupted.** {cell(words)}", ""]
     if document["simulated"]:
         lines += [f"**Simulated.** {cell(report.simulated_words(document))}", ""]
     if document["run"].get("check"):
@@ -92,6 +94,9 @@ def junit(document: Mapping[str, Any]) -> str:
         skipped=str(summary["SKIPPED"]),
         time=str(document["run"].get("seconds") or 0),
     )
+    if words := report.interrupted_words(document):
+        properties = ElementTree.SubElement(suite, "properties")
+        ElementTree.SubElement(properties, "property", name="interrupted", value=_xml_text(words))
     kinds = {
         "NOT_READY": "failure",
         "STALE": "failure",
@@ -143,6 +148,11 @@ def prometheus(document: Mapping[str, Any]) -> str:
             "# TYPE gpuready_run_seconds gauge",
             f"gpuready_run_seconds {took}",
         ]
+    lines += [
+        "# HELP gpuready_run_interrupted 1 for a run that did not come to its end.",
+        "# TYPE gpuready_run_interrupted gauge",
+        f"gpuready_run_interrupted {int(bool(report.interrupted_words(document)))}",
+    ]
     at = _timestamp(document["run"].get("finished_at"))
     if at is not None:
         lines += [
