@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..hardware import pci
@@ -67,8 +68,8 @@ _VERSION = re.compile(r"^\s*v?(\d+(?:\.\d+)+)(?=[\s,;(\[]|$)")
 _CAPABILITY = re.compile(r"^\d{1,2}\.\d$")
 _AMOUNT = re.compile(r"^([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([kmgt]?)(i?)b$")
 _PERCENT = re.compile(r"^([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%$")
-_GPU = re.compile(r"<gpu(?:\s[^>]*)?>.*?</gpu\s*>", re.DOTALL)
-_GPU_START = re.compile(r"<gpu(?:\s[^>]*)?>")
+_GPU_START = re.compile(r"<gpu(?:\s[^>]{0,200})?>")
+_GPU_END = re.compile(r"</gpu\s{0,20}>")
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ARCHITECTURES = {
     "volta": "7.0",
@@ -134,7 +135,7 @@ def _document(text: str) -> tuple[ET.Element | None, list[Problem]]:
 def _recovered(body: str, cut_off: bool) -> tuple[ET.Element, list[Problem]]:
     """Complete `<gpu>` elements and the versions before the first of them, out of XML that does not parse."""
     root = ET.Element("nvidia_smi_log")
-    blocks = _GPU.findall(body)
+    blocks = list(_blocks(body))
     first = _GPU_START.search(body)
     for tag, value in re.findall(r"<(\w+)>([^<]*)</\1>", body[: first.start()] if first else body):
         ET.SubElement(root, tag).text = value
@@ -151,6 +152,16 @@ def _recovered(body: str, cut_off: bool) -> tuple[ET.Element, list[Problem]]:
     if cut_off:
         return root, [Problem("NVIDIA_SMI_TRUNCATED", f"the answer of nvidia-smi ends too early: {kept}")]
     return root, [Problem("NVIDIA_SMI_DAMAGED", f"the answer of nvidia-smi is no proper XML: {kept}")]
+
+
+def _blocks(body: str) -> Iterator[str]:
+    """Each text from a start of a GPU to the next end of one. The whole is read once, however it is damaged."""
+    at = 0
+    for end in _GPU_END.finditer(body):
+        first = _GPU_START.search(body, at, end.start())
+        if first:
+            yield body[first.start() : end.end()]
+        at = end.end()
 
 
 def _element(text: str) -> ET.Element | None:
