@@ -20,7 +20,8 @@ Listen with TLS on port 5986 instead of port 5985.
 .PARAMETER CertificateThumbprint
 The certificate for -Https, in LocalMachine\My with its private key. Without it a self-signed one is made.
 .PARAMETER LocalAccount
-Let local administrators log on over the network with full rights (for a PC outside a domain).
+Let local administrators log on over the network with full rights (for a PC outside a domain). Windows knows this for all of
+them and for every way into the PC at once, not for WinRM alone: see docs/remoting.md.
 .PARAMETER AllowFirewallOff
 Go on where a profile of the Windows firewall is off, because another product filters.
 .PARAMETER Undo
@@ -40,7 +41,11 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-$StateFile = "$env:ProgramData\gpuready\remoting.json"
+$HomePath = "$env:ProgramData\gpuready"
+$StateFile = "$HomePath\remoting.json"
+$Administrators = 'S-1-5-32-544'
+$System = 'S-1-5-18'
+$Users = 'S-1-5-32-545'
 $PolicyKey = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System'
 $Config = 'winrm/config'
 $script:Changes = 0
@@ -106,8 +111,8 @@ function Get-Listener([string]$Transport) {
     @(Get-WSManInstance -ResourceURI "$Config/listener" -Enumerate | Where-Object { (Get-Setting $_ 'Transport') -eq $Transport })
 }
 
-function Get-Certificate([string]$Thumbprint) {
-    $store = New-Object -TypeName System.Security.Cryptography.X509Certificates.X509Store -ArgumentList 'My', 'LocalMachine'
+function Get-Certificate([string]$Thumbprint, [string]$Name = 'My') {
+    $store = New-Object -TypeName System.Security.Cryptography.X509Certificates.X509Store -ArgumentList $Name, 'LocalMachine'
     $store.Open('ReadOnly')
     try { return ($store.Certificates | Where-Object { $_.Thumbprint -eq $Thumbprint } | Select-Object -First 1) } finally { $store.Close() }
 }
@@ -144,7 +149,7 @@ function Read-Item([string]$Id) {
             return "$value"
         }
         'certificate' {
-            if (Get-Certificate $name) { return 'present' }
+            if ((Get-Certificate $name) -or (Get-Certificate $name 'CA')) { return 'present' }
             return $null
         }
     }
@@ -189,20 +194,79 @@ function Write-Item([string]$Id, $Value) {
             } finally { $key.Close() }
         }
         'certificate' {
-            $store = New-Object -TypeName System.Security.Cryptography.X509Certificates.X509Store -ArgumentList 'My', 'LocalMachine'
-            $store.Open('ReadWrite')
-            try { $store.Remove((Get-Certificate $name)) } finally { $store.Close() }
+            # Its key outlives a certificate that is only removed, and Windows copies what it signs itself to the authorities.
+            if (Get-Certificate $name) { Remove-Item -LiteralPath "Cert:\LocalMachine\My\$name" -DeleteKey }
+            if (Get-Certificate $name 'CA') { Remove-Item -LiteralPath "Cert:\LocalMachine\CA\$name" }
         }
     }
 }
 
+# --- gpuready's folder: what lies in it is run and believed by administrators, so that nobody else may write there -------------
+function Get-Me { [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value }
+
+function Get-Owner([string]$Path) { (Get-Acl -LiteralPath $Path).GetOwner([System.Security.Principal.SecurityIdentifier]).Value }
+
+function Test-Home {
+    # Whoever came first in ProgramData owns what is there: a folder or a link that somebody else has laid ready is not used.
+    if (-not (Test-Path -LiteralPath $HomePath)) { return }
+    $item = Get-Item -LiteralPath $HomePath -Force
+    if (-not $item.PSIsContainer -or $item.Attributes -band [System.IO.FileAttributes]::ReparsePoint) {
+        Stop-With 4 'HOME_NOT_OURS' "$HomePath is a link or a file." 'Look who made it, remove it, and run this again.'
+    }
+    $owner = Get-Owner $HomePath
+    if ($owner -notin $Administrators, $System, (Get-Me)) {
+        Stop-With 4 'HOME_NOT_OURS' "$HomePath belongs to $owner." 'Look who made it and what is in it, remove it, and run this again.'
+    }
+}
+
+function Get-HomeRight {
+    # Administrators and the system may do all, everybody may read and run, nothing comes from the folder above.
+    $acl = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
+    $acl.SetAccessRuleProtection($true, $false)
+    foreach ($entry in @($System, 'FullControl'), @($Administrators, 'FullControl'), @($Users, 'ReadAndExecute')) {
+        $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $entry[0]
+        $acl.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList `
+            $sid, $entry[1], 'ContainerInherit, ObjectInherit', 'None', 'Allow'))
+    }
+    $acl.SetOwner((New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Administrators))
+    return $acl
+}
+
+function Test-OthersWrite {
+    # Whether anybody but administrators, the system and ourselves may change something in the folder.
+    $rights = [System.Security.AccessControl.FileSystemRights]
+    $writing = $rights::Write -bor $rights::Delete -bor $rights::DeleteSubdirectoriesAndFiles -bor
+        $rights::ChangePermissions -bor $rights::TakeOwnership
+    foreach ($rule in (Get-Acl -LiteralPath $HomePath).GetAccessRules($true, $true, [System.Security.Principal.SecurityIdentifier])) {
+        if ("$($rule.AccessControlType)" -ne 'Allow' -or $rule.IdentityReference.Value -in $Administrators, $System, (Get-Me)) { continue }
+        if ($rule.FileSystemRights -band $writing -band -bnot $rights::Synchronize) { return $true }
+    }
+    return $false
+}
+
+function Initialize-Home {
+    if (Test-Path -LiteralPath $HomePath) {
+        if (Test-OthersWrite) {
+            Set-Acl -LiteralPath $HomePath -AclObject (Get-HomeRight)
+            Write-Host "changed: only administrators may write in $HomePath"
+        }
+        return
+    }
+    # Made under a name that nobody knows, and in its place only once its rights are right and nobody was quicker.
+    $new = "$HomePath.$([guid]::NewGuid().ToString('N'))"
+    $null = [System.IO.Directory]::CreateDirectory($new)
+    Set-Acl -LiteralPath $new -AclObject (Get-HomeRight)
+    if ([System.IO.Directory]::GetFileSystemEntries($new)) { throw "somebody writes into $new, a folder that was just made." }
+    [System.IO.Directory]::Move($new, $HomePath)
+}
+
 # --- state: written before a change, so that even a change that was cut off can be undone ---------------------------------
 function Read-State {
+    Test-Home
     if (-not [System.IO.File]::Exists($StateFile)) { return }
-    $owner = (Get-Acl -LiteralPath $StateFile).GetOwner([System.Security.Principal.SecurityIdentifier])
-    $me = [System.Security.Principal.WindowsIdentity]::GetCurrent().User
-    if ($owner.Value -notin 'S-1-5-32-544', 'S-1-5-18', $me.Value) {      # administrators, the system, ourselves
-        Stop-With 4 'STATE_NOT_OURS' "$StateFile belongs to $($owner.Value)." 'Look who wrote it, delete it, and run this again.'
+    $owner = Get-Owner $StateFile
+    if ($owner -notin $Administrators, $System, (Get-Me)) {
+        Stop-With 4 'STATE_NOT_OURS' "$StateFile belongs to $owner." 'Look who wrote it, delete it, and run this again.'
     }
     try {
         foreach ($entry in ([System.IO.File]::ReadAllText($StateFile, [System.Text.Encoding]::UTF8) | ConvertFrom-Json).items) {
@@ -214,13 +278,12 @@ function Read-State {
 }
 
 function Save-State {
-    $folder = [System.IO.Path]::GetDirectoryName($StateFile)
     if ($script:State.Count -eq 0) {
         [System.IO.File]::Delete($StateFile)
-        if (-not [System.IO.Directory]::GetFileSystemEntries($folder)) { [System.IO.Directory]::Delete($folder) }
+        if (-not [System.IO.Directory]::GetFileSystemEntries($HomePath)) { [System.IO.Directory]::Delete($HomePath) }
         return
     }
-    $null = [System.IO.Directory]::CreateDirectory($folder)
+    Initialize-Home
     $items = foreach ($id in $script:State.Keys) {
         [pscustomobject]@{ id = $id; before = $script:State[$id].before; after = $script:State[$id].after }
     }
@@ -269,6 +332,7 @@ function Undo-Item([string]$Id) {
 
 function Test-Port([string[]]$Open, [string[]]$Ports) {
     foreach ($one in $Open) {
+        if ($one -eq 'Any') { return $true }
         $first, $last = $one -split '-', 2
         if (-not $last) { $last = $first }
         if ($first -match '^\d+$' -and @($Ports | Where-Object { [int]$_ -ge [int]$first -and [int]$_ -le [int]$last })) { return $true }
@@ -277,14 +341,32 @@ function Test-Port([string[]]$Open, [string[]]$Ports) {
 }
 
 function Close-Other([string[]]$Ports) {
-    # The rules that let anybody else reach these ports: Windows' own are switched off, of others a warning tells.
+    # The rules that let anybody else reach these ports: Windows' own are switched off, of all others a warning tells. WinRM
+    # listens in the system's own process, so that a rule for another program or service is none of them.
     $rules = @{}
-    foreach ($rule in (Get-NetFirewallRule -PolicyStore ActiveStore -Direction Inbound -Action Allow -Enabled True)) { $rules[$rule.InstanceID] = $rule }
-    foreach ($filter in (Get-NetFirewallPortFilter -PolicyStore ActiveStore -Protocol TCP)) {
+    foreach ($rule in (Get-NetFirewallRule -PolicyStore ActiveStore -Direction Inbound -Action Allow -Enabled True)) {
+        $rules[$rule.InstanceID] = $rule
+    }
+    foreach ($one in (Get-NetFirewallApplicationFilter -PolicyStore ActiveStore)) {
+        $ofAnother = "$($one.Program)" -notin '', 'Any', 'System' -or "$($one.Package)" -notin '', 'Any', '*'
+        if ($ofAnother) { $rules.Remove($one.InstanceID) }
+    }
+    foreach ($one in (Get-NetFirewallServiceFilter -PolicyStore ActiveStore)) {
+        if ("$($one.Service)" -notin '', 'Any', '*', 'WinRM') { $rules.Remove($one.InstanceID) }
+    }
+    foreach ($filter in (Get-NetFirewallPortFilter -PolicyStore ActiveStore)) {
         $rule = $rules[$filter.InstanceID]
-        if (-not $rule -or $rule.Name -eq 'gpuready-winrm' -or -not (Test-Port $filter.LocalPort $Ports)) { continue }
-        if ($rule.Name -like 'WINRM-HTTP*' -and "$($rule.PolicyStoreSourceType)" -eq 'Local') { Set-Wanted "enabled|$($rule.Name)" 'False' }
-        else { "warning: the firewall rule '$($rule.DisplayName)' ($($rule.PolicyStoreSourceType)) also opens port $($filter.LocalPort -join ', '); close it where it comes from" }
+        if (-not $rule -or $rule.Name -eq 'gpuready-winrm') { continue }
+        $every = "$($filter.Protocol)" -eq 'Any'
+        if (-not $every -and ("$($filter.Protocol)" -notin 'TCP', '6' -or -not (Test-Port $filter.LocalPort $Ports))) { continue }
+        if ($rule.Name -like 'WINRM-HTTP*' -and "$($rule.PolicyStoreSourceType)" -eq 'Local') {
+            Set-Wanted "enabled|$($rule.Name)" 'False'
+            continue
+        }
+        $what = "port $($filter.LocalPort -join ', ')"
+        if ($every -or $filter.LocalPort -contains 'Any') { $what = 'every port' }
+        $whose = "'$($rule.DisplayName)' ($($rule.PolicyStoreSourceType))"
+        "warning: the firewall rule $whose also opens $what; close it where it comes from"
     }
 }
 
@@ -372,7 +454,14 @@ try {
             elseif ($is) { $wanted['listener|HTTP'] = $is }
         }
         $wanted['rule|gpuready-winrm'] = "port=$port;enabled=True;from=$from"
-        if ($LocalAccount) { $wanted['policy|LocalAccountTokenFilterPolicy'] = '1' }
+        if ($LocalAccount) {
+            $wanted['policy|LocalAccountTokenFilterPolicy'] = '1'
+            if ((Read-Item 'policy|LocalAccountTokenFilterPolicy') -ne '1') {
+                'warning: LocalAccountTokenFilterPolicy gives every local administrator of this PC full rights over the network, ' +
+                    'by every way that the firewall lets in (shares, WMI, services, remote registry) and from every address that ' +
+                    'it lets in there, not by WinRM alone'
+            }
+        }
         foreach ($id in @($wanted.Keys | Where-Object { $_ -notlike 'service|*' })) { Set-Wanted $id $wanted[$id] }
         $ids = @($script:State.Keys)
         [array]::Reverse($ids)

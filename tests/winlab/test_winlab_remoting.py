@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,8 @@ RESET = rf"""
     $hive = [Microsoft.Win32.Registry]::LocalMachine
     $hive.CreateSubKey('{POLICY}').DeleteValue('LocalAccountTokenFilterPolicy', $false)
     $hive.DeleteSubKeyTree('{CERTIFICATES}', $false)
+    $hive.DeleteSubKeyTree('{CERTIFICATES.replace("My", "CA")}', $false)
+    Remove-Item -LiteralPath C:\ProgramData\WinLab\removed.txt -ErrorAction SilentlyContinue
 """
 BEFORE = "Copy-Item C:\\ProgramData\\WinLab\\remoting.json C:\\lab\\before.json\n"
 AFTER = rf"""
@@ -122,6 +125,11 @@ class Pc:
     @property
     def state(self):
         return self.machine.read_json("remoting.json")
+
+    def removed(self):
+        """Certificates that were removed: store, thumbprint, whether their key went too."""
+        file = self.machine.lab / "removed.txt"
+        return [tuple(line.split()) for line in file.read_text().splitlines()] if file.exists() else []
 
     def rules(self):
         return {r["Name"]: r for r in self.state["rules"]}
@@ -269,8 +277,12 @@ def test_https_with_a_certificate_of_its_own(pc):
     assert [x["Transport"] for x in pc.state["listeners"]] == ["HTTP"]
     assert pc.rules()["gpuready-winrm"]["LocalPort"] == ["5985"]
     assert f"put back: certificate|{long} to nothing" in lines
+    # The key would outlive a certificate that is only removed, and the authorities had a copy of each.
+    gone = [("My", soon, "True"), ("CA", soon, "False"), ("My", long, "True"), ("CA", long, "False")]
+    assert pc.removed() == gone
     pc.run("-Undo")
     assert pc.is_as_before()
+    assert not pc.machine.path(r"C:\ProgramData\gpuready").exists()
 
 
 def test_https_with_a_given_certificate(pc):
@@ -363,6 +375,82 @@ def test_rules_of_others_are_told(pc):
     assert pc.rules()["Tool"]["Enabled"] == "True"
 
 
+def test_every_rule_that_lets_others_in_is_named(pc):
+    """Also for any port and any protocol. What is for another program opens nothing of WinRM's."""
+    others = {
+        "AnyPort": rule("AnyPort", "Any"),
+        "AnyProtocol": rule("AnyProtocol", "Any", Protocol="Any"),
+        "System": rule("System", "Any", Program="System"),
+        "Service": rule("Service", "Any", Service="WinRM"),
+        "Group": rule("Group", "5000-6000", origin="GroupPolicy"),
+    }
+    harmless = [
+        rule("App", "Any", Program=r"C:\app.exe"),
+        rule("Spooler", "Any", Service="Spooler"),
+        rule("Udp", "Any", Protocol="UDP"),
+        rule("Off", "Any", Enabled="False"),
+        rule("Block", "Any", Action="Block"),
+    ]
+    pc.reset(rules=[*others.values(), *harmless])
+    ((rc, lines, text),) = pc.run("-Controller 10.1.0.5")
+    assert rc == 0, text
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    assert {re.search(r"'Rule (\w+)'", line)[1] for line in warnings} == set(others)
+    said = next(line for line in warnings if "AnyProtocol" in line)
+    assert said.endswith("also opens every port; close it where it comes from")
+
+
+def test_what_local_account_really_opens_is_said_once(pc):
+    pc.reset()
+    first, second = pc.run("-Controller 10.1.0.5 -LocalAccount", "-Controller 10.1.0.5 -LocalAccount")
+    (said,) = [line for line in first[1] if "LocalAccountTokenFilterPolicy gives" in line]
+    assert "every local administrator" in said
+    assert "not by WinRM alone" in said
+    assert second[1][0] == "nothing changed"
+    pc.run("-Undo")
+
+
+HOME = r"C:\ProgramData\gpuready"
+
+
+def test_the_folder_is_the_administrators_alone(pc):
+    pc.reset()
+    pc.run("-Controller 10.1.0.5")
+    home = pc.machine.path(HOME)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o775  # Wine's picture of these rights; made plainly it is 755
+    assert [one.name for one in home.parent.iterdir() if one.name.startswith("gpuready.")] == []
+    home.chmod(0o777)
+    (again,) = pc.run("-Controller 10.1.0.6")
+    assert again[0] == 0, again
+    assert not home.stat().st_mode & stat.S_IWOTH
+    assert any("only administrators may write" in line for line in again[1])
+    pc.run("-Undo")
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("trap", ["folder", "file"])
+def test_what_somebody_has_laid_ready_is_refused(pc, trap):
+    """A link would be refused as a file is; Wine can make none."""
+    pc.reset()
+    pc.run("!$null = 1")
+    home = pc.machine.path(HOME)
+    if trap == "folder":
+        home.mkdir()
+        os.chown(home, 12345, 12345)
+    else:
+        home.write_text("")
+    try:
+        for rc, lines, text in pc.run("-Controller 10.1.0.5", "-Undo"):
+            assert (rc, lines) == (4, []), text
+            assert "HOME_NOT_OURS" in text
+        assert pc.is_as_before()
+    finally:
+        if trap == "file":
+            home.unlink()
+        else:
+            home.rmdir()
+
+
 def listener(**more):
     return {
         "Address": "*",
@@ -420,7 +508,11 @@ def test_a_certificate_that_is_gone_needs_no_removing(pc):
     (thumbprint,) = give_certificates(pc, 400)
     on, (rc, lines, text) = pc.run(
         "-Controller 10.1.0.5 -Https",
-        f"![Microsoft.Win32.Registry]::LocalMachine.DeleteSubKeyTree('{CERTIFICATES}')",
+        "!"
+        + "; ".join(
+            f"[Microsoft.Win32.Registry]::LocalMachine.DeleteSubKeyTree('{CERTIFICATES.replace('My', store)}')"
+            for store in ("My", "CA")
+        ),
         "-Undo",
     )
     assert any(thumbprint in line for line in on[1])

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import contract as of_collection
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import wishes as collection_wishes
 
-from gpuready import GpureadyError, cli, commands, contract, progress, project, results, wishes
+from gpuready import GpureadyError, cli, commands, contract, playbooks, progress, project, results, wishes
 
 ROOT = Path(__file__).parents[3]
 KNOWN = contract.load(ROOT)
@@ -160,6 +160,15 @@ def test_the_locale_of_make(given: dict[str, str], wanted: str) -> None:
         cwd=ROOT, env={**rest, **given}, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert done.stdout.strip() == wanted
+
+
+def test_the_key_of_a_pc_is_not_taken_from_whoever_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither by the project's settings, nor by ansible-runner, which forbids the check where nobody speaks of it."""
+    monkeypatch.delenv("ANSIBLE_HOST_KEY_CHECKING", raising=False)
+    assert "host_key_checking" not in (ROOT / "ansible.cfg").read_text()
+    assert playbooks._environment(ROOT, tmp_path)["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    monkeypatch.setenv("ANSIBLE_HOST_KEY_CHECKING", "False")
+    assert playbooks._environment(ROOT, tmp_path)["ANSIBLE_HOST_KEY_CHECKING"] == "False"
 
 
 def test_programs_are_found_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,13 +86,21 @@ function Get-NetFirewallRule { [CmdletBinding()] param([string]$Name, [string]$P
 }
 function Get-NetFirewallPortFilter { [CmdletBinding()] param([Parameter(ValueFromPipeline)]$AssociatedNetFirewallRule, [string]$PolicyStore, [string]$Protocol)
     process {
-        $of = if ($AssociatedNetFirewallRule) { $AssociatedNetFirewallRule } else { (Read-Lab).rules | Where-Object { $_.Protocol -eq $Protocol } }
+        $of = if ($AssociatedNetFirewallRule) { $AssociatedNetFirewallRule } else { (Read-Lab).rules | Where-Object { -not $Protocol -or $_.Protocol -eq $Protocol } }
         $of | ForEach-Object { [pscustomobject]@{ InstanceID = $_.InstanceID; Protocol = $_.Protocol; LocalPort = $_.LocalPort } }
     }
 }
 function Get-NetFirewallAddressFilter { [CmdletBinding()] param([Parameter(ValueFromPipeline)]$AssociatedNetFirewallRule)
     process { [pscustomobject]@{ RemoteAddress = $AssociatedNetFirewallRule.RemoteAddress } }
 }
+function Get-Filter($Name) {
+    foreach ($rule in (Read-Lab).rules) {
+        $said = $rule.PSObject.Properties[$Name]
+        [pscustomobject]@{ InstanceID = $rule.InstanceID; $Name = $(if ($said) { $said.Value } else { 'Any' }); Package = $null }
+    }
+}
+function Get-NetFirewallApplicationFilter { [CmdletBinding()] param([string]$PolicyStore) Get-Filter 'Program' }
+function Get-NetFirewallServiceFilter { [CmdletBinding()] param([string]$PolicyStore) Get-Filter 'Service' }
 function New-NetFirewallRule { [CmdletBinding()] param([string]$Name, [string]$DisplayName, [string]$Group, [string]$Description, [string]$Direction,
         [string]$Action, [string]$Protocol, [string[]]$LocalPort, [string[]]$RemoteAddress, [string]$Profile, [string]$Enabled)
     $lab = Read-Lab
@@ -123,6 +131,19 @@ function New-SelfSignedCertificate { [CmdletBinding()] param([string]$DnsName, [
     $store = [System.Security.Cryptography.X509Certificates.X509Store]::new('My', 'LocalMachine')
     $store.Open('ReadWrite')
     try { $store.Add($kept) } finally { $store.Close() }
+    # As Windows does: what it signs itself is among the authorities too, without its key.
+    $store = [System.Security.Cryptography.X509Certificates.X509Store]::new('CA', 'LocalMachine')
+    $store.Open('ReadWrite')
+    try { $store.Add([System.Security.Cryptography.X509Certificates.X509Certificate2]::new($kept.RawData)) } finally { $store.Close() }
     $kept
 }
-Export-ModuleMember -Function *-Service, *-WSManInstance, *-NetFirewall*, New-SelfSignedCertificate
+function Remove-Item { [CmdletBinding()] param([Parameter(Position = 0)][string]$LiteralPath, [switch]$Recurse, [switch]$DeleteKey)
+    # Wine has no drive Cert: and does not write removals down; what is asked of it is written down here.
+    $null = $PSBoundParameters.Remove('DeleteKey')
+    if ($LiteralPath -notmatch '^Cert:\\LocalMachine\\(\w+)\\(\w+)$') { Microsoft.PowerShell.Management\Remove-Item @PSBoundParameters; return }
+    $store = [System.Security.Cryptography.X509Certificates.X509Store]::new($Matches[1], 'LocalMachine')
+    $store.Open('ReadWrite')
+    try { $store.Remove(($store.Certificates | Where-Object { $_.Thumbprint -eq $Matches[2] } | Select-Object -First 1)) } finally { $store.Close() }
+    [IO.File]::AppendAllText((Join-Path $env:ProgramData 'WinLab\removed.txt'), "$($Matches[1]) $($Matches[2]) $([bool]$DeleteKey)`n")
+}
+Export-ModuleMember -Function *-Service, *-WSManInstance, *-NetFirewall*, New-SelfSignedCertificate, Remove-Item
