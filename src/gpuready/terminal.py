@@ -70,13 +70,17 @@ def plan(console: Console, host: HostResult) -> None:
     console.print(rows)
 
 
+def _size(memory: int) -> str:
+    return f"{memory / 1024**3:.0f} GB" if memory >= 1024**3 else f"{memory / 1024**2:.0f} MB"
+
+
 def _facts(host: HostResult) -> list[tuple[str, str]]:
     facts = host.facts
     if facts is None:
         return []
     found = [("system", " ".join(str(facts.os[key]) for key in ("name", "build", "architecture") if facts.os.get(key)))]
     for adapter in facts.adapters or ():
-        memory = f", {adapter.memory_bytes / 1024**3:.0f} GB" if adapter.memory_bytes else ""
+        memory = f", {_size(adapter.memory_bytes)}" if adapter.memory_bytes else ""
         driver = adapter.driver or {}
         version = driver.get("vendor_version") or driver.get("version")
         about = f", driver {version}" if version else ""

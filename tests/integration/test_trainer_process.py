@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from trainer_help import TRAINER, judged, train
+from trainer_help import MARK, TRAINER, judged, train
 
 
 def test_without_a_framework_the_line_names_what_is_missing(tmp_path: Path) -> None:
@@ -145,3 +146,26 @@ def test_options_come_as_argument_as_file_and_on_standard_input(tmp_path: Path) 
         )
         assert '"code": "BAD_INPUT"' in done.stdout
         assert done.stderr == ""
+
+
+def test_ended_from_outside_it_says_so_and_leaves_no_child(tmp_path: Path) -> None:
+    stuck = f"import os, time\nopen({str(tmp_path / 'child')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
+    (tmp_path / "torch.py").write_text(stuck)
+    with subprocess.Popen(
+        [sys.executable, "-B", str(TRAINER), '{"time_limit": 120}'],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as trainer:
+        until = time.monotonic() + 60
+        while not (tmp_path / "child").is_file() or not (tmp_path / "child").read_text():
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        trainer.terminate()
+        said, _ = trainer.communicate(timeout=60)
+    (line,) = [line for line in said.splitlines() if line.startswith(MARK)]
+    found = json.loads(line[len(MARK) :])
+    assert (found["finished"], found["error"]["code"]) == (False, "KILLED")
+    child = Path(f"/proc/{(tmp_path / 'child').read_text()}/stat")
+    assert not child.exists() or child.read_text().rsplit(") ", 1)[1].startswith("Z")
+    assert judged(found)["code"] == "KILLED"

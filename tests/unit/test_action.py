@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.action import fleet_report, gpu_facts, gpu_plan, gpu_verdict
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,23 @@ def test_options_are_converted_and_what_is_not_given_is_none_or_its_default() ->
         "pc1",
         "pc2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("known", "code", "expected"),
+    [
+        ({"facts": {"os": {}}}, "PORT_CLOSED", "CONNECTION_CUT"),
+        ({"facts": {"os": {}}}, "HOST_OFF", "CONNECTION_CUT"),
+        ({"facts": {"os": {}}}, "AUTH_REJECTED", "AUTH_REJECTED"),
+        ({}, "PORT_CLOSED", "PORT_CLOSED"),
+    ],
+)
+def test_a_pc_that_goes_while_it_trains_was_cut_off(known: Any, code: str, expected: str) -> None:
+    """It restarted, or its cable was pulled: it answered in this very run."""
+    action = SimpleNamespace(
+        run_remote=lambda *_: {"trouble": {"code": code, "message": "gone"}},
+        _task=SimpleNamespace(get_name=lambda: "Train"),
+    )
+    record: Any = {**known, "troubles": []}
+    assert RemoteAction.evidence(action, "x", record, "verify", "m", {}, {}) is None  # type: ignore[arg-type]
+    assert [one["code"] for one in record["troubles"]] == [expected]

@@ -222,3 +222,8 @@ def test_nobody_could_look_for_a_gpu(tmp_path: Path, action: str) -> None:
     if action != "provision":
         assert "not known" in printed(unknown)
         assert "not known" not in printed(none)
+
+
+@pytest.mark.parametrize(("size", "said"), [(128 * 2**20, "128 MB"), (2**30, "1 GB"), (24 * 2**30, "24 GB")])
+def test_little_memory_is_not_none(size: int, said: str) -> None:
+    assert terminal._size(size) == said

@@ -250,3 +250,13 @@ def test_the_vendor_is_in_the_id_and_not_in_the_name() -> None:
 )
 def test_hybrid_laptops(pnp_id: str, expected: bool | None) -> None:
     assert look([controller(pnp_id)])["adapters"][0]["integrated"] is expected
+
+
+@pytest.mark.parametrize(
+    ("ram", "expected"), [(2 * GIB, None), (2 * GIB - 4096, None), (4 * GIB - 1, None), (GIB, GIB)]
+)
+def test_adapter_ram_of_one_without_an_id_is_not_believed_from_the_smaller_cap_on(
+    ram: int, expected: int | None
+) -> None:
+    facts = look([controller(None, "Intel(R) Arc(TM) A770 Graphics", AdapterRAM=ram)])
+    assert facts["adapters"][0]["memory_bytes"] == expected

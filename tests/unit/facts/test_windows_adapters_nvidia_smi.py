@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from adapters_help import RTX, controller, look, short
 
 
@@ -72,3 +73,12 @@ def test_nvidia_smi_that_fails_is_a_problem_and_costs_no_adapter() -> None:
     )
     assert [p["code"] for p in facts["problems"] if p["piece"] == "nvidia_smi"] == ["NVIDIA_DRIVER_NOT_RUNNING"]
     assert (facts["adapters"][0]["uuid"], facts["adapters"][0]["compute_capability"]) == (None, "8.9")
+
+
+@pytest.mark.parametrize("numbers", ["0x268410DE", "268410de", "0x10DE2684", "10de2684", "0x00002684", "0x2684"])
+def test_however_it_writes_the_numbers_a_gpu_is_one(numbers: str) -> None:
+    """A driver that writes them otherwise does not double the GPU."""
+    said = smi(("01:00.0", "NVIDIA GeForce RTX 4090", "1")).replace("0x268410DE", numbers)
+    for location in (place(1), None):
+        facts = look([controller(f"{RTX}\\4&A&0&8", LocationInformation=location)], smi=said)
+        assert [a["uuid"] for a in facts["adapters"]] == ["GPU-01:00.0"], location

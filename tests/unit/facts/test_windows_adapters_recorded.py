@@ -54,7 +54,7 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
     "nemosminer-89": [("amd", "unnamed display adapter", None, None, "unknown", None)],
     "rtx4080-laptop": [
         ("nvidia", "NVIDIA GeForce RTX 4080 Laptop GPU", None, None, "unknown", False),
-        ("intel", "Intel(R) UHD Graphics", 2147479552, None, "unknown", None),
+        ("intel", "Intel(R) UHD Graphics", None, None, "unknown", None),  # 2147479552: the cap of its driver
     ],
     "rx9070-igpu-virtual": [
         ("amd", "AMD Radeon RX 9070", 17095983104, None, "unknown", None),

@@ -41,7 +41,7 @@ REFUSED = [
     # PC, wishes, code, what the cause says
     (pc("windows", "rx6800"), {"stack": "cuda"}, "NO_NVIDIA_GPU", "AMD Radeon RX 6800"),
     (pc("linux", "uhd630"), {"stack": "cuda"}, "NO_NVIDIA_GPU", "Intel"),
-    (pc("linux"), {"stack": "cuda"}, "NO_NVIDIA_GPU", "no NVIDIA GPU"),
+    (pc("linux"), {"stack": "cuda"}, "NO_ADAPTER", "no GPU"),
     (
         pc("linux", "a100_linux"),
         {"stack": "torch-directml"},
@@ -77,9 +77,9 @@ REFUSED = [
     (pc("windows", "rx6800", "uhd630"), {"adapter": "nvidia"}, "ADAPTER_UNKNOWN", "nvidia"),
     (pc("windows", "rx6800", "rx6800"), {"adapter": "amd"}, "ADAPTER_AMBIGUOUS", "0: AMD Radeon RX 6800 (amd); 1: AMD"),
     (pc("windows", "rx6800", "vega8"), {"adapter": "radeon"}, "ADAPTER_AMBIGUOUS", "Radeon(TM) Graphics"),
-    (pc("windows"), {"adapter": "0"}, "ADAPTER_UNKNOWN", "none"),
-    (pc("linux"), {"adapter": "7"}, "ADAPTER_UNKNOWN", "none"),  # the processor is no substitute for the GPU asked for
-    (pc("linux"), {"adapter": "nvidia", "library": "pytorch"}, "ADAPTER_UNKNOWN", "none"),
+    (pc("windows"), {"adapter": "0"}, "NO_ADAPTER", "no GPU"),
+    (pc("linux"), {"adapter": "7"}, "NO_ADAPTER", "no GPU"),  # the processor is no substitute for the GPU asked for
+    (pc("linux"), {"adapter": "nvidia", "library": "pytorch"}, "NO_ADAPTER", "no GPU"),
     (pc("linux", "a100_linux"), {"adapter": "0", "stack": "cpu"}, "ADAPTER_UNSUITABLE", "trains on the processor"),
     (pc("guest"), {"adapter": "nvidia"}, "ADAPTER_UNKNOWN", "none"),
 ]
@@ -265,3 +265,35 @@ def test_disk_space_does_not_matter_to_what_is_there_already():
     lock = planned(facts).environment["lock_sha256"]
     mine = {"stack": PLUGIN, "lock_sha256": lock, "state": "current"}
     assert planned({**facts, "disk": {"free_bytes": 1}, "environments": [mine]}).blockers == []
+
+
+WISHED = [
+    {},
+    *({"library": library} for library in ("cuda", "pytorch", "tensorflow", "tensorflow2")),
+    *({"experience": experience} for experience in ("professional", "student")),
+    *({"stack": stack} for stack in ("tensorflow-directml", PLUGIN, "torch-directml")),
+    *({"adapter": adapter} for adapter in ("0", "nvidia", "radeon")),
+    {"environment": "windows"},
+    {"library": "pytorch", "environment": "windows", "experience": "professional"},
+    {"library": "tensorflow", "adapter": "amd"},
+    {"library": "cuda", "environment": "wsl"},
+    {"environment": "wsl", "knows_linux": True},
+    {"stack": "cuda"},
+]
+
+
+@pytest.mark.parametrize("wished", WISHED)
+def test_a_pc_without_a_gpu_is_told_so_whatever_it_was_wished(wished):
+    assert codes(planned(pc("windows"), **wished))[0] == "NO_ADAPTER"
+    on_linux = codes(planned(pc("linux"), **wished))
+    assert on_linux == [] or on_linux[0] == "NO_ADAPTER"  # PyTorch there trains on the processor, never READY
+
+
+def test_a_gpu_too_old_for_any_build_is_told_so_when_it_is_disabled_too():
+    """Enabling it would be for nothing."""
+    for state in ({}, {"status": "disabled", "problem_code": 22}, {"status": "failing", "problem_code": 43}):
+        found = planned(pc("windows", ("gtx780", state)), stack="cuda")
+        assert codes(found) == ["COMPUTE_CAPABILITY_TOO_LOW"], state
+    assert codes(planned(pc("guest", ("gtx780", {"status": "failing"})), stack="cuda")) == [
+        "COMPUTE_CAPABILITY_TOO_LOW"
+    ]

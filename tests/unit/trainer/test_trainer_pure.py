@@ -58,7 +58,7 @@ def test_it_is_one_file_for_python_3_6_that_imports_the_standard_library_alone()
     tree = ast.parse(FILE.read_text(encoding="utf-8"), feature_version=(3, 6))
     top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert {alias.name for node in top for alias in node.names} == {
-        "collections", "json", "math", "os", "random", "re", "subprocess", "sys", "threading", "time",
+        "collections", "json", "math", "os", "random", "re", "signal", "subprocess", "sys", "threading", "time",
     }  # fmt: skip
     later = {
         (alias.name if isinstance(node, ast.Import) else node.module)
@@ -315,7 +315,7 @@ def test_a_list_that_is_set_already_counts_the_gpus_of_the_pc(
     assert (device["visible"], device["adapter_name"]) == (already if number is None else number, trained)
 
 
-def test_a_gpu_of_pytorchs_own_is_named_by_its_uuid_where_pytorch_tells_it() -> None:
+def test_a_gpu_of_pytorchs_own_is_named_by_its_uuid_where_pytorch_tells_it(trainer: Any) -> None:
     torch = trainer.Torch.__new__(trainer.Torch)
     torch.own = SimpleNamespace(get_device_properties=lambda index: SimpleNamespace(uuid=f"5a1cd8bb-{index}"))
     assert torch.uuid(1) == "5a1cd8bb-1"

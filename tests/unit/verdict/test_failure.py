@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.failure import trouble
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.failure import trouble, with_clock
 
 REFUSED = "winrm connection error: HTTPConnectionPool(host='pc', port=5985): [Errno 111] Connection refused"
 
@@ -55,3 +55,29 @@ def test_the_last_lines_of_what_failed_are_kept() -> None:
     assert kept[0] == "line 6"
     assert kept[-1] == "from https://index.lab/simple and on"
     assert "details" not in trouble({"msg": "no room", "code": "DISK_FULL", "details": []}, "Build", answered=False)
+
+
+CERTIFICATE = {"code": "INDEX_UNTRUSTED", "message": "invalid peer certificate: Expired"}
+
+
+@pytest.mark.parametrize(
+    ("clock", "code", "says"),
+    [
+        (
+            "2016-11-25T08:00:00Z",
+            "CLOCK_WRONG",
+            "the PC's clock is 3652 days behind: invalid peer certificate: Expired",
+        ),
+        ("2036-11-25T08:00:00Z", "CLOCK_WRONG", "3653 days ahead"),
+        ("2026-11-25T20:00:00Z", "INDEX_UNTRUSTED", "invalid"),
+        ("2016-11-25T08:00:00", "INDEX_UNTRUSTED", "invalid"),
+        (None, "INDEX_UNTRUSTED", "invalid"),
+        ("soon", "INDEX_UNTRUSTED", "invalid"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_why_a_certificate_fails(clock: Any, code: str, says: str) -> None:
+    record = {"looked_at": "2026-11-25T08:00:00.000+00:00", "facts": {"collected_at": clock}}
+    found = with_clock(dict(CERTIFICATE), record)  # type: ignore[arg-type]
+    assert found["code"] == code
+    assert says in found["message"]
+    assert with_clock({"code": "DISK_FULL", "message": "full"}, record)["code"] == "DISK_FULL"

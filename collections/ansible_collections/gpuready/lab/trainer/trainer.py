@@ -16,6 +16,7 @@ import math
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -452,6 +453,9 @@ def run_child(options, visible, deadline):
         reader.start()
     try:
         rc = process.wait(left)
+    except Stop:                                           # ended from outside: no child trains on
+        end_tree(process)
+        raise
     except subprocess.TimeoutExpired:
         timed_out = True
         end_tree(process)
@@ -550,8 +554,15 @@ def options_from(text):
     return options
 
 
+def ended(number, frame):
+    """Somebody ends the trainer: its line is printed all the same."""
+    signal.signal(number, signal.SIG_IGN)
+    raise Stop("KILLED", "the trainer was ended from outside (signal %d)" % number)
+
+
 def main(arguments):
     try:
+        signal.signal(signal.SIGTERM, ended)
         text = arguments[0] if arguments else "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
         if text.startswith("@"):
             with open(text[1:], encoding="utf-8") as file:

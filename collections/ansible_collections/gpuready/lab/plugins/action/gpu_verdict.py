@@ -28,7 +28,8 @@ class ActionModule(Action):
         record = records.of(task_vars)
         if asked["failure"] is not None:
             answered = bool(record.get("facts"))
-            record["troubles"].append(failure.trouble(asked["failure"], asked["failed_task"], answered))
+            trouble = failure.trouble(asked["failure"], asked["failed_task"], answered)
+            record["troubles"].append(failure.with_clock(trouble, record))
         try:
             policy: dict[str, Any] = {**thresholds(asked["policy"])}
         except PolicyError as error:

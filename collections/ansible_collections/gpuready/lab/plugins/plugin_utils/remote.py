@@ -115,8 +115,9 @@ class RemoteAction(Action):
             "code": reading.code(answer.get("code")) or nothing,
             "message": reading.one_line(str(answer.get("msg") or "the PC answered without evidence")),
         }
+        code = troubles.cut_off(trouble["code"]) if record.get("facts") else trouble["code"]
         record["troubles"].append(
-            {"code": trouble["code"], "message": trouble["message"], "step": step, "task": self._task.get_name()}
+            {"code": code, "message": trouble["message"], "step": step, "task": self._task.get_name()}
         )
         return None
 

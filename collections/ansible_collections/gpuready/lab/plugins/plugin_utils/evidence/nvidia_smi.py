@@ -67,6 +67,7 @@ _BROKEN = re.compile(r"err!|error|is lost|requires reset|reset required|no data|
 _VERSION = re.compile(r"^\s*v?(\d+(?:\.\d+)+)(?=[\s,;(\[]|$)")
 _CAPABILITY = re.compile(r"^\d{1,2}\.\d$")
 _AMOUNT = re.compile(r"^([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([kmgt]?)(i?)b$")
+_NVIDIA = "10de"
 _PERCENT = re.compile(r"^([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%$")
 _GPU_START = re.compile(r"<gpu(?:\s[^>]{0,200})?>")
 _GPU_END = re.compile(r"</gpu\s{0,20}>")
@@ -206,7 +207,7 @@ def _gpu(element: ET.Element) -> NvidiaGpu:
     gpu.pci_bus_id = pci.bus_id(say("pci/pci_bus_id", "pci/bus_id") or element.get("id"))
     numbers = pci.hex_id(say("pci/pci_device_id", "pci/device_id"), 8)
     if numbers:
-        gpu.device_id, gpu.vendor_id = numbers[:4], numbers[4:]
+        gpu.device_id, gpu.vendor_id = _ids(numbers)
     gpu.memory_bytes = _amount(say("fb_memory_usage/total"), "fb_memory_usage/total", gpu)
     gpu.memory_used_bytes = _amount(say("fb_memory_usage/used"), "fb_memory_usage/used", gpu)
     gpu.utilization_percent = _percent(say("utilization/gpu_util", "utilization/gpu"), gpu)
@@ -225,6 +226,14 @@ def _gpu(element: ET.Element) -> NvidiaGpu:
         total = device.findtext("fb_memory_usage/total") or device.findtext("shared_fb_memory_usage/total")
         gpu.mig_devices.append(_amount((total or "").strip() or None, "mig_device", gpu))
     return gpu
+
+
+def _ids(numbers: str) -> tuple[str | None, str | None]:
+    """Device and vendor of the eight digits: 268410de by rule, the other way about and the device alone are met too."""
+    first, second = numbers[:4], numbers[4:]
+    if second == _NVIDIA:
+        return (first if first != "0000" else None), second
+    return (second, first) if first == _NVIDIA else (second, _NVIDIA) if first == "0000" else (first, second)
 
 
 def _amount(value: str | None, what: str, gpu: NvidiaGpu) -> int | None:

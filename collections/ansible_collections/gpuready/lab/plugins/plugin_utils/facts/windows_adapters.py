@@ -24,6 +24,7 @@ _STATUS: dict[int, Status] = {
     29: "disabled",  # by the firmware
     38: "restart_needed",  # an old driver is still in memory
 }
+_SMALL_CAP = 2 * 1024**3 - 16 * 1024**2
 _ABSENT = (45, 47)  # phantom; prepared for removal
 
 # Where a device hangs -> why it is no GPU.
@@ -167,7 +168,9 @@ def _memory(device: Device, gpu: NvidiaGpu | None, basic: bool | None) -> int | 
     found = memory(device.registry, "HardwareInformation.qwMemorySize") or (gpu.memory_bytes if gpu else None)
     if found or basic or (vendor(device) == "intel" and device.integrated is False):
         return found
-    return small_memory(memory(device.registry, "HardwareInformation.MemorySize")) or small_memory(device.adapter_ram)
+    found = small_memory(memory(device.registry, "HardwareInformation.MemorySize")) or small_memory(device.adapter_ram)
+    # Without an id nobody knows whether the driver is one of those that stop at 2 GB.
+    return None if device.id is None and found is not None and found >= _SMALL_CAP else found
 
 
 def _capability(gpu: NvidiaGpu | None, vendor_id: str | None, device_id: str | None) -> str | None:

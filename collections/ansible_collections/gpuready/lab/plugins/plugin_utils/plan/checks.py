@@ -71,8 +71,10 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
     problems += gpu
     variant, reason = None, ""
     unseen = bool(stack.vendors) and choice.adapter is None and at.facts.gpus is None
-    if not unseen and not any(found.fatal or found in choice.problems for found in gpu):
+    if not unseen and not any(found.fatal for found in gpu):
         variant, reason, found = choose_variant(target, choice.adapter, linux=name == "linux")
+        if any(one in choice.problems for one in gpu):  # mending the GPU does not help one for which there is no build
+            variant, reason, found = None, "", [one for one in found if one.fatal]
         problems += found
     problems += _disk(stack, target, variant, at.facts)
     if name == "wsl" and not at.facts.guest:
@@ -199,17 +201,22 @@ def _no_gpu(stack: Stack, at: Situation) -> list[Problem]:
     if not at.facts.gpus:
         if at.facts.guest and len(stack.vendors) > 1:
             return []  # a guest does not show the vendor: /dev/dxg is the GPU, and training tells which
-        if stack.vendors == ("nvidia",):
+        if at.facts.guest and stack.vendors == ("nvidia",):  # nvidia-smi alone shows one there
             return [
                 problem("NO_NVIDIA_GPU", f"the PC has no NVIDIA GPU that can be seen: {stack.gpu_note}", fatal=True)
             ]
-        return [problem("NO_ADAPTER", "the PC has no GPU that could train", fatal=True)]
+        return [no_adapter()]
     names = ", ".join(f"{adapter.name} ({adapter.vendor})" for adapter in at.adapters)
     note = f"; {stack.gpu_note}" if stack.gpu_note else ""
     if at.wishes.adapter != AUTO:
         return [problem("ADAPTER_UNSUITABLE", f"{stack.name} cannot use {names}{note}", fatal=True)]
     code = "NO_NVIDIA_GPU" if stack.vendors == ("nvidia",) else "NO_SUITABLE_GPU"
     return [problem(code, f"the PC has {names}, which {stack.name} cannot use{note}", fatal=True)]
+
+
+def no_adapter() -> Problem:
+    """There is nothing to choose from, whatever the wish."""
+    return problem("NO_ADAPTER", "the PC has no GPU that could train", fatal=True)
 
 
 def driver_problem(adapter: Adapter, need: str, stack: str, linux: bool) -> list[Problem]:

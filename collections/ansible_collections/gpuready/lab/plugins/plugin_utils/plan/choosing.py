@@ -15,7 +15,7 @@ from ..record import Plan, PlannedAdapter, Rejected
 from ..stacks.model import Stack
 from . import adapters as plan_adapters
 from . import steps as plan_steps
-from .checks import SIDES, TARGETS, Candidate, Situation, candidate, host_targets
+from .checks import SIDES, TARGETS, Candidate, Situation, candidate, host_targets, no_adapter
 from .problems import Problem, problem
 from .wishes import AUTO, Wishes
 
@@ -31,6 +31,8 @@ def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automate
     adapters, adapter_problem = plan_adapters.meant(wishes.adapter, facts.gpus or ())
     if facts.gpus is None:
         adapter_problem = None
+    elif not facts.gpus and not facts.guest and adapter_problem is not None:
+        adapter_problem = no_adapter()
     at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated)
     here = host_targets(facts)
     all_of_them = [
@@ -42,7 +44,8 @@ def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automate
     asked = wishes.stack != AUTO
     ordered = sorted(all_of_them, key=lambda found: _preference(found, at, asked))
     chosen = next((found for found in ordered if found.possible and (found.rule or asked)), None)
-    if chosen is None:
+    # The processor's stack is no substitute that is worth setting WSL up for.
+    if chosen is None or (_gpu_is_missed(ordered, at, asked) and not chosen.stack.vendors and chosen.problems):
         return _refused(ordered, at, asked, here)
     native = _native_way(chosen, ordered, at)
     blockers = [_with_way_out(found, native).as_dict() for found in _once(chosen.problems)]
@@ -176,10 +179,22 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
         environment=None,
         reasons=[],
         rejected=_rejected(ordered, None, at),
-        blockers=[found.as_dict() for found in _why_nothing(ordered, at, asked, here)],
+        blockers=[found.as_dict() for found in _once(_why(ordered, at, asked, here))],
         warnings=plan_steps.pc_warnings(at.facts) + plan_adapters.warnings(at.facts.gpus or (), None),
         wishes=at.wishes.as_dict(),
     )
+
+
+def _gpu_is_missed(ordered: list[Candidate], at: Situation, asked: bool) -> bool:
+    """Whether the PC has no GPU, and what is asked for needs one."""
+    needs = not asked or any(one.stack.vendors for one in ordered if one.stack.name == at.wishes.stack)
+    return at.facts.gpus == () and not at.facts.guest and needs
+
+
+def _why(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> list[Problem]:
+    """Why nothing: that there is no GPU first, whatever else stands against the wish."""
+    found = _why_nothing(ordered, at, asked, here)
+    return [no_adapter(), *found] if here and _gpu_is_missed(ordered, at, asked) else found
 
 
 def _why_nothing(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> list[Problem]:

@@ -14,6 +14,7 @@ from .. import reading
 from ..record import Trouble
 from . import catalogue as remedies
 
+_GONE = ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT")
 _READ = 20_000  # what a module printed may be long
 _POOL = re.compile(
     r"HTTPS?ConnectionPool\(host='(?P<host>[^']*)', port=(?P<port>\d+)\): Max retries exceeded with url: \S+ "
@@ -28,6 +29,11 @@ def classify(text: str, exception: BaseException | None = None, connection: str 
     found = remedies.match(words, "connection") or remedies.match(words) or "UNREACHABLE"
     message = _line((text or words)[:_READ], connection)
     return {"code": found, "message": message or remedies.remedy(found).cause}
+
+
+def cut_off(code: str) -> str:
+    """The code where the PC answered earlier in this very run: one that is gone now was cut off, or restarts."""
+    return "CONNECTION_CUT" if code in _GONE else code
 
 
 def _chain(error: BaseException | None) -> list[str]:

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
 from .. import reading
 from ..record import Trouble
 from ..remedies import catalogue as remedies
@@ -18,8 +22,9 @@ _WITHOUT_UNREACHABLE = (
     "TARGET_POWERSHELL",
     "BECOME_REJECTED",
 )
-_GONE = ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT")
 _DETAILS = 15  # lines of a program that are kept
+# Certificates of an index are made for months: a clock that is off by less is not why one fails.
+_CLOCK = timedelta(days=1)
 _ARGUMENTS_OF_A_ROLE = "Validating arguments against arg spec"
 
 
@@ -37,14 +42,36 @@ def trouble(failure: object, task: str, answered: bool) -> Trouble:
     if task.startswith(_ARGUMENTS_OF_A_ROLE):
         told = "BAD_INPUT"
     code = told or _by_words(words, bool(given.get("unreachable")))
-    if answered and code in _GONE:
-        code = "CONNECTION_CUT"
+    code = troubles.cut_off(code) if answered else code
     step = str(given.get("step") or "apply")
     found: Trouble = {"code": code, "message": reading.one_line(text), "step": step, "task": task}
     details = given.get("details")
     if isinstance(details, list) and details:
         found["details"] = [reading.one_line(str(line)) for line in details[-_DETAILS:]]
     return found
+
+
+def with_clock(found: Trouble, record: Mapping[str, Any]) -> Trouble:
+    """The trouble, named by the PC's clock where a certificate fails: it holds by the clock of who looks at it."""
+    off = _clock_off(record)
+    if (
+        off is None
+        or abs(off) < _CLOCK
+        or not (found["code"] == "INDEX_UNTRUSTED" or "certificate" in found["message"].lower())
+    ):
+        return found
+    times = f"the PC's clock is {abs(off).days} days {'behind' if off < timedelta() else 'ahead'}"
+    return {**found, "code": "CLOCK_WRONG", "message": reading.one_line(f"{times}: {found['message']}")}
+
+
+def _clock_off(record: Mapping[str, Any]) -> timedelta | None:
+    """How far the PC's clock is from the controller's, by the look of this run."""
+    said, looked = reading.section(record, "facts").get("collected_at"), record.get("looked_at")
+    try:
+        pc, ours = (datetime.fromisoformat(str(one).replace("Z", "+00:00")) for one in (said, looked))
+        return pc - ours
+    except (ValueError, TypeError, OverflowError):  # TypeError: one of them has no time zone
+        return None
 
 
 def _by_words(words: str, unreachable: bool) -> str:
