@@ -101,7 +101,7 @@ class Fresh:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=1500,
             check=False,
         )
 
