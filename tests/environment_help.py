@@ -1,4 +1,4 @@
-"""What the tests of python_environment share: tiny wheels and locks made here, and a package index that is slow."""
+"""What the tests of environments share: tiny wheels and locks made here, and a package index that is slow."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+
+def module_for(options: dict[str, Any]) -> str:
+    """The module whose state this is."""
+    passes = options.get("state") in ("current", "unproven")
+    return f"gpuready.lab.{'environment_pass' if passes else 'python_environment'}"
 
 
 def sha256(data: bytes) -> str:

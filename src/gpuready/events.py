@@ -14,6 +14,7 @@ _ACTIONS: dict[str, Step] = {
     "gpu_plan": "plan",
     "python_environment": "apply",
     "training_facts": "verify",
+    "environment_pass": "verify",
     "gpu_verdict": "judge",
     "fleet_report": "report",
 }

@@ -12,8 +12,10 @@ from typing import Any
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import uv as uv_output
-from environment_help import make_wheel, sha256
+from ansible_collections.gpuready.lab.plugins.plugin_utils import contract
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import outcome, request
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import RequestError
+from environment_help import make_wheel, module_for, sha256
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -26,12 +28,14 @@ def uv_binary() -> Path:
 
 
 MODULE = """
-import json, sys
+import importlib, json, sys
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.gpuready.lab.plugins.modules import python_environment
+name = sys.argv[1].rpartition(".")[2]
+module = importlib.import_module(f"ansible_collections.gpuready.lab.plugins.modules.{name}")
 with patch_module_args(json.load(sys.stdin)):
-    python_environment.main()
+    module.main()
 """
+NOWHERE = request.Place(False, lambda path: None, Path, lambda system, processor: None)
 
 
 class Lab:
@@ -48,19 +52,27 @@ class Lab:
     def options(self, lock: str | None, **more: Any) -> dict[str, Any]:
         found: dict[str, Any] = {"home": str(self.home), "stack": "tiny", **more}
         if lock is not None:
-            found = {
-                "lock": lock,
-                "lock_sha256": sha256(lock.encode()),
-                "python": VERSION,
-                "uv": str(uv_binary()),
-                **found,
-            }
-            found = {"find_links": [str(self.wheels)], "no_index": True, **found}
+            found = {"lock_sha256": sha256(lock.encode()), **found}
+            if not module_for(found).endswith("environment_pass"):
+                building = {"lock": lock, "python": VERSION, "uv": str(uv_binary())}
+                found = {**building, "find_links": [str(self.wheels)], "no_index": True, **found}
         return {key: value for key, value in found.items() if value is not None}
 
-    def start(self, options: dict[str, Any], env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    def asked(self, options: dict[str, Any]) -> request.Request:
+        """As the action asks. What only the PC's module knows (`uploaded`, `offered_wheels`) is added as it is."""
+        own = {name: options.pop(name) for name in ("uploaded", "offered_wheels") if name in options}
+        if module_for(options).endswith("environment_pass"):
+            found = request.switching(options, {}, contract.READY, windows=False)
+        else:
+            given = request.environment({"state": "present", **options}, {}, NOWHERE)
+            assert given
+            found = given
+        found.arguments.update(own)
+        return found
+
+    def begin(self, module: str, arguments: dict[str, Any], env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", MODULE],
+            [sys.executable, "-c", MODULE, module],
             env=self.variables | (env or {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -68,22 +80,35 @@ class Lab:
             text=True,
         )
         assert process.stdin
-        process.stdin.write(json.dumps(options))
+        process.stdin.write(json.dumps(arguments))
         process.stdin.close()
         process.stdin = None
         return process
 
+    def start(self, options: dict[str, Any]) -> subprocess.Popen[str]:
+        """A building under way, on a PC whose pip is told nothing."""
+        asked = self.asked(options)
+        asked.answer_pip({})
+        return self.begin(module_for(options), asked.arguments)
+
     def run(
         self, lock: str | None = None, check: bool = False, env: dict[str, str] | None = None, **more: Any
     ) -> dict[str, Any]:
-        out, err = self.start({**self.options(lock, **more), "_ansible_check_mode": check}, env).communicate(
-            timeout=120
-        )
-        assert out, err
-        result = {"failed": False} | json.loads(out)
-        if result.get("code") == "UV_FAILED":
-            result["code"], result["msg"] = uv_output.classify(result["phase"], "\n".join(result["details"]))
-        return result
+        """The module itself, asked and understood as by its action."""
+        options = self.options(lock, **more)
+        try:
+            asked = self.asked(options)
+        except RequestError as error:
+            return outcome.refused(error)
+        while True:
+            process = self.begin(module_for(options), {**asked.arguments, "_ansible_check_mode": check}, env)
+            out, err = process.communicate(timeout=120)
+            assert out, err
+            answer = json.loads(out)
+            if "pip" not in answer:
+                break
+            asked.answer_pip(answer["pip"])
+        return outcome.failure(answer, asked.arguments.get("ways")) or {"failed": False} | answer
 
     def play(
         self, *tasks: dict[str, Any], check: bool = False, env: dict[str, str] | None = None
@@ -91,7 +116,7 @@ class Lab:
         """Options of the action, or facts to set (key `facts`), one task each; the results."""
         plays = [{"hosts": "localhost", "gather_facts": False, "tasks": []}]
         for task in tasks:
-            name = "ansible.builtin.set_fact" if "facts" in task else "gpuready.lab.python_environment"
+            name = "ansible.builtin.set_fact" if "facts" in task else module_for(task)
             options = task["facts"] if "facts" in task else {"home": str(self.home), **task}
             plays[0]["tasks"].append({"name": "One", name: options})
         path = self.folder / "play.yml"

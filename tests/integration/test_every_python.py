@@ -49,11 +49,16 @@ def test_the_modules_answer(minor: int, tmp_path: Path) -> None:
         {"gpuready.lab.gpu_facts": {"plan": True}, "register": "looked"},
         {"gpuready.lab.training_facts": {"python": python, "backend": "torch-cpu", "time_limit": 60}},
         {"gpuready.lab.python_environment": {"state": "absent", "home": str(tmp_path / "home")}, "register": "taken"},
+        {
+            "gpuready.lab.environment_pass": {"state": "unproven", "stack": "cpu", "home": str(tmp_path / "home")},
+            "register": "back",
+        },
         {"ansible.builtin.assert": {"that": [
             "looked.troubles == []",
             "looked.ansible_facts.gpuready.plan.target == 'linux'",
             f"ansible_facts.gpuready.training.python.version.startswith('3.{minor}.')",
             "taken is not changed",
+            "back is not changed",
         ]}},
     ]  # fmt: skip
     playbook = tmp_path / "play.yml"

@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,27 +147,37 @@ def test_pip_configuration_of_the_machine(lab: Lab, lock1: str) -> None:
     assert lab.says(lock1) == "1.0"
 
 
+def planned(lab: Lab, lock: str) -> dict[str, Any]:
+    """A record whose plan names this lock, and an index of the stack's own that is out of reach."""
+    (lab.folder / "tiny.txt").write_text(lock)
+    environment = {
+        "python": VERSION,
+        "lock": "tiny.txt",
+        "lock_path": str(lab.folder / "tiny.txt"),
+        "lock_sha256": sha256(lock.encode()),
+        "extra_index_urls": ["http://127.0.0.1:9/simple"],
+        "start": "HOME/bin/tiny opens it",
+    }
+    plan = {"stack": "tiny", "blockers": [], "environment": environment}
+    return {"schema_version": 1, "host": "localhost", "simulated": False, "troubles": [], "plan": plan}
+
+
+def test_of_two_indexes_that_fail_the_one_that_should_have_it_all_is_told(lab: Lab) -> None:
+    """The lab's mirror lacks the package, the stack's index is away: the mirror's words would lead nowhere."""
+    gone = make_wheel(lab.folder / "elsewhere", "gpbeta", "1.0")
+    record = planned(lab, lock_of(gone))
+    with slow_index(lab.alpha1) as (url, _, release):
+        release.set()
+        _, failed = lab.play(
+            {"facts": {"cacheable": True, "gpuready": record}}, {"index_url": url, "uv": str(uv_binary())}
+        )
+    assert failed["code"] == "INDEX_UNREACHABLE", failed
+    assert "127.0.0.1:9" in failed["msg"]
+
+
 def test_the_stacks_own_index_is_done_without_when_the_lab_has_it_all(lab: Lab, lock1: str) -> None:
     """As the plan gives it: https://download.pytorch.org is out of reach in a lab with a mirror."""
-    record = {
-        "schema_version": 1,
-        "host": "localhost",
-        "simulated": False,
-        "troubles": [],
-        "plan": {
-            "stack": "tiny",
-            "blockers": [],
-            "environment": {
-                "python": VERSION,
-                "lock": "tiny.txt",
-                "lock_path": str(lab.folder / "tiny.txt"),
-                "lock_sha256": sha256(lock1.encode()),
-                "extra_index_urls": ["http://127.0.0.1:9/simple"],
-                "start": "HOME/bin/tiny opens it",
-            },
-        },
-    }
-    (lab.folder / "tiny.txt").write_text(lock1)
+    record = planned(lab, lock1)
     with slow_index(lab.alpha1) as (url, _, release):
         release.set()
         uv = str(uv_binary())

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import texts
+from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import runtime
+from environment_help import module_for
 
 from gpuready.simlab import models, scenario
 from gpuready.simlab.pc import SimulatedPc
@@ -31,4 +38,13 @@ def run(pc: SimulatedPc, module: str, arguments: dict[str, Any], check: bool = F
 
 
 def environment(pc: SimulatedPc, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    return run(pc, "gpuready.lab.python_environment", arguments, check)
+    """As the controller asks: with its texts, and again with the ways to the packages when the PC says of its pip."""
+    given = {"words": texts.words(windows=True), "go_on_after": "x", "runtime_files": list(runtime.FILES)} | arguments
+    module = module_for(arguments)
+    if arguments.get("state") != "present":
+        for name in ("go_on_after", "runtime_files"):
+            del given[name]
+    found = run(pc, module, given, check)
+    if "pip" in found and not found["needs"]:
+        found = run(pc, module, {**given, "ways": []}, check)
+    return found

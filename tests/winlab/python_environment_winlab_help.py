@@ -15,10 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from environment_help import lock_of, make_wheel, sha256
+from environment_help import lock_of, make_wheel, module_for, sha256
 from winlab import PREFIXES, Machine, testing
-
-MODULE = "gpuready.lab.python_environment"
 
 
 class Lab:
@@ -38,8 +36,10 @@ class Lab:
     def options(self, lock: str | None, **more: Any) -> dict[str, Any]:
         found: dict[str, Any] = {"home": self.windows, "stack": "tiny", **more}
         if lock is not None:
-            found = {"lock": lock, "lock_sha256": sha256(lock.encode()), "python": "3.10", **found}
+            found = {"lock_sha256": sha256(lock.encode()), **found}
         if found.get("state", "present") == "present":
+            if lock is not None:
+                found = {"lock": lock, "python": "3.10", **found}
             archive = {"path": r"C:\lab\py310.zip", "sha256": sha256((self.folder / "py310.zip").read_bytes())}
             own = {"uv": r"C:\lab\uv.exe", "interpreters": {"3.10": archive}, "find_links": [r"C:\lab\wheels"]}
             found = {**own, "no_index": True, **found}
@@ -47,17 +47,13 @@ class Lab:
 
     def run(self, *calls: tuple[str | None, dict[str, Any]], check: bool = False) -> list[dict[str, Any]]:
         """Several calls as tasks of one play; the results, failed ones too."""
-        tasks = [
-            {
-                "name": f"Call {n}",
-                MODULE: self.options(lock, **more),
-                "ignore_errors": True,
-                "check_mode": more.pop("check_mode", check),
-            }
-            for n, (lock, more) in enumerate([(lock, dict(more)) for lock, more in calls])
-        ]
-        for task in tasks:
-            task[MODULE].pop("check_mode", None)
+        tasks = []
+        for number, (lock, more) in enumerate(calls):
+            given = dict(more)
+            mode = given.pop("check_mode", check)
+            options = self.options(lock, **given)
+            task = {"name": f"Call {number}", module_for(options): options, "ignore_errors": True, "check_mode": mode}
+            tasks.append(task)
         run = testing.ansible(self.pc, playbook=[{"hosts": "all", "gather_facts": False, "tasks": tasks}])
         return [{"failed": False, "changed": False} | result for _, result in testing.results(run, self.pc.name)]
 

@@ -37,6 +37,22 @@ def test_what_hangs_costs_its_own_piece_alone(troubled, ansible, tmp_path):
     assert left == "0"
 
 
+def test_an_nvidia_smi_that_answers_and_complains(troubled, ansible, tmp_path):
+    def damaged(call):
+        call.out("<nvidia_smi_log><driver_version>576.52</driver_version><attached_gpus>1</attached_gpus>")
+        call.out('<gpu id="00000000:01:00.0"><product_name>A</product_name></gpu></nvidia_smi_log>')
+        call.err("WARNING: infoROM is corrupted at gpu 0000:01:00.0\r\n")
+        return 14
+
+    troubled.install_program("nvidia-smi.exe", damaged)
+    pieces, errors, facts = look(ansible, troubled, tmp_path, time_limit=3)
+    assert "nvidia_smi" not in errors
+    assert pieces["nvidia_smi"]["value"]["rc"] == 14
+    (problem,) = [one for one in facts["problems"] if one["piece"] == "nvidia_smi"]
+    assert problem["code"] == "NVIDIA_SMI_WARNING"
+    assert "infoROM is corrupted" in problem["message"]
+
+
 def test_documents_and_programs_that_are_broken(troubled, ansible, tmp_path):
     (troubled.lab / "cim/Win32_OperatingSystem.json").write_text("{ not json")
     (troubled.lab / "features.json").write_text("{ not json")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import packages, texts
 from winlab import PREFIXES, Machine
 from winlab.programs import Call
 from winlab.testing import source
@@ -22,12 +23,12 @@ from winlab.testing import source
 from gpuready.simlab.models import home as simulated
 
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
-NAMES = ("Json", "Programs", "Evidence", "Home", "Archives", "Build", "State")
+NAMES = ("Json", "Programs", "Evidence", "Contents", "Home", "Environment", "Texts", "Archives", "Build")
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
-foreach ($name in 'Json', 'Programs', 'Evidence', 'Home', 'Archives', 'Build', 'State') {
+foreach ($name in 'Json', 'Programs', 'Evidence', 'Contents', 'Home', 'Environment', 'Texts', 'Archives', 'Build') {
     Import-Module "C:\lab\parts\$name.psm1"
 }
 $archives, $build = (Get-Module Archives), (Get-Module Build)
@@ -181,21 +182,29 @@ def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine)
         "cpu": {"start": "start this", "python": rf"{home}\other.exe", "visible_devices": ""},
     }
     put(pc, r"C:\lab\pointers.json", json.dumps(pointers).encode())
+    words = texts.words(windows=True)
+    put(pc, r"C:\lab\words.json", json.dumps(words).encode())
     found = ask(
         pc,
         r"""
-        $found.plain = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' ''
-        $found.visible = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' 'DML_VISIBLE_DEVICES=1'
+        $words = @{}
+        foreach ($one in (Read-Json 'C:\lab\words.json').GetEnumerator()) { $words[$one.Key] = $one.Value }
+        $found.plain = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' '' $words
+        $found.visible = Get-LauncherText 'cpu' 'C:\lab\home\environments\cpu-0123' 'DML_VISIBLE_DEVICES=1' $words
         $pointers = @{}
         foreach ($one in (Read-Json 'C:\lab\pointers.json').GetEnumerator()) { $pointers[$one.Key] = $one.Value }
-        $found.note = Get-NoteText $pointers
-        $found.nothing = Get-NoteText @{}
+        $found.note = Get-NoteText $pointers $words
+        $found.nothing = Get-NoteText @{} $words
+        $found.start = Get-StartText 'C:\lab\home' 'cpu' '' $words
+        $found.other = Format-Words '{stack} {unknown}' @{ stack = 'cpu' }
         """,
     )
     place = rf"{home}\environments\cpu-0123"
-    assert found["plain"] == simulated.launcher("cpu", place, "")
-    assert found["visible"] == simulated.launcher("cpu", place, visible)
-    assert (found["note"], found["nothing"]) == (simulated.note(pointers), simulated.note({}))
+    assert found["plain"] == simulated.launcher("cpu", place, "", words)
+    assert found["visible"] == simulated.launcher("cpu", place, visible, words)
+    assert (found["note"], found["nothing"]) == (simulated.note(pointers, words), simulated.note({}, words))
+    assert found["start"] == rf"{home}\bin\cpu.cmd opens a prompt in which `python` has the stack"
+    assert found["other"] == "cpu {unknown}"
 
 
 # --- archives ---
@@ -326,15 +335,17 @@ def test_what_a_student_set_is_not_uvs(pc: Machine) -> None:
     found = ask(
         pc,
         rf"""
-        $env:VIRTUAL_ENV, $env:PYTHONPATH = 'C:\mine', 'C:\mine'
-        $found.variables = (Get-UvVariables 'C:\lab\h' '').VIRTUAL_ENV
+        $env:VIRTUAL_ENV, $env:PYTHONPATH, $env:UV_OFFLINE = 'C:\mine', 'C:\mine', '1'
+        $kept = Get-UvVariables 'C:\lab\h' '' @('VIRTUAL_ENV', 'UV_PROJECT')
+        $say = '-c "import os; print(os.environ.get(''VIRTUAL_ENV''), os.environ.get(''UV_OFFLINE''))"'
+        $found.variables = (Receive-Program (Start-Program '{PYTHON}' $say $kept) 60).stdout.Trim()
         $found.python = (Get-PythonAnswer '{PYTHON}').version
         $found.text = Get-PythonAnswer 'C:\lab\text\python.exe'
         $found.terse = Get-PythonAnswer 'C:\lab\terse\python.exe'
         $found.none = @(Get-Distribution 'C:\nowhere').Count
         """,
     )
-    assert found == {"variables": "", "python": "3.10.11", "text": None, "terse": None, "none": 0}
+    assert found == {"variables": "None 1", "python": "3.10.11", "text": None, "terse": None, "none": 0}
 
 
 @pytest.mark.parametrize(
@@ -361,59 +372,88 @@ def test_an_interpreter_that_uv_fetches(pc: Machine, answers: str, expected: str
     assert fetched == ["python install --no-bin 3.10"]
 
 
-def test_where_packages_come_from(pc: Machine) -> None:
-    asked: list[str] = []
+INSTALL = """
+$params = @{ lock = 'a==1'; go_on_after = 'GO_ON'; ways = @(WAYS) }
+$deadline = [DateTime]::UtcNow.AddSeconds(60)
+try { Install-Package 'C:\\lab\\fake\\uv.exe' @{} 'C:\\lab\\home-packages' 'C:\\lab\\env' $params $deadline }
+catch { $found.failures = @((ConvertTo-Trouble $_).failures | ForEach-Object { , @($_.details) }) }
+"""
+
+
+def installing(*ways: str) -> str:
+    return INSTALL.replace("GO_ON", packages.GO_ON_AFTER).replace("WAYS", ", ".join(ways))
+
+
+def way(options: str, links: str = "", variables: str = "") -> str:
+    return f"@{{ options = @({options}); links = @({links}); variables = @{{ {variables} }} }}"
+
+
+def test_packages_come_by_the_first_way_that_leads_to_them(pc: Machine) -> None:
+    asked: list[tuple[str, str | None]] = []
 
     def work(call: Call, words: str) -> int:
-        asked.append(words)
+        asked.append((words, call.env.get("SSL_CERT_FILE")))
         call.err("No solution found\r\n")
-        return 0 if "https://stack" in words and "https://more" in words else 1
+        return 0 if "https://stack" in words else 1
 
     uv_that(pc, work)
-    ask(
-        pc,
-        r"""
-        $params = @{ lock = 'a==1'; offered_wheels = @(); wheelhouse = 'C:\lab\wheels'; find_links = @('C:\lab\more wheels')
-            no_index = $false; index_url = $null; extra_index_urls = @('https://more'); stack_index_urls = @('https://stack') }
-        $deadline = [DateTime]::UtcNow.AddSeconds(60)
-        Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params $deadline
-        $params.wheelhouse = $null   # the folder of find_links alone is the lab's own too
-        Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params $deadline
-        """,  # noqa: E501
+    pc.path(r"C:\lab\more wheels").mkdir(exist_ok=True)
+    first = way(r"'--find-links', '{home}\wheelhouse'", r"'C:\lab\more wheels', 'C:\nowhere', 'https://links'")
+    found = ask(
+        pc, installing(first, way("'--index', 'https://stack'", variables="SSL_CERT_FILE = 'C:\\ca.pem'"), first)
     )
-    first, second, third, fourth = asked
-    assert "https://stack" not in third
-    assert "https://stack" in fourth
-    assert "https://stack" not in first
-    assert "--index https://more --index https://stack" in second
-    assert r"--find-links C:\lab\wheels --find-links C:\lab\more wheels" in second
-    assert "--require-hashes" in second
+    assert "failures" not in found
+    (one, no_certificate), (two, certificate) = asked
+    assert r"--find-links C:\lab\home-packages\wheelhouse" in one
+    assert one.endswith(r"--find-links C:\lab\more wheels --find-links https://links")
+    assert "--require-hashes" in one
+    assert two.endswith("--index https://stack")
+    assert (no_certificate, certificate) == (None, r"C:\ca.pem")
 
 
 @pytest.mark.parametrize(
-    ("own", "stacks", "told"),
+    ("said", "failures"),
     [
-        ("Hash mismatch for a==1", "Failed to fetch", "Hash mismatch"),
-        ("No solution found", "Failed to fetch", "Failed"),
+        (["Hash mismatch for a==1", "Failed to fetch"], 2),
+        (["No solution found", "something else", "never asked"], 2),
+        (["something else", "never asked"], 1),
     ],
 )
-def test_a_wrong_hash_is_told_before_an_index_that_is_away(pc: Machine, own: str, stacks: str, told: str) -> None:
+def test_each_way_that_fails_is_told(pc: Machine, said: list[str], failures: int) -> None:
+    left = list(said)
+
     def work(call: Call, words: str) -> int:
-        call.err((stacks if "https://stack" in words else own) + "\r\n")
+        call.err(left.pop(0) + "\r\n")
         return 1
 
     uv_that(pc, work)
+    found = ask(pc, installing(*(way("") for _ in said)))
+    assert [lines[-1] for lines in found["failures"]] == said[:failures]
+
+
+def test_what_pip_is_told(pc: Machine) -> None:
+    put(pc, r"C:\ProgramData\pip\pip.ini", b"\xef\xbb\xbf[global]\r\nindex-url = https://mirror/simple\r\n")
+    put(pc, r"C:\lab\own.ini", b"[install]\nfind-links = C:\\wheels\n")
     found = ask(
         pc,
         r"""
-        $params = @{ lock = 'a==1'; offered_wheels = @(); wheelhouse = 'C:\lab\wheels'; find_links = @()
-            no_index = $false; index_url = $null; extra_index_urls = @(); stack_index_urls = @('https://stack') }
-        $deadline = [DateTime]::UtcNow.AddSeconds(60)
-        try { Install-Package 'C:\lab\fake\uv.exe' @{} 'C:\lab\home-packages' 'C:\lab\env' $params $deadline }
-        catch { $found.details = (ConvertTo-Trouble $_).details }
+        $env:PIP_CONFIG_FILE, $env:PIP_CERT = 'C:\lab\own.ini', 'C:\ca.pem'
+        $found.told = Get-PipSaid
+        $held = [System.IO.File]::Open('C:\lab\own.ini', 'Open', 'ReadWrite', 'None')
+        $found.held = @((Get-PipSaid).files).Count
+        $held.Dispose()
+        $env:PIP_CONFIG_FILE = 'NUL'
+        $found.none = @((Get-PipSaid).files).Count
         """,
     )
-    assert told in found["details"]
+    pc.path(r"C:\ProgramData\pip\pip.ini").unlink()
+    assert packages.pip_settings(found["told"]) == {
+        "index-url": "https://mirror/simple",
+        "find-links": r"C:\wheels",
+        "config-file": r"C:\lab\own.ini",
+        "cert": r"C:\ca.pem",
+    }
+    assert (found["held"], found["none"]) == (1, 0)
 
 
 def test_an_installer_that_does_not_run_or_end(pc: Machine) -> None:
@@ -429,7 +469,7 @@ def test_an_installer_that_does_not_run_or_end(pc: Machine) -> None:
 
 
 # --- the state ---
-def test_arguments_and_markers(pc: Machine) -> None:
+def test_markers_and_files_of_the_home(pc: Machine) -> None:
     marker = {
         "complete": True,
         "lock_sha256": "0" * 64,
@@ -444,22 +484,25 @@ def test_arguments_and_markers(pc: Machine) -> None:
     found = ask(
         pc,
         r"""
-        $params = @{ stack = 'cpu'; lock_sha256 = $null; python = $null; interpreter_archive = $null; vc_archive = $null
-            time_limit = 1; keep_old = 0; lock_wait = 0; certificates = $null; visible_devices = $null }
-        $found.unhashed = Get-CodeOf { Assert-Arguments 'C:\h' ($params + @{ uv_archive = @{ path = 'x' } }) }
-        $found.nowhere = Get-CodeOf { Assert-Arguments 'C:\h' ($params + @{ uv_archive = @{ sha256 = '0' * 64 } }) }
         $found.other_python = Get-CompleteMarker 'C:\lab\env-old' ('0' * 64) '3.10'
         $found.environments = @(Get-StackEnvironment 'C:\nowhere' 'cpu').Count
-        $unbound = @{ verdict = @{ state = 'READY'; code = 'TRAINED' }; fingerprint = $null }
-        $found.unbound = Test-SamePass $unbound $unbound
+        $h = 'C:\lab\home-contents'
+        $null = New-Item -ItemType Directory "$h\environments\.removing-1"
+        foreach ($name in 'Lib\site-packages\gpuready_vc_runtime.pth', 'Scripts\a.dll') {
+            $null = Write-Whole "$h\environments\cpu-1\$name" 'x'
+        }
+        $null = Write-Whole "$h\environments\plain-1\Scripts\a.dll" 'x'
+        $null = Write-Whole "$h\current\broken.json" '{'
+        $all = (Get-HomeContent $h @('a.dll', 'b.dll')).directories
+        $found.runtime = $all | ForEach-Object { "$($_.name) $($_.runtime)" }
+        $found.pointers = (Get-Pointer $h).Count
         """,
     )
     assert found == {
-        "unhashed": "ARGUMENTS",
-        "nowhere": "ARGUMENTS",
         "other_python": None,
         "environments": 0,
-        "unbound": True,
+        "runtime": ["cpu-1 a.dll", "plain-1 "],
+        "pointers": 0,
     }
 
 

@@ -16,10 +16,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment_help import sha256, slow_index
-from python_environment_winlab_help import MODULE, Lab, hold
+from python_environment_winlab_help import Lab, hold
 from winlab import PREFIXES, testing
 
 pytestmark = pytest.mark.slow
+BUILD, PASS = "gpuready.lab.python_environment", "gpuready.lab.environment_pass"
 
 
 def test_from_the_controllers_files(lab: Lab) -> None:
@@ -87,10 +88,10 @@ def test_the_stacks_index_beside_the_labs_own(lab: Lab) -> None:
         judged = "{{ ansible_facts.gpuready | combine({'verdict': verdict}) }}"
         tasks: list[dict[str, Any]] = [
             {"ansible.builtin.set_fact": {"cacheable": True, "gpuready": record}},
-            {MODULE: options},
+            {BUILD: options},
             {"ansible.builtin.set_fact": {"cacheable": True, "gpuready": judged}},
-            {MODULE: {"state": "current"}},
-            {MODULE: {"state": "current"}},
+            {PASS: {"state": "current"}},
+            {PASS: {"state": "current"}},
         ]
         play = {"hosts": "all", "gather_facts": False, "vars": {"verdict": verdict}, "tasks": tasks}
         run = testing.ansible(lab.pc, playbook=[play])
@@ -106,6 +107,15 @@ def test_the_stacks_index_beside_the_labs_own(lab: Lab) -> None:
     kept = json.loads((lab.home / "passes/tiny.json").read_text())
     assert kept["fingerprint"] == verdict["fingerprint"]
     assert kept["verdict"]["state"] == "READY"
+
+
+def test_what_the_pcs_own_pip_is_told_is_obeyed(lab: Lab) -> None:
+    told = lab.pc.path(r"C:\ProgramData\pip\pip.ini")
+    told.parent.mkdir(parents=True, exist_ok=True)
+    told.write_text("[global]\nno-index = true\n[install]\nfind-links =\n    C:\\nowhere\n    C:\\lab\\wheels\n")
+    done = lab.one(lab.locks[0], find_links=None, no_index=None)
+    told.unlink()
+    assert done["changed"], done
 
 
 def tar_of_python(path: Path, form: int = tarfile.PAX_FORMAT) -> dict[str, str]:

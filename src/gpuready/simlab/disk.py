@@ -116,6 +116,11 @@ class Disk:
         found = (node for name, node in self._nodes.items() if name.startswith(key) and "\\" not in name[len(key) :])
         yield from sorted(found, key=lambda node: node.path.lower())
 
+    def below(self, path: str) -> list[Node]:
+        """Everything in a folder, however deep, by name."""
+        key = normal(path).rstrip("\\").lower() + "\\"
+        return [node for name, node in sorted(self._nodes.items()) if name.startswith(key)]
+
     def as_list(self) -> list[dict[str, Any]]:
         """Everything, for a file of JSON."""
         return [

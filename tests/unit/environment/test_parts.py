@@ -1,4 +1,4 @@
-"""Pure parts of python_environment: uv's words, names of wheels, package sources, what the controller offers."""
+"""Pure parts of building: uv's words, names of wheels, what the controller offers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from ansible_collections.gpuready.lab.plugins.module_utils.home import state as environment_state
-from ansible_collections.gpuready.lab.plugins.module_utils.home import uv as environment_uv
-from ansible_collections.gpuready.lab.plugins.module_utils.home.folder import Trouble
-from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import SourceError, Sources
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import RequestError, Sources
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import uv as uv_output
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import wheels
 from environment_help import lock_of, make_wheel, sha256
@@ -149,7 +146,7 @@ def test_a_wheelhouse_gives_what_the_lock_names(tmp_path: Path) -> None:
     assert list(sources.files.values()) == [two]
     two.write_bytes(b"changed")
     assert sources.wheelhouse(tmp_path, lock_of(one), "linux", "3.12")[0]["name"] == one.name
-    with pytest.raises(SourceError, match="not a folder"):
+    with pytest.raises(RequestError, match="not a folder"):
         sources.wheelhouse(tmp_path / "none", lock_of(one), "linux", "3.12")
 
 
@@ -173,77 +170,7 @@ def test_archives_of_the_controller(tmp_path: Path) -> None:
         ({"path": "a", "url": "b", "sha256": good}, "ARGUMENTS"),
         ({"file": "a", "sha256": good}, "ARGUMENTS"),
     ]:
-        with pytest.raises(SourceError) as caught:
+        with pytest.raises(RequestError) as caught:
             sources.archive("uv_archive", bad, file)
         assert caught.value.code == code, bad
         assert "uv_archive" in str(caught.value)
-
-
-def test_pip_settings(tmp_path: Path) -> None:
-    first, second, broken = (tmp_path / name for name in ("first", "second", "broken"))
-    first.write_text(
-        "[global]\nindex-url = http://a/simple\nextra-index-url = http://b\n    http://c\n[install]\nfind_links = /x\n"
-    )
-    second.write_text("[global]\nindex-url = http://d/%simple\n")
-    broken.write_text("no section\n")
-    environment = {"PIP_FIND_LINKS": "/opt/y /opt/z", "PIP_CERT": "", "HOME": "/root"}
-    found = environment_uv.pip_settings(environment, [first, tmp_path / "none", broken, second])
-    assert found == {
-        "index-url": "http://d/%simple",
-        "extra-index-url": "http://b\nhttp://c",
-        "find-links": "/opt/y /opt/z",
-    }
-
-
-def test_pip_files() -> None:
-    assert environment_uv.pip_files({"PIP_CONFIG_FILE": "/dev/null"}) == []
-    files = [str(path) for path in environment_uv.pip_files({"HOME": "/home/a", "PIP_CONFIG_FILE": "/lab/pip.conf"})]
-    assert files[-1] == "/lab/pip.conf"
-    assert files.index("/etc/pip.conf") < files.index("/home/a/.config/pip/pip.conf")
-
-
-@pytest.mark.parametrize(
-    ("wishes", "pip", "stack", "expected"),
-    [
-        ({}, {}, True, ["--index-strategy", "unsafe-best-match"]),
-        (
-            {"no_index": True, "find_links": ["/a"]},
-            {"index-url": "http://p"},
-            True,
-            ["--find-links", "/a", "--no-index"],
-        ),
-        (
-            {"stack_index_urls": ["http://s"]},
-            {},
-            True,
-            ["--index", "http://s", "--index-strategy", "unsafe-best-match"],
-        ),
-        ({"stack_index_urls": ["http://s"]}, {}, False, ["--index-strategy", "unsafe-best-match"]),
-        (
-            {"index_url": "http://own", "wheelhouse": "/w"},
-            {"index-url": "http://p", "extra-index-url": "http://q http://q", "trusted-host": "q"},
-            True,
-            [
-                *("--find-links", "/w", "--default-index", "http://own", "--index", "http://q"),
-                *("--allow-insecure-host", "q", "--index-strategy", "unsafe-best-match"),
-            ],
-        ),
-        ({}, {"no-index": "yes", "find-links": "/usr /nowhere"}, True, ["--find-links", "/usr", "--no-index"]),
-    ],
-)
-def test_sources(wishes: dict[str, object], pip: dict[str, str], stack: bool, expected: list[str]) -> None:
-    assert environment_uv.sources(wishes, pip, None, stack) == expected
-
-
-@pytest.mark.parametrize("name", ["..", "a/b", r"a\b", "", "-a", "a b", "ä", "a-"])
-def test_a_stacks_name_leads_nowhere_else(name: str) -> None:
-    with pytest.raises(Trouble) as caught:
-        environment_state.check({"stack": name, "time_limit": 1})
-    assert caught.value.code == "ARGUMENTS"
-
-
-def test_good_arguments() -> None:
-    archive = {"url": "https://a/uv.zip", "sha256": "A" * 64}
-    environment_state.check(
-        {"stack": "torch-directml", "lock_sha256": "a" * 64, "python": "3.10", "uv_archive": archive}
-    )

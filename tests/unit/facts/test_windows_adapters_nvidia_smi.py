@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from adapters_help import RTX, controller, look, short
+from ansible_collections.gpuready.lab.plugins.plugin_utils import facts as all_facts
 
 
 def smi(*gpus: tuple[str, str, str]) -> str:
@@ -82,3 +85,30 @@ def test_however_it_writes_the_numbers_a_gpu_is_one(numbers: str) -> None:
     for location in (place(1), None):
         facts = look([controller(f"{RTX}\\4&A&0&8", LocationInformation=location)], smi=said)
         assert [a["uuid"] for a in facts["adapters"]] == ["GPU-01:00.0"], location
+
+
+INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
+LOST = smi(("01:00.0", "A", "1")).replace("3 %", "ERR!")
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"stdout": smi(("01:00.0", "A", "1")), "stderr": INFOROM, "rc": 14}, "NVIDIA_SMI_WARNING"),
+        ({"stdout": smi(("01:00.0", "A", "1")), "stderr": "Unable to determine the device handle"}, "NVIDIA_GPU_ERROR"),
+        ({"stdout": "", "stderr": "Failed to initialize NVML: Unknown Error", "rc": 255}, "NVIDIA_SMI_FAILED"),
+        ({"stdout": LOST}, "NVIDIA_GPU_ERROR"),
+    ],
+)
+def test_what_nvidia_smi_complains_of_is_the_same_on_both_sides(said: dict[str, Any], code: str) -> None:
+    program = {"path": "nvidia-smi", "rc": 0, "stderr": "", "timed_out": False, "seconds": 1, **said}
+    told = []
+    for platform in ("windows", "linux"):
+        evidence = {"platform": platform, "pieces": {"nvidia_smi": {"value": program, "error": None}}}
+        problems = all_facts.interpret(evidence).as_dict()["problems"]
+        told.append([problem for problem in problems if problem["piece"] == "nvidia_smi"])
+    assert told[0] == told[1]
+    assert [problem["code"] for problem in told[0]] == [code]
+    if said.get("stderr") == INFOROM:
+        assert "code 14" in told[0][0]["message"]
+        assert INFOROM in told[0][0]["message"]

@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import facts
+from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import runtime
 from windows_facts_help import look, values, within
 
 GERMAN = """WSL-Version: 2.6.1.0
@@ -178,3 +180,63 @@ def test_interpreters_of_other_processors() -> None:
         (None, "arm64"),
         (None, None),
     ]
+
+
+def test_both_sides_read_gpureadys_files_alike() -> None:
+    """A pointer, an environment that is not whole, a pass without a verdict: one interpreter, whatever the system."""
+    for home, slash, platform in ((r"C:\ProgramData\gpuready", "\\", "windows"), ("/opt/gpuready", "/", "linux")):
+        paths = [slash.join([home, "environments", f"cuda-{letter * 12}"]) for letter in "ab"]
+        whole = json.dumps({"stack": "cuda", "lock_sha256": "a", "python": "p", "complete": True})
+        pieces = {
+            "environments": {
+                "home": home,
+                "directories": [
+                    {"name": path.rpartition(slash)[2], "path": path, "text": text}
+                    for path, text in zip(paths, (whole, None), strict=True)
+                ],
+                "current": [{"name": "cuda.json", "text": json.dumps({"stack": "cuda", "environment": paths[0]})}],
+            },
+            "last_pass": [
+                {"name": "cuda.json", "text": json.dumps({"fingerprint": {"x": 1}, "verdict": {"state": "READY"}})},
+                {"name": "cpu.json", "text": json.dumps({"fingerprint": {"x": 1}, "at": "2026-11-23T08:00:00Z"})},
+            ],
+        }
+        found = facts.interpret(
+            {"platform": platform, "pieces": {name: {"value": one, "error": None} for name, one in pieces.items()}}
+        ).as_dict()
+        assert [(one["stack"], one["state"]) for one in found["environments"]] == [
+            ("cuda", "current"),
+            ("cuda", "building"),
+        ]
+        assert found["passes"] == [{"fingerprint": {"x": 1}, "verdict": {"state": "READY"}, "at": None}]
+        told = [problem for problem in found["problems"] if problem["piece"] == "last_pass"]
+        assert told == [
+            {
+                "piece": "last_pass",
+                "code": "PIECE_MALFORMED",
+                "message": "cpu.json: a pass lacks its fingerprint or its verdict",
+            }
+        ]
+
+
+@pytest.mark.parametrize(
+    ("windows", "own", "expected"),
+    [
+        (runtime.FILES, [], True),
+        (runtime.FILES[:3], [], False),
+        (runtime.FILES[:3], [runtime.FILES[3]], True),
+        ((), list(runtime.FILES), True),
+        ((), list(runtime.FILES[1:]), False),
+        (runtime.FILES[:3], None, None),  # of a gpuready that did not look into environments
+        (None, [], None),
+        (None, list(runtime.FILES), True),
+    ],
+)
+def test_an_environment_has_the_runtime_from_windows_or_by_itself(
+    windows: tuple[str, ...] | None, own: list[str] | None, expected: bool | None
+) -> None:
+    value = values()["environments"]
+    value["directories"] = [{**value["directories"][0], "runtime": own}]
+    files = None if windows is None else {name: "14.40" if name in windows else None for name in runtime.FILES}
+    (found,) = look({"environments": value, "vc_runtime": {"registry": None, "files": files}})["environments"]
+    assert found["vc_runtime"] is expected

@@ -140,6 +140,17 @@ def test_a_current_environment_needs_nothing_but_the_proof():
     for change in ({"state": "old"}, {"state": "building"}, {"lock_sha256": "0" * 64}, {"stack": "cpu"}):
         steps = plan({**facts, "environments": [{**mine, **change}]}, wishes.Wishes(), STACKS).steps
         assert {step["name"] for step in steps if step["needed"]} == {"verify", "python_environment"}
-    for runtime in ({"installed": False}, {"installed": None}, None):
-        steps = plan({**facts, "environments": [mine], "vc_runtime": runtime}, wishes.Wishes(), STACKS).steps
-        assert {step["name"] for step in steps if step["needed"]} == {"verify", "python_environment"}
+
+
+@pytest.mark.parametrize("windows", [{"installed": False}, {"installed": None}, None])
+@pytest.mark.parametrize(("own", "said"), [(True, ""), (False, "is missing"), (None, "is not known")])
+def test_an_environment_that_brings_the_runtime_needs_none_of_windows(
+    windows: dict[str, bool | None] | None, own: bool | None, said: str
+) -> None:
+    facts = pc("windows", "rx6800")
+    first = plan(facts, wishes.Wishes(), STACKS)
+    mine = {"stack": first.stack, "lock_sha256": first.environment["lock_sha256"], "path": "x", "state": "current"}
+    there = {**facts, "environments": [{**mine, "vc_runtime": own}], "vc_runtime": windows}
+    steps = {step["name"]: step for step in plan(there, wishes.Wishes(), STACKS).steps}
+    assert steps["python_environment"]["needed"] is (own is not True)
+    assert said in steps["python_environment"]["reason"]

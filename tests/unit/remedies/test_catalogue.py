@@ -63,7 +63,7 @@ def test_the_numbers_of_wsl_are_forty_and_more() -> None:
 def given_codes() -> set[str]:
     """The codes that stand in the sources where a trouble, a blocker or a problem is made."""
     calls = re.compile(
-        r"""(?:Stop-With\s+|Failure\s+|Trouble\(|SourceError\(|problem\((?:\w+,\s*)?|malformed\(|_failed\(result,\s*|failed\(|"code":\s*|code\s*=\s*|Stop\()["']([A-Z][A-Z0-9_]{3,})["']"""
+        r"""(?:Stop-With\s+|Failure\s+|Trouble\(|RequestError\(|problem\((?:\w+,\s*)?|malformed\(|_failed\(result,\s*|failed\(|"code":\s*|code\s*=\s*|Stop\()["']([A-Z][A-Z0-9_]{3,})["']"""
     )
     found: set[str] = set()
     for path in [

@@ -9,16 +9,23 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import windows as windows_facts
+from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import runtime
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
-from simlab_help import AMD, BUILD, HOME, PATH, SHA, environment, pc_of, run
+from simlab_help import AMD, BUILD, HOME, LOCK, PATH, SHA, environment, pc_of, run
 
 from gpuready.simlab import execute, manifest, schema
+from gpuready.simlab.models import environment_pass as pass_model
 from gpuready.simlab.models import python_environment as environment_model
 from gpuready.simlab.pc import SimulatedPc
 from gpuready.simlab.winrm.messages import Cut
 from gpuready.simlab.winrm.shells import Command
 
-PASS = {"fingerprint": {"driver": "1"}, "verdict": {"state": "READY", "code": "TRAINED"}, "at": "2026-11-23T08:00:00Z"}
+PASS = {
+    "fingerprint": {"driver": "1"},
+    "verdict": {"state": "READY", "code": "TRAINED"},
+    "at": "2026-11-23T08:00:00Z",
+    "digest": "1",
+}
 
 
 # --- environments ---
@@ -30,8 +37,7 @@ def test_build_switch_and_nothing_the_second_time() -> None:
     assert (first["changed"], first["environment"]["built"], first["environment"]["path"]) == (True, True, PATH)
     assert not environment(pc, BUILD)["changed"]
     assert not environment(pc, BUILD, check=True)["changed"]
-    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "verified": True, "pass_record": PASS}
-    assert environment(pc, {**switch, "verified": False})["code"] == "NOT_VERIFIED"
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "pass_record": PASS}
     assert environment(pc, switch, check=True)["changed"] is True
     done = environment(pc, switch)
     assert (done["changed"], done["switched"]) == (True, True)
@@ -44,15 +50,14 @@ def test_build_switch_and_nothing_the_second_time() -> None:
 def test_a_new_lock_is_built_beside_and_old_ones_go_by_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     pc = pc_of()
     times = iter(f"2026-11-23T08:00:{second:02}Z" for second in range(60))
-    monkeypatch.setattr(environment_model, "now", lambda: next(times))
+    for module in (environment_model, pass_model):
+        monkeypatch.setattr(module, "now", lambda: next(times))
     shas = []
     for number in range(3):
         sha = f"{number}" * 64
         shas.append(sha)
         assert environment(pc, {**BUILD, "lock_sha256": sha})["changed"]
-        done = environment(
-            pc, {"state": "current", "stack": "torch-directml", "lock_sha256": sha, "verified": True, "keep_old": 1}
-        )
+        done = environment(pc, {"state": "current", "stack": "torch-directml", "lock_sha256": sha, "keep_old": 1})
         assert done["switched"]
     left = [node.path.rsplit("-", 1)[1] for node in pc.disk.children(rf"{HOME}\environments")]
     assert left == [sha[:12] for sha in shas[1:]]
@@ -61,7 +66,7 @@ def test_a_new_lock_is_built_beside_and_old_ones_go_by_policy(monkeypatch: pytes
 def test_the_launcher_leaves_a_students_own_choice_and_the_note_names_the_variable() -> None:
     pc = pc_of()
     environment(pc, BUILD)
-    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "verified": True}
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA}
     environment(pc, {**switch, "visible_devices": "DML_VISIBLE_DEVICES=1"})
     lines = (pc.disk.text(rf"{HOME}\bin\torch-directml.cmd") or "").split("\r\n")
     assert 'if not defined DML_VISIBLE_DEVICES set "DML_VISIBLE_DEVICES=1"' in lines
@@ -105,7 +110,6 @@ def test_absent_takes_all_away() -> None:
         ({"uv": None}, {}, "UV_MISSING"),
         ({"disk": {"free": 10**9}}, {}, "DISK_FULL"),
         ({"vc_runtime": None}, {"needs_vc_runtime": True}, "VC_RUNTIME_MISSING"),
-        ({}, {"stack": "../x"}, "ARGUMENTS"),
         ({"uv": None}, {"uv_archive": {"path": r"\\share\uv.zip", "sha256": "0" * 64}}, "ARCHIVE_MISSING"),
     ],
 )
@@ -114,6 +118,19 @@ def test_what_stops_a_building(document: dict[str, Any], arguments: dict[str, An
     found = environment(pc, {**BUILD, **arguments})
     assert (found["failed"], found["code"]) == (True, code)
     assert pc.disk.get(PATH) is None
+
+
+def test_the_runtime_of_a_lock_is_used_where_windows_has_none() -> None:
+    lock = LOCK + "msvc-runtime==14.44.35112 --hash=sha256:00\n"
+    build = {**BUILD, "lock": lock, "needs_vc_runtime": True, "own_vc_runtime": True}
+    for there in ("14.40.33810.0", None):
+        pc = pc_of(vc_runtime=there)
+        assert environment(pc, build, check=True)["changed"]
+        assert environment(pc, build)["changed"]
+        assert pc.disk.is_file(rf"{PATH}\Lib\site-packages\gpuready_vc_runtime.pth") is (there is None)
+        assert not environment(pc, build)["changed"]
+    pc.disk.remove(rf"{PATH}\Scripts\{runtime.FILES[0]}")
+    assert environment(pc, build)["changed"]  # it is not whole without
 
 
 def test_what_the_controller_has_is_asked_for_and_checked() -> None:

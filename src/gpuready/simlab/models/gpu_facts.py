@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ntpath
 import time
 from typing import Any
 
 from gpuready.simlab import documents
 from gpuready.simlab.disk import Value
 from gpuready.simlab.gpus import CLASS, CLASS_KEY, ENUM_KEY
+from gpuready.simlab.models.home import Home
 from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.models.reading import (
     CLASS_VALUES,
@@ -28,13 +28,13 @@ from gpuready.simlab.programs import INBOX_WSL, NVIDIA_SMI, WSL
 @model("gpuready.lab.gpu_facts")
 def gpu_facts(task: Task) -> dict[str, Any]:
     """The evidence of the PC."""
-    task.only("home", "time_limit")
+    task.only("home", "time_limit", "runtime_files")
     limit = int(task.arguments.get("time_limit") or 20)
     if not 1 <= limit <= 600:
         raise ModuleFailed(f"time_limit: {limit} is not between 1 and 600 seconds")
     home = str(task.arguments.get("home") or documents.HOME).rstrip("\\")
     start = time.monotonic()
-    collector = Collector(task.pc, home, limit)
+    collector = Collector(task.pc, Home(task.pc, home), limit, list(task.arguments.get("runtime_files") or []))
     pieces = {name: collector.piece(name) for name in PIECES}
     evidence = {
         "schema_version": 1,
@@ -176,7 +176,7 @@ class Collector(Reader):
 
     def uv(self) -> Any:
         """`uv --version`."""
-        return self._program(self._first(rf"{self.home}\uv.exe"), ["--version"])
+        return self._program(self._first(rf"{self.home.path}\uv.exe"), ["--version"])
 
     def interpreters(self) -> Any:
         """Pythons: of the registry, of HOME, on the PATH."""
@@ -199,7 +199,7 @@ class Collector(Reader):
                 path = self.pc.registry.value(rf"{root}\{company}\{tag}\InstallPath", "ExecutablePath")
                 if isinstance(path, str):
                     add(path, "registry", self.pc.registry.value(rf"{root}\{company}\{tag}", "Version"))
-        for node in self.pc.disk.children(rf"{self.home}\python"):
+        for node in self.pc.disk.children(rf"{self.home.path}\python"):
             add(rf"{node.path}\python.exe", "home")
         for one in self.pc.scenario.interpreters:
             if one.source == "path":
@@ -210,7 +210,7 @@ class Collector(Reader):
         """The C++ runtime: registry and files."""
         names = ("Installed", "Version", "Major", "Minor", "Bld")
         files = {}
-        for name in ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll", "msvcp140_1.dll"):
+        for name in self.runtime_files:
             node = self.pc.disk.get(rf"C:\Windows\System32\{name}")
             files[name] = None if node is None else node.version or ""
         return {
@@ -236,25 +236,11 @@ class Collector(Reader):
 
     def environments(self) -> Any:
         """What lies in HOME."""
-        if not self.pc.disk.is_folder(self.home):
-            return None
-        folders = [node for node in self.pc.disk.children(rf"{self.home}\environments") if node.is_folder]
-        return {
-            "home": self.home,
-            "directories": [
-                {
-                    "name": ntpath.basename(node.path),
-                    "path": node.path,
-                    "text": self._text(rf"{node.path}\gpuready.json"),
-                }
-                for node in folders
-            ],
-            "current": self._json_files(rf"{self.home}\current"),
-        }
+        return self.home.contents(self.runtime_files)
 
     def last_pass(self) -> Any:
         """What the last passes were bound to."""
-        return self._json_files(rf"{self.home}\passes")
+        return self.home.texts("passes")
 
     def marker(self) -> Any:
         """Every PC here says that it is simulated."""

@@ -1,14 +1,18 @@
-"""gpuready's folder on a simulated PC, for the model of python_environment."""
+"""gpuready's folder on a simulated PC, for the models that read it and work in it."""
 
 from __future__ import annotations
 
 import json
 import ntpath
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from gpuready.simlab.models.model import ModuleFailed
 from gpuready.simlab.pc import SimulatedPc
+
+_SMALL = 65536
+OWN_RUNTIME = r"Lib\site-packages\gpuready_vc_runtime.pth"  # with it an environment's Python looks for its own files
 
 
 def fail(code: str, message: str) -> ModuleFailed:
@@ -40,16 +44,23 @@ class Home:
         whole = marker.get("complete") is True and marker.get("lock_sha256") == lock_sha256
         return marker if whole and self.disk.is_file(rf"{environment}\Scripts\python.exe") else {}
 
-    def environments_of(self, stack: str) -> list[str]:
-        """Its environments, whole or not."""
-        folders = [node.path for node in self.disk.children(rf"{self.path}\environments") if node.is_folder]
-        return [path for path in folders if ntpath.basename(path).rpartition("-")[0] == stack]
+    def environments(self) -> list[str]:
+        """The folders of the environments, whole or not."""
+        return [node.path for node in self.disk.children(rf"{self.path}\environments") if node.is_folder]
 
-    def start(self, stack: str, text: str | None) -> str:
-        """How a student starts it."""
-        if not text:
-            return rf"{self.path}\bin\{stack}.cmd opens a prompt in which `python` has the stack"
-        return self.path + text[4:] if text.startswith("HOME") else text
+    def environments_of(self, stack: str) -> list[str]:
+        """Those of a stack."""
+        return [path for path in self.environments() if ntpath.basename(path).rpartition("-")[0] == stack]
+
+    def take(self) -> None:
+        """What working here leaves beside the work: the file of its lock."""
+        self.write(rf"{self.path}\.lock", "")
+
+    def release(self) -> None:
+        """Take the folder away when all that was in it is gone."""
+        self.disk.remove(rf"{self.path}\.lock")
+        if not any(self.disk.children(self.path)):
+            self.disk.remove(self.path)
 
     def write(self, path: str, text: str) -> bool:
         """A text file; whether that changed anything."""
@@ -58,46 +69,72 @@ class Home:
         self.disk.write(path, text.encode())
         return True
 
+    def text(self, path: str) -> str | None:
+        """A small file as it is; empty for one that is too large to be ours."""
+        node = self.disk.get(path)
+        if node is None or node.data is None:
+            return None
+        return "" if len(node.data) > _SMALL else self.disk.text(path)
+
+    def texts(self, folder: str) -> list[dict[str, Any]]:
+        """{name, text} of the .json files of a folder."""
+        paths = [node.path for node in self.disk.children(rf"{self.path}\{folder}") if not node.is_folder]
+        found = [path for path in paths if path.lower().endswith(".json")]
+        return [{"name": ntpath.basename(path), "text": self.text(path)} for path in found]
+
+    def contents(self, runtime_files: list[str]) -> dict[str, Any] | None:
+        """The piece `environments` of the evidence; None when there is no home."""
+        if not self.disk.is_folder(self.path):
+            return None
+        return {
+            "home": self.path,
+            "directories": [
+                {
+                    "name": ntpath.basename(path),
+                    "path": path,
+                    "text": self.text(rf"{path}\gpuready.json"),
+                    "runtime": self.own_runtime(path, runtime_files),
+                }
+                for path in self.environments()
+            ],
+            "current": self.texts("current"),
+        }
+
+    def own_runtime(self, environment: str, names: list[str]) -> list[str]:
+        """Those files of the C++ runtime that an environment brings, where its Python looks for them."""
+        if not self.disk.is_file(rf"{environment}\{OWN_RUNTIME}"):
+            return []
+        return [name for name in names if self.disk.is_file(rf"{environment}\Scripts\{name}")]
+
     def pointers(self) -> dict[str, dict[str, Any]]:
         """What is current, by stack."""
-        files = [node for node in self.disk.children(rf"{self.path}\current") if node.path.lower().endswith(".json")]
-        found = {ntpath.basename(node.path)[: -len(".json")]: self.json(node.path) for node in files}
+        found = {
+            one["name"][: -len(".json")]: self.json(rf"{self.path}\current\{one['name']}")
+            for one in self.texts("current")
+        }
         return {stack: pointer for stack, pointer in found.items() if pointer}
 
 
-def note(pointers: Mapping[str, Mapping[str, Any]]) -> str | None:
+def fill(text: str, **values: object) -> str:
+    """One of the controller's texts with each {name} that there is a value of."""
+    return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), text)
+
+
+def note(pointers: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> str | None:
     """What README.txt must say, None when there is nothing to speak of."""
     if not pointers:
         return None
-    lines = ["This PC trains machine-learning models on its GPU. How to start:", ""]
-    for stack in sorted(pointers):
-        pointer = pointers[stack]
-        lines += [stack, f"    {pointer.get('start')}", f"    Python: {pointer.get('python')}"]
-        if visible := pointer.get("visible_devices"):
-            lines.append(f"    Without that launcher, set {visible} first: the GPU that was tried.")
-        lines.append("")
-    end = "Everything here was made by gpuready and may be replaced by it; keep your own work elsewhere."
-    return "\r\n".join([*lines, end, ""])
+    text = words["note"]
+    for stack, pointer in sorted(pointers.items()):
+        shown = pointer.get("visible_devices")
+        visible = fill(words["note_visible"], visible=shown) if shown else ""
+        told = {"start": pointer.get("start"), "python": pointer.get("python"), "visible": visible}
+        text += fill(words["note_stack"], stack=stack, **told)
+    return text + words["note_end"]
 
 
-def launcher(stack: str, environment: str, visible_devices: str) -> str:
+def launcher(stack: str, environment: str, visible_devices: str, words: Mapping[str, str]) -> str:
     """The batch file that a student starts."""
-    about = "without arguments a prompt in which python is its Python; with a script, that script."
-    name = visible_devices.partition("=")[0]
-    return "\r\n".join(
-        [
-            "@echo off",
-            f"rem How to start {stack}: {about}",
-            rf'set "VIRTUAL_ENV=%~dp0..\environments\{ntpath.basename(environment)}"',
-            r'set "PATH=%VIRTUAL_ENV%\Scripts;%PATH%"',
-            *([f'if not defined {name} set "{visible_devices}"'] if name else []),  # a student's own choice stands
-            'if not "%~1"=="" goto run',
-            rf"echo {stack}: python is %VIRTUAL_ENV%\Scripts\python.exe; exit leaves.",
-            "cmd /k",
-            "exit /b",
-            ":run",
-            r'"%VIRTUAL_ENV%\Scripts\python.exe" %*',
-            "exit /b",
-            "",
-        ]
-    )
+    name, _, value = visible_devices.partition("=")
+    visible = fill(words["launcher_visible"], name=name, value=value) if name else ""
+    return fill(words["launcher"], stack=stack, environment=ntpath.basename(environment), visible=visible)

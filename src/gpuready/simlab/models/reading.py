@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import ntpath
 from typing import Any
 
 from gpuready.simlab.disk import Value
+from gpuready.simlab.models.home import Home
 from gpuready.simlab.pc import SimulatedPc
 from gpuready.simlab.programs import Run
 
@@ -58,7 +58,6 @@ PIECES = (
     "users", "environments",
     "last_pass", "marker",
 )  # fmt: skip
-_LIMIT = 65536
 
 
 def _signed(value: Value | None) -> Value | None:
@@ -69,8 +68,8 @@ def _signed(value: Value | None) -> Value | None:
 class Reader:
     """Reads one PC."""
 
-    def __init__(self, pc: SimulatedPc, home: str, limit: int) -> None:
-        self.pc, self.home, self.limit = pc, home, limit
+    def __init__(self, pc: SimulatedPc, home: Home, limit: int, runtime_files: list[str]) -> None:
+        self.pc, self.home, self.limit, self.runtime_files = pc, home, limit, runtime_files
 
     def piece(self, name: str) -> dict[str, Any]:
         """`{value, error}`."""
@@ -117,15 +116,3 @@ class Reader:
             if known and self.pc.disk.is_file(path):
                 return known
         return None
-
-    def _text(self, path: str) -> str | None:
-        node = self.pc.disk.get(path)
-        if node is None or node.data is None:
-            return None
-        return "" if len(node.data) > _LIMIT else self.pc.disk.text(path)
-
-    def _json_files(self, folder: str) -> list[dict[str, Any]]:
-        files = [
-            node for node in self.pc.disk.children(folder) if not node.is_folder and node.path.lower().endswith(".json")
-        ]
-        return [{"name": ntpath.basename(node.path), "text": self._text(node.path)} for node in files]

@@ -12,6 +12,7 @@ from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.evidence import files as evidence
 from ..plugin_utils.files import write_whole
 from ..plugin_utils.remote import RemoteAction
+from ..plugin_utils.stacks import runtime
 
 MODULE = "gpuready.lab.gpu_facts"
 ON_THE_PC = {"home": {"type": "str"}, "time_limit": {"type": "int"}, "sysfs": {"type": "str"}}
@@ -36,6 +37,8 @@ class ActionModule(RemoteAction):
             record["host"], found = self._read(Path(asked["evidence_file"]))
         else:
             arguments = {name: asked[name] for name in ON_THE_PC if asked[name] is not None}
+            if self.is_windows:
+                arguments["runtime_files"] = list(runtime.FILES)
             found = self.evidence("gpuready_evidence", record, "look", MODULE, arguments, task_vars)
         if found is not None:
             record["facts"] = facts.interpret(found).as_dict()

@@ -4,6 +4,8 @@
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -PowerShell ..module_utils.windows.Cim
+#AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Evidence
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 
@@ -17,6 +19,7 @@ $spec = @{
     options = @{
         home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
         time_limit = @{ type = 'int'; default = 20 }
+        runtime_files = @{ type = 'list'; elements = 'str'; default = @() }
     }
     supports_check_mode = $true
 }
@@ -174,7 +177,7 @@ Add-Piece $pieces 'vc_runtime' {
         if (-not $values) { $values = Read-Values 'LocalMachine' 'SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\X64' @('Installed', 'Version', 'Major', 'Minor', 'Bld') $view }
     }
     $files = @{}
-    foreach ($name in 'vcruntime140.dll', 'vcruntime140_1.dll', 'msvcp140.dll', 'msvcp140_1.dll') { $files[$name] = Get-FileVersion "$system\$name" }
+    foreach ($name in $module.Params.runtime_files) { $files[$name] = Get-FileVersion "$system\$name" }
     @{ registry = $values; files = $files }
 }
 
@@ -184,17 +187,8 @@ Add-Piece $pieces 'disk' {
     @{ path = $drive.Name; free_bytes = $drive.TotalFreeSpace; total_bytes = $drive.TotalSize }
 }
 
-Add-Piece $pieces 'environments' {
-    if (-not [System.IO.Directory]::Exists($homePath)) { return $null }
-    $directories = @(if ([System.IO.Directory]::Exists("$homePath\environments")) {
-        foreach ($path in [System.IO.Directory]::GetDirectories("$homePath\environments")) {
-            @{ name = [System.IO.Path]::GetFileName($path); path = $path; text = Read-SmallFile "$path\gpuready.json" }
-        }
-    })
-    @{ home = $homePath; directories = $directories; current = Read-JsonFiles "$homePath\current" }
-}
-
-Add-Piece $pieces 'last_pass' { , (Read-JsonFiles "$homePath\passes") }
+Add-Piece $pieces 'environments' { Get-HomeContent $homePath $module.Params.runtime_files }
+Add-Piece $pieces 'last_pass' { , @(Get-JsonText "$homePath\passes") }
 
 Add-Piece $pieces 'marker' {
     $own = Read-Values 'LocalMachine' 'SOFTWARE\gpuready' 'Simulated'

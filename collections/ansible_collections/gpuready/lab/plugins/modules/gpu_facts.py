@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import platform
 import time
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.home import contents as contents
 from ..module_utils.linux import probe as probe
 from ..module_utils.linux import programs as programs
 
@@ -48,8 +50,8 @@ def collect(home, limit, sysfs="/sys"):
     have("memory", probe.memory)
     have("processors", probe.processors)
     have("disk", probe.disk, home)
-    have("environments", probe.environments, home)
-    have("last_pass", probe.texts, f"{home}/passes")
+    have("environments", contents.environments, Path(home))
+    have("last_pass", contents.texts, Path(home, "passes"))
     have("marker", probe.marker)
     have("dmi", probe.dmi, sysfs)
     for name, one in running.items():
@@ -73,7 +75,7 @@ def main():
     """The module."""
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "str"},
+            "home": {"type": "path"},
             "time_limit": {"type": "int", "default": 20},
             "sysfs": {"type": "path", "default": "/sys"},
         },
@@ -82,7 +84,7 @@ def main():
     limit = module.params["time_limit"]
     if not 1 <= limit <= 600:
         module.fail_json(msg=f"time_limit: {limit} is not between 1 and 600 seconds")
-    evidence = collect(probe.home_directory(module.params["home"]), limit, module.params["sysfs"])
+    evidence = collect(module.params["home"] or str(contents.default_home()), limit, module.params["sysfs"])
     module.exit_json(changed=False, ansible_facts={"gpuready_evidence": evidence})
 
 

@@ -27,6 +27,11 @@ class RemoteAction(Action):
 
     _requires_connection = True
 
+    @property
+    def is_windows(self) -> bool:
+        """Whether the PC's side of the connection is Windows."""
+        return bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
+
     def call(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Act apart from Ansible's worker: what becomes of the process is this PC's trouble alone."""
         here = self._connection.transport == "local"  # what is started here may take the memory that it needs
@@ -54,7 +59,7 @@ class RemoteAction(Action):
     def run_remote(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run a module and give its result, or `{"trouble": {code, message}}` when the PC could not be had."""
         _refuse_redirects()
-        if not getattr(self._connection._shell, "_IS_WINDOWS", False):
+        if not self.is_windows:
             # A .ps1 of the same name stands beside the .py and comes first in the alphabet.
             self._connection.module_implementation_preferences = (".py", "")
         try:

@@ -24,11 +24,15 @@ from .folder import Home, Trouble, of_os
 
 
 class Needed(Exception):  # noqa: N818 - a question, no error
-    """Files that the controller has and this PC lacks: [{kind, name, sha256}]."""
+    """What the controller has and this PC lacks: files [{kind, name, sha256}], and ways for what its pip is told."""
 
-    def __init__(self, files: list[dict[str, Any]]) -> None:
-        super().__init__("files of the controller are needed")
-        self.files = files
+    def __init__(self, files: list[dict[str, Any]], pip: dict[str, Any] | None = None) -> None:
+        super().__init__("the controller is asked")
+        self.files, self.pip = files, pip
+
+    def as_dict(self) -> dict[str, Any]:
+        """The module's answer."""
+        return {"needs": self.files, **({} if self.pip is None else {"pip": self.pip})}
 
 
 def sha256_of(path: Path) -> str:

@@ -7,7 +7,6 @@ Runs on the PC, under Python 3.9 or later.
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
 import time
@@ -16,55 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from . import pip
 from . import uv as uvs
-from .archives import Store, unpack
-from .folder import Home, Trouble, as_json, now, of_os, read_json, write_whole
-
-MARKER = "gpuready.json"
-ASK = "import json, sys; print(json.dumps({'version': '%d.%d.%d' % sys.version_info[:3], 'prefix': sys.prefix}))"
-
-
-def interpreter_of(environment: Path) -> Path:
-    """The interpreter of an environment."""
-    return environment / "bin/python"
-
-
-def ask(python: Path) -> dict[str, Any]:
-    """What an interpreter says of itself: {version, prefix}; empty when it does not run."""
-    if not python.exists():
-        return {}
-    variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    try:
-        answer = json.loads(uvs.run_program([str(python), "-I", "-c", ASK], "python", 60, variables, None))
-    except (Trouble, ValueError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def distributions(environment: Path) -> list[str]:
-    """The packages that are installed in an environment, by their .dist-info folders."""
-    return sorted(path.name for path in environment.glob("lib/python*/site-packages/*.dist-info"))
-
-
-def complete(environment: Path, lock_sha256: str, version: str) -> dict[str, Any]:
-    """The marker of an environment that is whole and runs; empty when it must be built (again)."""
-    marker = read_json(environment / MARKER)
-    if marker.get("complete") is not True or marker.get("lock_sha256") != lock_sha256:
-        return {}
-    if not set(marker.get("distributions") or ()) <= set(distributions(environment)):
-        return {}
-    if not Path(str(marker.get("interpreter"))).exists():
-        return {}
-    answer = ask(interpreter_of(environment))
-    if not _is_version(answer.get("version"), version) or os.path.realpath(answer["prefix"]) != os.path.realpath(
-        environment
-    ):
-        return {}
-    return marker
-
-
-def _is_version(found: object, wanted: str) -> bool:
-    return isinstance(found, str) and (found + ".").startswith(wanted + ".")
+from .archives import Needed, Store, unpack
+from .contents import MARKER
+from .environment import ask, distributions, interpreter_of, is_version
+from .folder import Home, Trouble, as_json, now, of_os, write_whole
+from .texts import fill
 
 
 class Builder:
@@ -87,12 +44,12 @@ class Builder:
     def build(self) -> dict[str, Any]:
         """Bring uv and the interpreter, build, mark; the marker. Nothing half-built stays behind a failure."""
         wishes, home = self._wishes, self._home
-        wheels = self._store.wheels(wishes.get("offered_wheels") or [])
+        self._ask_for_what_is_missing()
         with self._step("uv"):
             path = uvs.find_uv(home, wishes.get("uv")) or uvs.bring_uv(
                 home, self._store, wishes.get("uv_archive"), wishes.get("uv_binary")
             )
-            uv = uvs.Uv(path, home, wishes.get("certificates"), self._deadline)
+            uv = uvs.Uv(path, home, wishes.get("certificates"), wishes["foreign_variables"], self._deadline)
         with self._step("interpreter"):
             python = self._interpreter(uv)
         try:
@@ -100,7 +57,7 @@ class Builder:
                 home.remove(self.environment)
                 uv.run("environment", "venv", "--no-project", "--python", str(python), str(self.environment))
             with self._step("packages"):
-                self._install(uv, wheels)
+                self._install(uv)
             return self._mark(python)
         except Trouble as trouble:
             home.remove(self.environment)
@@ -126,7 +83,7 @@ class Builder:
                 "created_at": now(),
                 "complete": True,
             }
-            if not _is_version(marker["version"], self._version):
+            if not is_version(marker["version"], self._version):
                 raise Trouble("ENVIRONMENT_BROKEN", f"{self.environment}: its Python does not run after the building")
             write_whole(self.environment / MARKER, as_json(marker))
         return marker
@@ -174,12 +131,12 @@ class Builder:
         pyenv = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
         pattern = f"{glob.escape(pyenv)}/versions/{self._version}*/bin/python{self._version}"
         found += [Path(path) for path in sorted(glob.glob(pattern), reverse=True)]  # noqa: PTH207 - one that may not be read is none
-        return [path for path in dict.fromkeys(found) if _is_version(ask(path).get("version"), self._version)]
+        return [path for path in dict.fromkeys(found) if is_version(ask(path).get("version"), self._version)]
 
     def _from_archive(self, archive: dict[str, Any]) -> Path:
         target = self._home.python / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
         if python := _python_in(target):
-            if _is_version(ask(python).get("version"), self._version):
+            if is_version(ask(python).get("version"), self._version):
                 return python
             self._home.remove(target)
         source = self._store.take("interpreter", archive)
@@ -189,7 +146,7 @@ class Builder:
                 file.unlink()  # with it a Python makes no virtual environments
             python = _python_in(folder)
             found = ask(python).get("version") if python else None
-            if not _is_version(found, self._version):
+            if not is_version(found, self._version):
                 what = f"holds Python {found}" if found else "holds no Python that runs here"
                 raise Trouble("INTERPRETER_MISSING", f"{source.name} {what}, not {self._version}; give another archive")
             if os.geteuid() == 0:
@@ -202,36 +159,52 @@ class Builder:
         return _python_in(target) or target
 
     # --- the packages -------------------------------------------------------------------------------------------------
-    def _install(self, uv: uvs.Uv, wheels: Path | None) -> None:
+    def _ask_for_what_is_missing(self) -> None:
+        """The wheels that the controller offers, and its ways to the packages, which depend on this PC's pip."""
+        needed: list[dict[str, Any]] = []
+        try:
+            self._store.wheels(self._wishes.get("offered_wheels") or [])
+        except Needed as missing:
+            needed = missing.files
+        if self._wishes.get("ways") is None:
+            raise Needed(needed, pip.said(os.environ))
+        if needed:
+            raise Needed(needed)
+
+    def _install(self, uv: uvs.Uv) -> None:
+        """By the first of the controller's ways that leads to every package."""
         lock = self._home.tmp / "lock.txt"
         write_whole(lock, self._wishes["lock"])
-        pip = uvs.pip_settings(os.environ, uvs.pip_files(os.environ))
-        if pip.get("cert"):
-            uv.environment.setdefault("SSL_CERT_FILE", pip["cert"])
-        own = bool(wheels or self._wishes.get("wheelhouse") or self._wishes.get("index_url") or pip)
-        tries = [True]
-        if self._wishes.get("stack_index_urls"):
-            # a lab's own mirror first, the stack's index when that does not have it all; or the other way round
-            tries = [False, True] if own else [True, False]
-        first: Trouble | None = None
-        for stack_urls in tries:
+        failures: list[dict[str, Any]] = []
+        ways = self._wishes["ways"]
+        for way in ways:
+            options = [fill(option, home=self._home.path) for option in way["options"]]
+            for link in way["links"]:  # pip passes over a folder that is not there, uv fails
+                if "://" in link or Path(link).exists():
+                    options += ["--find-links", link]
             try:
                 uv.run(  # compiled now: a student may not write here, and would wait for it at every import
                     "packages",
                     *("pip", "install", "--compile-bytecode", "--python", str(interpreter_of(self.environment))),
-                    *("--require-hashes", "--no-deps", "-r", str(lock)),
-                    *uvs.sources(self._wishes, pip, wheels, stack_urls),
+                    *("--require-hashes", "--no-deps", "-r", str(lock), *options),
+                    more=way["variables"],
                 )
                 return
             except Trouble as trouble:
-                mismatch = first is not None and "Hash mismatch" in first.details  # worse than an index that is away
-                first = trouble if first is None or (stack_urls and not mismatch) else first
-                if trouble.code != "UV_FAILED" or not re.search(
-                    r"No solution found|Failed to fetch|Hash mismatch", trouble.details
+                failures.append({"rc": trouble.rc, "details": trouble.details.splitlines()})
+                trouble.failures = failures
+                if (
+                    len(failures) == len(ways)
+                    or trouble.code != "UV_FAILED"
+                    or not re.search(self._wishes["go_on_after"], trouble.details)
                 ):
                     raise
-        if first:
-            raise first
+
+
+def tidy(home: Home, keep_cache: bool) -> None:
+    """Take away what only the building needed."""
+    for path in (home.tmp, home.downloads, home.wheelhouse, *([] if keep_cache else [home.cache])):
+        home.remove(path)
 
 
 def _python_in(folder: Path) -> Path | None:

@@ -20,6 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from .contents import environment_folders, json_of
+
 OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
     *("uv", "README.txt", ".lock"),
@@ -33,6 +35,7 @@ class Trouble(Exception):  # noqa: N818 - a finding, not always an error
     def __init__(self, code: str, message: str, phase: str = "", rc: int | None = None, details: str = "") -> None:
         super().__init__(message)
         self.code, self.message, self.phase, self.rc, self.details = code, message, phase, rc, details
+        self.failures: list[dict[str, Any]] = []  # {rc, details}, where several ways were tried
 
 
 def of_os(error: OSError, doing: str) -> Trouble:
@@ -72,28 +75,9 @@ def write_whole(path: Path, text: str, mode: int = 0o644) -> bool:
     return True
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; empty when there is none that can be read."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def as_json(value: dict[str, Any]) -> str:
     """The form in which our files are written."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def default_home() -> Path:
-    """$GPUREADY_HOME, else /opt/gpuready where we may write, else a folder of the user's own."""
-    if own := os.environ.get("GPUREADY_HOME"):
-        return Path(own)
-    shared = Path("/opt/gpuready")
-    if os.geteuid() == 0 or os.access(shared, os.W_OK):
-        return shared
-    return Path.home() / ".local/share/gpuready"
 
 
 class Home:
@@ -122,12 +106,9 @@ class Home:
         """How a student starts a stack."""
         return self.path / "bin" / stack
 
-    def environments_of(self, stack: str | None) -> list[Path]:
-        """The environments of a stack (None: of all), complete or not."""
-        if not self.environments.is_dir():
-            return []
-        found = [path for path in self.environments.iterdir() if path.is_dir() and not path.name.startswith(".")]
-        return sorted(path for path in found if stack is None or path.name.rpartition("-")[0] == stack)
+    def environments_of(self, stack: str) -> list[Path]:
+        """The environments of a stack, complete or not."""
+        return [path for path in environment_folders(self.path) if path.name.rpartition("-")[0] == stack]
 
     def make(self) -> None:
         """Make the folder, readable for every user when an administrator makes it."""
@@ -158,7 +139,7 @@ class Home:
                     break
                 except OSError:
                     if time.monotonic() >= deadline:
-                        holder = read_json(file)
+                        holder = json_of(file)
                         raise Trouble(
                             "ENVIRONMENT_BUSY",
                             f"another run works in {self.path} (process {holder.get('pid', 'unknown')}, since "

@@ -40,15 +40,6 @@ def iso(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: UP017
 
 
-def home_directory(option: str | None) -> str:
-    """Where gpuready lives on this machine."""
-    if option:
-        return str(Path(option).expanduser())
-    if os.environ.get("GPUREADY_HOME"):
-        return os.environ["GPUREADY_HOME"]
-    return "/opt/gpuready" if os.geteuid() == 0 else str(Path("~/.local/share/gpuready").expanduser())
-
-
 def os_release(paths: tuple[str, ...] = ("/etc/os-release", "/usr/lib/os-release")) -> dict[str, str] | None:
     """The fields of os-release(5)."""
     text = next((t for t in map(read, paths) if t is not None), None)
@@ -207,26 +198,6 @@ def disk(path: str) -> dict[str, Any]:
         place = place.parent
     usage = shutil.disk_usage(place)
     return {"path": str(place), "free_bytes": usage.free, "total_bytes": usage.total}
-
-
-def texts(directory: str | Path) -> list[dict[str, str | None]]:
-    """[{name, text}] of the .json files in a directory, [] when there is none."""
-    folder = Path(directory)
-    names = sorted(f for f in folder.iterdir() if f.suffix == ".json") if folder.is_dir() else []
-    return [{"name": f.name, "text": read(f)} for f in names]
-
-
-def environments(home: str) -> dict[str, Any] | None:
-    """What lies under gpuready's home, None when there is no home."""
-    if not Path(home).is_dir():
-        return None
-    base = Path(home, "environments")
-    folders = sorted(f for f in base.iterdir() if f.is_dir()) if base.is_dir() else []
-    return {
-        "home": home,
-        "directories": [{"name": f.name, "path": str(f), "text": read(f / "gpuready.json")} for f in folders],
-        "current": texts(Path(home, "current")),
-    }
 
 
 def marker(path: str = "/etc/gpuready/simulated") -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-# Pieces of evidence, the registry as it is, small files.  Windows PowerShell 5.1.
+# Pieces of evidence, the registry as it is.  Windows PowerShell 5.1.
 
 Set-StrictMode -Version Latest
 
@@ -76,19 +76,5 @@ function Get-Machine([string]$Path) {
     } finally { $stream.Dispose() }
 }
 
-function Read-SmallFile([string]$Path) {
-    if (-not [System.IO.File]::Exists($Path)) { return $null }
-    if ((New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length -gt 65536) { return '' }
-    [System.IO.File]::ReadAllText($Path, [System.Text.Encoding]::UTF8)
-}
-
-function Read-JsonFiles([string]$Directory) {
-    $found = @(if ([System.IO.Directory]::Exists($Directory)) {
-        foreach ($file in [System.IO.Directory]::GetFiles($Directory, '*.json')) {
-            @{ name = [System.IO.Path]::GetFileName($file); text = Read-SmallFile $file }
-        }
-    })
-    , $found
-}
-
-Export-ModuleMember -Function ConvertTo-ErrorEntry, Add-Piece, Open-Key, Read-Value, Read-Values, Test-Key, Read-OrNull, Get-FileVersion, Get-Machine, Read-SmallFile, Read-JsonFiles
+Export-ModuleMember -Function ConvertTo-ErrorEntry, Add-Piece, Open-Key, Read-Value, Read-Values, Test-Key, Read-OrNull, Get-FileVersion,
+    Get-Machine

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-# gpuready's home on a Windows PC: its files written whole, its rights, and the lock that keeps two runs apart.
-# Windows PowerShell 5.1; needs Json.
+# gpuready's home on a Windows PC: its files written whole, its rights, the lock that keeps two runs apart, and how a module ends.
+# Windows PowerShell 5.1; needs Json and Contents.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -23,9 +23,9 @@ function ConvertTo-Trouble($Record) {
     # What an error means here: by its own code, or by Windows' number, never by its text, which may be in any language.
     $cause = $Record.Exception
     while ($null -ne $cause.InnerException -and -not $cause.Data.Contains('code')) { $cause = $cause.InnerException }
-    $found = @{ code = 'ENVIRONMENT_FAILED'; message = $cause.Message.Trim(); phase = ''; rc = $null; details = '' }
+    $found = @{ code = 'ENVIRONMENT_FAILED'; message = $cause.Message.Trim(); phase = ''; rc = $null; details = ''; failures = $null }
     if ($cause.Data.Contains('code')) {
-        foreach ($name in 'code', 'phase', 'rc', 'details') { $found[$name] = $cause.Data[$name] }
+        foreach ($name in 'code', 'phase', 'rc', 'details', 'failures') { $found[$name] = $cause.Data[$name] }
         return $found
     }
     $number = $cause.HResult -band 0xFFFF
@@ -34,7 +34,10 @@ function ConvertTo-Trouble($Record) {
         $found.message = "no right to write in gpuready's folder, or a program holds a file there: $($found.message)"
     } elseif ($cause -is [System.IO.IOException]) {
         if ($number -in 112, 39) { $found.code = 'DISK_FULL'; $found.message = "the disk is full: $($found.message)" }
-        elseif ($number -in 32, 33) { $found.code = 'ENVIRONMENT_IN_USE'; $found.message = "a program holds a file; close what uses it and run again: $($found.message)" }
+        elseif ($number -in 32, 33) {
+            $found.code = 'ENVIRONMENT_IN_USE'
+            $found.message = "a program holds a file; close what uses it and run again: $($found.message)"
+        }
     }
     $found
 }
@@ -64,14 +67,6 @@ function Write-Whole([string]$Path, [string]$Text) {
     $true
 }
 
-function Read-Json([string]$Path) {
-    # The object in a file of ours; $null when there is none that can be read.
-    if (-not [System.IO.File]::Exists($Path)) { return $null }
-    try { $value = ConvertFrom-JsonText ([System.IO.File]::ReadAllText($Path, $script:Utf8)) } catch { return $null }
-    if ($value -isnot [System.Collections.IDictionary]) { return $null }
-    $value
-}
-
 function Format-Json($Value) { (ConvertTo-JsonText $Value) + "`n" }
 
 function Remove-Whole([string]$Path) {
@@ -89,7 +84,9 @@ function Remove-Whole([string]$Path) {
     if ([System.IO.Directory]::Exists($aside)) {
         $null = & "$env:SystemRoot\System32\cmd.exe" /d /c rd /s /q "\\?\$aside" 2>&1
     }
-    if ([System.IO.Directory]::Exists($aside)) { Stop-With 'ENVIRONMENT_IN_USE' "$aside cannot be removed: a program holds a file of it; close it and run again" }
+    if ([System.IO.Directory]::Exists($aside)) {
+        Stop-With 'ENVIRONMENT_IN_USE' "$aside cannot be removed: a program holds a file of it; close it and run again"
+    }
     $true
 }
 
@@ -113,10 +110,12 @@ function Initialize-Home([string]$HomePath) {
     $acl.SetAccessRuleProtection($true, $false)
     $full = @('S-1-5-18', 'S-1-5-32-544')
     $me = [System.Security.Principal.WindowsIdentity]::GetCurrent()
-    if (-not (New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList $me).IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) { $full += $me.User.Value }
+    $principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList $me
+    if (-not $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) { $full += $me.User.Value }
     foreach ($entry in @($full | ForEach-Object { , @($_, 'FullControl') }) + , @('S-1-5-32-545', 'ReadAndExecute')) {
         $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $entry[0]
-        $acl.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $sid, $entry[1], 'ContainerInherit, ObjectInherit', 'None', 'Allow'))
+        $rule = $sid, $entry[1], 'ContainerInherit, ObjectInherit', 'None', 'Allow'
+        $acl.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $rule))
     }
     Set-Acl -LiteralPath $HomePath -AclObject $acl
     foreach ($name in 'environments', 'downloads', 'cache', 'tmp') { $null = [System.IO.Directory]::CreateDirectory("$HomePath\$name") }
@@ -129,7 +128,8 @@ function Enter-Home([string]$HomePath, [int]$Wait) {
     $deadline = [DateTime]::UtcNow.AddSeconds($Wait)
     while ($true) {
         try {
-            $lock = New-Object -TypeName System.IO.FileStream -ArgumentList $path, 'OpenOrCreate', 'ReadWrite', ([System.IO.FileShare]'Inheritable')
+            $share = [System.IO.FileShare]'Inheritable'
+            $lock = New-Object -TypeName System.IO.FileStream -ArgumentList $path, 'OpenOrCreate', 'ReadWrite', $share
             break
         } catch {
             $cause = $_.Exception.GetBaseException()
@@ -138,7 +138,8 @@ function Enter-Home([string]$HomePath, [int]$Wait) {
                 $holder = Read-Json "$HomePath\.holder"
                 $who, $since = (Get-Field $holder 'pid'), (Get-Field $holder 'since')
                 if ($null -eq $who) { $who, $since = 'unknown', 'unknown' }
-                Stop-With 'ENVIRONMENT_BUSY' "another run works in $HomePath (process $who, since $since); wait until it has ended, then run again"
+                $next = 'wait until it has ended, then run again'
+                Stop-With 'ENVIRONMENT_BUSY' "another run works in $HomePath (process $who, since $since); $next"
             }
             Start-Sleep -Milliseconds 300
         }
@@ -152,4 +153,18 @@ function Exit-Home([string]$HomePath, $Lock) {
     $Lock.Dispose()
 }
 
-Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, Get-TimeText, Test-Text, Write-Whole, Read-Json, Format-Json, Remove-Whole, Clear-Leftover, Initialize-Home, Enter-Home, Exit-Home
+function Exit-Module($Module, [scriptblock]$Work) {
+    # Does the work and ends the module: with its result, or with what stopped it.
+    try { & $Work } catch {
+        $trouble = ConvertTo-Trouble $_
+        $Module.Result.changed = $false
+        foreach ($name in 'code', 'phase', 'failures') { $Module.Result[$name] = $trouble[$name] }
+        $Module.Result.program_rc = $trouble.rc
+        $Module.Result.details = @("$($trouble.details)" -split "`r?`n" | Where-Object { $_ })
+        $Module.FailJson($trouble.message)
+    }
+    $Module.ExitJson()
+}
+
+Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, Get-TimeText, Test-Text, Write-Whole, Format-Json,
+    Remove-Whole, Clear-Leftover, Initialize-Home, Enter-Home, Exit-Home, Exit-Module

@@ -31,7 +31,8 @@ function Find-First([string[]]$Candidates) {
 
 function Start-Program([string]$Path, [string]$Arguments, [hashtable]$Variables = @{}) {
     if (-not $Path) { return $null }
-    $run = @{ path = $Path; process = $null; out = $null; err = $null; watch = [System.Diagnostics.Stopwatch]::StartNew(); problem = $null }
+    $run = @{ path = $Path; process = $null; out = $null; err = $null; problem = $null }
+    $run.watch = [System.Diagnostics.Stopwatch]::StartNew()
     try {
         $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList $Path, $Arguments
         $start.UseShellExecute = $false
@@ -39,7 +40,11 @@ function Start-Program([string]$Path, [string]$Arguments, [hashtable]$Variables 
         $start.RedirectStandardInput = $true
         $start.RedirectStandardOutput = $true
         $start.RedirectStandardError = $true
-        foreach ($name in $Variables.Keys) { $start.EnvironmentVariables[$name] = $Variables[$name] }
+        foreach ($name in $Variables.Keys) {
+            # $null: without that variable. An empty one is another thing to some programs.
+            if ($null -eq $Variables[$name]) { $start.EnvironmentVariables.Remove($name) }
+            else { $start.EnvironmentVariables[$name] = $Variables[$name] }
+        }
         $run.process = [System.Diagnostics.Process]::Start($start)
         $run.process.StandardInput.Close()
         $run.out = New-Object -TypeName System.IO.MemoryStream
@@ -53,7 +58,8 @@ function Start-Program([string]$Path, [string]$Arguments, [hashtable]$Variables 
 function Stop-Tree($Process) {
     # taskkill ends the children too; it gets five seconds of its own.
     try {
-        $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList "$(Get-SystemDirectory)\taskkill.exe", "/T /F /PID $($Process.Id)"
+        $ending = "$(Get-SystemDirectory)\taskkill.exe", "/T /F /PID $($Process.Id)"
+        $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList $ending
         $start.UseShellExecute = $false
         $start.CreateNoWindow = $true
         $null = [System.Diagnostics.Process]::Start($start).WaitForExit(5000)

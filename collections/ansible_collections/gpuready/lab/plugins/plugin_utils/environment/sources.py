@@ -12,8 +12,8 @@ from typing import Any
 from ..stacks import locks, wheels
 
 
-class SourceError(ValueError):
-    """What is wrong with something that the controller should give: a code and one line."""
+class RequestError(ValueError):
+    """What cannot be asked of a PC: a code and one line."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -47,20 +47,20 @@ class Sources:
             return None
         given = {key: str(item) for key, item in value.items() if item is not None}
         if unknown := set(given) - {"path", "url", "sha256"}:
-            raise SourceError("ARGUMENTS", f"{option}: {sorted(unknown)[0]} is not one of path, url, sha256")
+            raise RequestError("ARGUMENTS", f"{option}: {sorted(unknown)[0]} is not one of path, url, sha256")
         if ("path" in given) == ("url" in given):
-            raise SourceError("ARGUMENTS", f"{option}: it needs either a path or a url")
+            raise RequestError("ARGUMENTS", f"{option}: it needs either a path or a url")
         sha256 = given.get("sha256", "").lower()
         if len(sha256) != 64:
-            raise SourceError("ARGUMENTS", f"{option}: it needs the file's sha256 (64 hexadecimal digits)")
+            raise RequestError("ARGUMENTS", f"{option}: it needs the file's sha256 (64 hexadecimal digits)")
         if found is None:
             return {**given, "sha256": sha256}
         try:
             actual = sha256_of(found)
         except OSError as error:
-            raise SourceError("ARCHIVE_MISSING", f"{option}: {found} cannot be read: {error.strerror}") from None
+            raise RequestError("ARCHIVE_MISSING", f"{option}: {found} cannot be read: {error.strerror}") from None
         if actual != sha256:
-            raise SourceError(
+            raise RequestError(
                 "HASH_MISMATCH",
                 f"{option}: the sha256 of {found} is {actual}, not {sha256}; it was not sent: get the right file",
             )
@@ -70,13 +70,13 @@ class Sources:
     def wheelhouse(self, folder: Path, lock: str, target: str, python: str) -> list[dict[str, Any]]:
         """The files of a wheelhouse that the lock names by sha256, as [{name, sha256}]."""
         if not folder.is_dir():
-            raise SourceError(
+            raise RequestError(
                 "WHEELHOUSE_MISSING", f"wheelhouse: {folder} is not a folder on the controller; correct its path"
             )
         try:
             parsed = locks.parse(lock)
         except locks.LockError as error:
-            raise SourceError("LOCK_INVALID", str(error)) from None
+            raise RequestError("LOCK_INVALID", str(error)) from None
         hashes = {value.removeprefix("sha256:") for one in parsed.requirements for value in one.hashes}
         names = [file.name for file in folder.iterdir() if file.is_file()]
         main, builders = wheels.wanted(names, [one.name for one in parsed.requirements], target, python)

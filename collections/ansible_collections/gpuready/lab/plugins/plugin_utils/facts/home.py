@@ -1,23 +1,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What gpuready itself left on a PC: its environments, which of them is the current one, and the last pass.
+"""What gpuready itself left on a PC: its environments, which of them is the current one, and the last passes.
 
 The pieces `environments` and `last_pass` have one shape on Windows and Linux: files with their text as it is.
 """
 
 from __future__ import annotations
 
-import json
 import ntpath
 import posixpath
 from typing import Any
 
 from .. import reading
 from ..evidence.pieces import Pieces, Row
+from ..stacks import runtime
 from .model import Environment, Pass
 
 
-def environments(pieces: Pieces) -> tuple[Environment, ...]:
-    """Ours; one that is not complete is being built."""
+def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tuple[Environment, ...]:
+    """Ours, by path; one that is not complete is being built.
+
+    `windows_runtime`: the files of the C++ runtime that Windows itself has; None when that is not known, and on Linux.
+    """
     home = pieces.row("environments")
     if home is None:
         return ()
@@ -28,13 +31,13 @@ def environments(pieces: Pieces) -> tuple[Environment, ...]:
             current[reading.text(pointer.get("stack"))] = _same(reading.text(pointer.get("environment")))
     found = []
     for directory in home.rows("directories"):
-        path = directory.text("path")
-        about = _content(pieces, "environments", directory) if directory.values.get("text") is not None else None
-        complete = bool(about) and (about or {}).get("complete") is True
-        about = about or {}
-        name = directory.text("name") or ""
+        name, path = directory.text("name"), directory.text("path")
+        if not name or not path:
+            continue
+        about = _content(pieces, "environments", directory) or {}
+        complete = about.get("complete") is True
         stack = reading.text(about.get("stack")) or (name.rpartition("-")[0] or None)
-        is_current = complete and path is not None and current.get(stack) in (_same(path), _same(name))
+        is_current = complete and current.get(stack) in (_same(path), _same(name))
         found.append(
             Environment(
                 stack=stack,
@@ -42,34 +45,45 @@ def environments(pieces: Pieces) -> tuple[Environment, ...]:
                 path=path,
                 python=reading.text(about.get("python")),
                 state="building" if not complete else "current" if is_current else "old",
+                vc_runtime=_has_runtime(directory, windows_runtime),
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: str(one.path)))
 
 
 def passes(pieces: Pieces) -> tuple[Pass, ...]:
     """Each stack's last pass, the latest first."""
-    found_passes = [found for file in pieces.rows("last_pass") if (found := _content(pieces, "last_pass", file))]
-    whole = [
-        Pass(one["fingerprint"], one["verdict"], one["at"])
-        for one in found_passes
-        if isinstance(one.get("fingerprint"), dict)
-        and isinstance(one.get("verdict"), dict)
-        and isinstance(one.get("at"), str)
-    ]
-    if len(whole) < len(found_passes):
-        pieces.malformed("last_pass", "a pass lacks its fingerprint, its verdict or its time")
-    return tuple(sorted(whole, key=lambda one: str(one.at), reverse=True))
+    whole = []
+    for file in pieces.rows("last_pass"):
+        found = _content(pieces, "last_pass", file)
+        if found is None:
+            continue
+        if isinstance(found.get("fingerprint"), dict) and isinstance(found.get("verdict"), dict):
+            whole.append(Pass(found["fingerprint"], found["verdict"], reading.text(found.get("at"))))
+        else:
+            pieces.malformed("last_pass", f"{file.text('name')}: a pass lacks its fingerprint or its verdict")
+    return tuple(sorted(whole, key=lambda one: str(one.at or ""), reverse=True))
+
+
+def _has_runtime(directory: Row, windows: set[str] | None) -> bool | None:
+    """Whether programs of this environment find every file of the C++ runtime, in Windows or in it."""
+    own = set(directory.texts("runtime")) if directory.values.get("runtime") is not None else None
+    if set(runtime.FILES) <= (windows or set()) | (own or set()):
+        return True
+    return None if windows is None or own is None else False
 
 
 def _content(pieces: Pieces, piece: str, file: Row) -> dict[str, Any] | None:
-    """The object in a file's text, or None with a problem."""
+    """The object in a small file of ours; None where there is no file, and with a problem for one that is no object."""
+    text = file.values.get("text")
+    if text is None:
+        return None
     try:
-        found = json.loads(file.text("text") or "")
-    except (ValueError, RecursionError):
+        found = reading.parsed(text) if isinstance(text, str) else None
+    except ValueError:
         found = None
     if not isinstance(found, dict):
-        pieces.problem(piece, "FILE_UNREADABLE", f"{file.text('name')} holds no JSON object")
+        pieces.problem(piece, "FILE_UNREADABLE", f"{file.text('name')}: not an object in JSON")
         return None
     return found
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 
 from .. import reading
-from ..evidence import nvidia_smi
 from ..evidence.pieces import Pieces, Row
-from . import home as home_records
-from . import linux_adapters
+from . import home, linux_adapters, nvidia
 from .model import Disk, Facts, Interpreter, LinuxDistribution, Machine, PendingReboot, Problem, System, User, Uv
 
 _MACHINES = {
@@ -32,7 +30,7 @@ def interpret(evidence: object) -> Facts:
     """The facts. `evidence` is EVIDENCE as the module gives it."""
     pieces = Pieces(evidence)
     kernel, release, inside_wsl = pieces.row("kernel"), pieces.row("os_release"), _wsl(pieces.row("wsl"))
-    smi = _nvidia_smi(pieces)
+    smi = nvidia.smi(pieces)
     dxg = pieces.row("dxg")
     adapters, ignored = linux_adapters.interpret(
         pieces.rows("pci_display"),
@@ -46,8 +44,8 @@ def interpret(evidence: object) -> Facts:
         ),
         pieces,
     )
-    environments = home_records.environments(pieces)
-    passes = home_records.passes(pieces)
+    environments = home.environments(pieces)
+    passes = home.passes(pieces)
     return Facts(
         collected_at=reading.text(pieces.evidence.get("collected_at")),
         os=_os(kernel, release, reading.text(pieces.value("glibc")), inside_wsl),
@@ -65,27 +63,6 @@ def interpret(evidence: object) -> Facts:
         passes=passes,
         problems=tuple(Problem(**one) for one in pieces.problems),
     )
-
-
-def _nvidia_smi(pieces: Pieces) -> nvidia_smi.NvidiaSmi | None:
-    """The answer of nvidia-smi, None where there is no such program. Its troubles are problems of the piece."""
-    program = pieces.row("nvidia_smi")
-    if program is None:
-        return None
-    output, errors, code = program.text("stdout"), program.text("stderr"), program.integer("rc")
-    smi = nvidia_smi.parse(output or errors)
-    if output:
-        smi.problems += nvidia_smi.complaints(errors)
-    if code not in (0, None) and not smi.problems:
-        # It answers in full and complains, of a damaged infoROM for one.
-        said = f": {errors}" if errors else ""
-        smi.problems.append(nvidia_smi.Problem("NVIDIA_SMI_WARNING", f"nvidia-smi ended with code {code}{said}"[:500]))
-    for problem in smi.problems:
-        pieces.problem("nvidia_smi", problem.code, problem.message)
-    for gpu in smi.gpus:
-        for problem in gpu.problems:
-            pieces.problem("nvidia_smi", problem.code, f"{gpu.pci_bus_id or gpu.uuid or gpu.name}: {problem.message}")
-    return smi
 
 
 def _nvidia_version(driver: Row | None) -> str | None:

@@ -229,6 +229,7 @@ class Environment:
     path: str | None
     python: str | None
     state: EnvironmentState
+    vc_runtime: bool | None = None  # whether its programs find the C++ runtime, in Windows or in it; None on Linux
 
 
 @dataclass(frozen=True)

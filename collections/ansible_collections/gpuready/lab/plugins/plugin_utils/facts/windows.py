@@ -8,16 +8,13 @@ is None in the facts and stands in `problems`.
 from __future__ import annotations
 
 from .. import reading
-from ..evidence import nvidia_smi
 from ..evidence.pieces import Pieces, Row
+from . import home, nvidia, windows_software
 from . import (
     windows_adapters as adapters,
 )
 from . import (
     windows_devices as devices,
-)
-from . import (
-    windows_software,
 )
 from .model import Disk, Facts, Machine, Problem, System, User
 
@@ -53,7 +50,7 @@ def interpret(evidence: object) -> Facts:
     """The facts of a Windows PC."""
     pieces = Pieces(evidence)
     os, machine = _os(pieces)
-    smi = _nvidia_smi(pieces)
+    smi = nvidia.smi(pieces)
     controllers, entities = pieces.rows("video_controllers"), pieces.rows("pnp_display")
     found = devices.gather(controllers, entities, pieces.rows("display_class"))
     kept, ignored = adapters.interpret(found, smi)
@@ -74,8 +71,8 @@ def interpret(evidence: object) -> Facts:
         users=_users(pieces),
         uv=windows_software.uv(pieces),
         interpreters=windows_software.interpreters(pieces),
-        environments=windows_software.environments(pieces),
-        passes=windows_software.passes(pieces),
+        environments=home.environments(pieces, windows_software.runtime_files(pieces)),
+        passes=home.passes(pieces),
         problems=_problems(pieces),
     )
 
@@ -198,16 +195,3 @@ def _users(pieces: Pieces) -> tuple[User, ...] | None:
     named = [(name, row.integer("session")) for row in value if (name := row.text("name"))]
     ordered = sorted(named, key=lambda user: (user[1] is None, user[1] or 0, user[0]))
     return tuple(User(name, session, None) for name, session in ordered)
-
-
-def _nvidia_smi(pieces: Pieces) -> nvidia_smi.NvidiaSmi | None:
-    program = pieces.row("nvidia_smi")
-    if program is None:
-        return None
-    output = program.text("stdout")
-    if not output and pieces.error("nvidia_smi"):
-        return None  # the error says it already
-    answer = nvidia_smi.parse(output or program.text("stderr") or "")
-    for problem in [*answer.problems, *(one for gpu in answer.gpus for one in gpu.problems)]:
-        pieces.problem("nvidia_smi", problem.code, problem.message)
-    return answer

@@ -1,20 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is installed on a Windows PC, as facts: WSL, Windows features, the C++ runtime, Python, our own environments."""
+"""What is installed on a Windows PC, as facts: WSL, Windows features, the C++ runtime, Python."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from typing import Any
 
 from .. import reading
 from ..evidence import wsl_output
 from ..evidence.pieces import Pieces, Row
+from ..stacks import runtime
 from .model import (
-    Environment,
     Interpreter,
-    Pass,
     PendingReboot,
     Uv,
     VcRuntime,
@@ -30,7 +28,6 @@ _WSL2 = 8  # in Flags: runs in the virtual machine.  The value Version is the la
 _MACHINES = {0x14C: "x86", 0x8664: "x86_64", 0xAA64: "arm64"}
 _UV = re.compile(r"^uv (\d+\.\d+\.\d+\S*)", re.MULTILINE)
 _NUMBERS = re.compile(r"\d+(?:\.\d+)+", re.ASCII)
-_RUNTIME_FILES = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll", "msvcp140_1.dll")
 
 
 def features(pieces: Pieces) -> dict[str, str | None]:
@@ -169,17 +166,26 @@ def _decoded(pieces: Pieces, program: Row, name: str) -> str:
 
 
 def vc_runtime(pieces: Pieces) -> VcRuntime | None:
-    """The C++ runtime that the frameworks need: installed when all its files are there, whatever its key says."""
+    """Windows' own C++ runtime: installed when all its files are there, whatever its key says."""
     row = pieces.row("vc_runtime")
     if row is None:
         return None
     files, registry = row.row("files"), row.row("registry")
-    there = [files.values.get(name) is not None for name in _RUNTIME_FILES] if files else []
+    there = [files.values.get(name) is not None for name in runtime.FILES] if files else []
     installed = all(there) if there else (registry.integer("Installed") == 1 if registry else None)
     texts = [registry.text("Version") if registry else None]
     texts += [files.text(name) for name in ("vcruntime140.dll", "msvcp140.dll")] if files else []
     version = next((match[0] for text in texts if text and (match := _NUMBERS.search(text))), None)
     return VcRuntime(installed, _plain_version(version) if installed else None)
+
+
+def runtime_files(pieces: Pieces) -> set[str] | None:
+    """The files of the C++ runtime that Windows has; None when that is not known."""
+    row, found = pieces.row("vc_runtime"), vc_runtime(pieces)
+    if found is not None and found.installed:
+        return set(runtime.FILES)
+    files = row.row("files") if row else None
+    return {name for name in runtime.FILES if files.values.get(name) is not None} if files and files.values else None
 
 
 def _plain_version(text: str | None) -> str | None:
@@ -214,60 +220,3 @@ def interpreters(pieces: Pieces) -> tuple[Interpreter, ...]:
                 (row.text("source") != "home", Interpreter(path, version[0] if version else None, architecture))
             )
     return tuple(entry for _, entry in sorted(found, key=lambda one: one[0]))
-
-
-def environments(pieces: Pieces) -> tuple[Environment, ...]:
-    """Our environments: current (a pointer names it), building (not complete), old (complete, not pointed at)."""
-    row = pieces.row("environments")
-    if row is None:
-        return ()
-    pointers = [_json(pieces, "environments", one) for one in row.rows("current")]
-    current = {_folded(pointer.get("environment")) for pointer in pointers if pointer}
-    found = []
-    for directory in row.rows("directories"):
-        name, path = directory.text("name"), directory.text("path")
-        if not name or not path:
-            continue
-        made = _json(pieces, "environments", directory) or {}
-        complete = made.get("complete") is True
-        pointed = _folded(path) in current or _folded(name) in current
-        found.append(
-            Environment(
-                stack=reading.text(made.get("stack")) or re.sub(r"-[0-9a-f]{12}$", "", name),
-                lock_sha256=reading.text(made.get("lock_sha256")),
-                path=path,
-                python=reading.text(made.get("python")),
-                state=("current" if pointed else "old") if complete else "building",
-            )
-        )
-    return tuple(sorted(found, key=lambda one: str(one.path)))
-
-
-def passes(pieces: Pieces) -> tuple[Pass, ...]:
-    """The passes that gpuready left on the PC, one a stack, the newest first."""
-    whole = []
-    for row in pieces.rows("last_pass"):
-        found = _json(pieces, "last_pass", row) or {}
-        if isinstance(found.get("fingerprint"), dict) and isinstance(found.get("verdict"), dict):
-            whole.append(Pass(found["fingerprint"], found["verdict"], reading.text(found.get("at"))))
-    return tuple(sorted(whole, key=lambda one: str(one.at or ""), reverse=True))
-
-
-def _folded(value: object) -> str | None:
-    text = reading.text(value)
-    return text.replace("/", "\\").rstrip("\\").lower() if text else None
-
-
-def _json(pieces: Pieces, piece: str, row: Row) -> dict[str, Any] | None:
-    """The object in a small file of ours; a file that is no such object is a problem."""
-    text = row.values.get("text")
-    if text is None:
-        return None
-    try:
-        value = reading.parsed(text) if isinstance(text, str) else None
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        pieces.problem(piece, "FILE_UNREADABLE", f"{row.text('name')}: not an object in JSON")
-        return None
-    return value

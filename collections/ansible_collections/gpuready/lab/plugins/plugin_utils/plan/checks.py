@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..facts.model import Adapter, Disk, Facts, Wsl, at_least
+from ..facts.model import Adapter, Disk, Environment, Facts, Wsl, at_least
 from ..stacks.model import TARGETS, Rule, Stack, Target, Variant
 from .adapters import Choice, choose
 from .problems import Problem, problem
@@ -241,12 +241,10 @@ def _disk(stack: Stack, target: Target, variant: Variant | None, facts: Facts) -
     return [problem("DISK_SPACE", f"{stack.name} needs {need:.0f} GiB free on {where}, and {have:.1f} GiB are free")]
 
 
-def current(stack: Stack, variant: Variant, facts: Facts) -> bool:
-    """Whether this very lock is what the PC uses now."""
-    return any(
-        found.stack == stack.name and found.state == "current" and found.lock_sha256 == variant.lock_sha256
-        for found in facts.environments
-    )
+def current(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:
+    """The environment of this very lock, where it is what the PC uses now."""
+    mine = (one for one in facts.environments if one.stack == stack.name and one.lock_sha256 == variant.lock_sha256)
+    return next((one for one in mine if one.state == "current"), None)
 
 
 def _wsl(target: Target, at: Situation) -> list[Problem]:

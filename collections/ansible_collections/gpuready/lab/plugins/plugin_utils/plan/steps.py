@@ -17,9 +17,9 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
     codes = {found.code: found for found in chosen.problems}
     from_windows = chosen.target == "wsl" and facts.os.family == "windows"
     driver = next((codes[code] for code in _DRIVER_CODES if code in codes), None)
-    is_current = chosen.variant is not None and current(chosen.stack, chosen.variant, facts)
-    runtime = (facts.vc_runtime or VcRuntime()).installed
-    lacks_runtime = _needs_runtime(chosen) and runtime is not True
+    mine = current(chosen.stack, chosen.variant, facts) if chosen.variant is not None else None
+    windows = (facts.vc_runtime or VcRuntime()).installed
+    runtime = True if windows else mine.vc_runtime if mine is not None else None
     if from_windows:
         wsl = (True, "the stack runs in WSL 2")
     elif chosen.target == "wsl":
@@ -32,9 +32,9 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
         gpu_driver = (True, driver.cause)
     else:
         gpu_driver = (False, "nothing is known to be wrong with the driver")
-    if is_current and not lacks_runtime:
+    if mine is not None and (runtime is True or not _needs_runtime(chosen)):
         python = (False, "the environment of this very lock is in use already")
-    elif is_current:
+    elif mine is not None:
         python = (
             True,
             "the Visual C++ runtime is missing"

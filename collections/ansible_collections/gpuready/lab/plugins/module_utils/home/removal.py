@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Taking environments away on a Linux PC.
+
+Runs on the PC, under Python 3.9 or later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .contents import pointers
+from .folder import OWN, Home, write_whole
+from .texts import note
+
+
+def absent(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Take a stack away; without a stack everything of gpuready, but never what is not ours."""
+    stack = wishes.get("stack")
+    if not home.path.is_dir():
+        return {"changed": False, "steps": []}
+    if stack:
+        paths = [*home.environments_of(stack), home.current(stack), home.last_pass(stack), home.launcher(stack)]
+    else:
+        paths = [home.path / name for name in OWN if name != ".lock"]
+    found = [path for path in paths if path.exists() or path.is_symlink()]
+    if check_mode:
+        return {"changed": bool(found), "steps": [{"name": f"remove {path.name}", "seconds": 0} for path in found]}
+    with home.locked(int(wishes["lock_wait"])):
+        for path in found:
+            home.remove(path)
+        if stack:
+            text, file = note(pointers(home.path), wishes["words"]), home.path / "README.txt"
+            home.remove(file) if text is None else write_whole(file, text)
+        else:
+            home.remove(home.path / ".lock")
+    if not stack and not any(home.path.iterdir()):
+        home.path.rmdir()
+    return {"changed": bool(found), "steps": [{"name": f"removed {path.name}", "seconds": 0} for path in found]}

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Switching to an environment that has trained, and taking its pass back, on a Linux PC.
+
+Runs on the PC, under Python 3.9 or later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from .contents import MARKER, json_of, pointers
+from .environment import complete, interpreter_of
+from .folder import REMOVING, Home, Trouble, as_json, now, write_whole
+from .texts import launcher, note, start_text
+
+
+def current(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Point at the environment of this lock, keep the pass, say how it is started, take old environments away."""
+    stack, sha256, words = str(wishes["stack"]), str(wishes["lock_sha256"]), wishes["words"]
+    environment = home.environment(stack, sha256)
+    whole = complete(environment, sha256)
+    if not whole:
+        raise Trouble("ENVIRONMENT_BROKEN", f"{environment} is not complete; build it again (state present)")
+    known = json_of(home.current(stack))
+    visible = wishes.get("visible_devices")
+    pointer = {
+        "stack": stack,
+        "environment": str(environment),
+        "lock_sha256": sha256,
+        "python": str(interpreter_of(environment)),
+        "start": start_text(home, stack, wishes.get("start") or known.get("start"), words),
+        "visible_devices": str((known.get("visible_devices") if visible is None else visible) or ""),
+    }
+    before = {"visible_devices": "", **known}
+    same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
+    files = {
+        home.launcher(stack): (launcher(stack, environment, pointer["visible_devices"], words), 0o755),
+        home.path / "README.txt": (note({**pointers(home.path), stack: pointer}, words) or "", 0o644),
+    }
+    record = wishes.get("pass_record")
+    if record and json_of(home.last_pass(stack)).get("digest") != record.get("digest"):
+        files[home.last_pass(stack)] = (as_json(dict(record)), 0o644)
+    if not same:
+        files[home.current(stack)] = (as_json({**pointer, "switched_at": now()}), 0o644)  # the pointer last
+    old = _surplus(home, stack, environment, int(wishes["keep_old"]))
+    todo = {path: content for path, content in files.items() if not _has(path, *content)}
+    changed = bool(todo or old)
+    with home.locked(int(wishes["lock_wait"])) if changed and not check_mode else nullcontext():
+        if not check_mode:
+            for path, (text, mode) in todo.items():
+                write_whole(path, text, mode)
+            for path in old:
+                home.remove(path)
+    return {
+        "changed": changed,
+        "steps": [{"name": f"removed {path.name}", "seconds": 0} for path in old],
+        "switched": not same,
+        "environment": {
+            "path": str(environment),
+            "python": pointer["python"],
+            "lock_sha256": sha256,
+            "built": False,
+            "start": pointer["start"],
+            "size_bytes": whole.get("size_bytes"),
+        },
+    }
+
+
+def unproven(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Take the stack's pass back: it no longer trains here. What students start stays as it is."""
+    path = home.last_pass(str(wishes["stack"]))
+    found = path.exists()
+    if found and not check_mode:
+        with home.locked(int(wishes["lock_wait"])):
+            home.remove(path)
+    return {"changed": found, "steps": []}
+
+
+def _has(path: Path, text: str, mode: int) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text and path.stat().st_mode & 0o777 == mode
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _surplus(home: Home, stack: str, keep: Path, keep_old: int) -> list[Path]:
+    """The environments that go: incomplete ones, and complete ones beyond the newest `keep_old` besides the current."""
+    complete_ones: list[tuple[str, Path]] = []
+    gone: list[Path] = sorted(home.environments.glob(REMOVING + "*"))
+    for path in home.environments_of(stack):
+        marker = json_of(path / MARKER)
+        if path == keep:
+            continue
+        if marker.get("complete") is True:
+            complete_ones.append((str(marker.get("created_at")), path))
+        else:
+            gone.append(path)
+    ordered = [path for _, path in sorted(complete_ones, reverse=True)]
+    return gone + ordered[keep_old:]

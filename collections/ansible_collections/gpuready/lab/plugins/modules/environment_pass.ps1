@@ -1,0 +1,125 @@
+#!powershell
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+#AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell ..module_utils.windows.Json
+#AnsibleRequires -PowerShell ..module_utils.windows.Programs
+#AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Home
+#AnsibleRequires -PowerShell ..module_utils.windows.Environment
+#AnsibleRequires -PowerShell ..module_utils.windows.Texts
+
+# What has trained becomes what students start, with what its pass is bound to; or the pass is taken back.
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+
+$spec = @{
+    options = @{
+        state = @{ type = 'str'; choices = 'current', 'unproven'; required = $true }
+        home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
+        stack = @{ type = 'str'; required = $true }
+        lock_sha256 = @{ type = 'str' }
+        start = @{ type = 'str' }
+        visible_devices = @{ type = 'str' }
+        pass_record = @{ type = 'dict'; no_log = $false }
+        keep_old = @{ type = 'int'; default = 1 }
+        lock_wait = @{ type = 'int'; default = 30 }
+        words = @{ type = 'dict'; default = @{} }
+    }
+    required_if = @(, @('state', 'current', @('lock_sha256')))
+    supports_check_mode = $true
+}
+$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
+$params = $module.Params
+$homePath = $params.home.TrimEnd('\')
+$stack = $params.stack
+$pass = "$homePath\passes\$stack.json"
+$steps = New-Object -TypeName System.Collections.ArrayList
+$notes = New-Object -TypeName System.Collections.ArrayList
+
+function Get-Surplus([string]$Keep) {
+    # Half removed and incomplete environments, and complete ones beyond the newest that are kept besides the current one.
+    [System.IO.Directory]::GetDirectories("$homePath\environments", '.removing-*')   # what was in use when it should go
+    $old = @(foreach ($path in @(Get-StackEnvironment $homePath $stack)) {
+        if ($path -eq $Keep) { continue }
+        $marker = Read-Json "$path\gpuready.json"
+        $at = "$(Get-Field $marker 'created_at')"
+        New-Object -TypeName PSObject -Property @{ path = $path; complete = (Test-Complete $marker); at = $at }
+    })
+    $old | Where-Object { -not $_.complete } | ForEach-Object { $_.path }
+    $whole = @($old | Where-Object { $_.complete } | Sort-Object -Property at, path -Descending)
+    $whole | Select-Object -Skip $params.keep_old | ForEach-Object { $_.path }
+}
+
+function Get-NewFile($Pointer, [bool]$Same) {
+    # path -> text of what must stand there.
+    $words, $record = $params.words, $params.pass_record
+    $files = @{ "$homePath\bin\$stack.cmd" = Get-LauncherText $stack $Pointer.environment $Pointer.visible_devices $words }
+    $known = "$(Get-Field (Read-Json $pass) 'digest')"
+    if ($record -and $known -cne "$(Get-Field $record 'digest')") { $files[$pass] = Format-Json $record }
+    $pointers = Get-Pointer $homePath
+    $pointers[$stack] = $Pointer
+    $files["$homePath\README.txt"] = Get-NoteText $pointers $words
+    if (-not $Same) {
+        $written = [ordered]@{} + $Pointer
+        $written.switched_at = Get-TimeText
+        $files["$homePath\current\$stack.json"] = Format-Json $written
+    }
+    $files
+}
+
+function Invoke-Current {
+    $environment = Get-EnvironmentPath $homePath $stack $params.lock_sha256
+    $marker = Get-CompleteMarker $environment $params.lock_sha256 ''
+    if ($null -eq $marker) { Stop-With 'ENVIRONMENT_BROKEN' "$environment is not complete; build it again (state present)" }
+    $known = Read-Json "$homePath\current\$stack.json"
+    $text, $visible = $params.start, $params.visible_devices
+    if (-not $text) { $text = Get-Field $known 'start' }
+    if ($null -eq $visible) { $visible = "$(Get-Field $known 'visible_devices')" }
+    $pointer = [ordered]@{
+        stack = $stack; environment = $environment; lock_sha256 = $params.lock_sha256; python = "$environment\Scripts\python.exe"
+        start = Get-StartText $homePath $stack $text $params.words; visible_devices = $visible
+    }
+    $same = $null -ne $known
+    foreach ($key in $pointer.Keys) { if ("$(Get-Field $known $key)" -cne $pointer[$key]) { $same = $false } }
+    $files = Get-NewFile $pointer $same
+    $old = @(Get-Surplus $environment)
+    # The pointer last.
+    $todo = @($files.Keys | Where-Object { -not (Test-Text $_ $files[$_]) } | Sort-Object -Property { $_ -like '*\current\*' })
+    $module.Result.changed = $todo.Count -gt 0 -or $old.Count -gt 0
+    $module.Result.switched = -not $same
+    $module.Result.environment = @{
+        path = $environment; python = $pointer.python; lock_sha256 = $params.lock_sha256; built = $false; start = $pointer.start
+        size_bytes = Get-Field $marker 'size_bytes'
+    }
+    if ($module.CheckMode -or -not $module.Result.changed) { return }
+    $lock = Enter-Home $homePath $params.lock_wait
+    try {
+        foreach ($path in $todo) { $null = Write-Whole $path $files[$path] }
+        foreach ($path in $old) {
+            $watch = [System.Diagnostics.Stopwatch]::StartNew()
+            # A student may still work with it: then it goes another day.
+            try {
+                $null = Remove-Whole $path
+                $name = [System.IO.Path]::GetFileName($path)
+                $null = $steps.Add(@{ name = "removed $name"; seconds = [Math]::Round($watch.Elapsed.TotalSeconds, 2) })
+            } catch { $null = $notes.Add("$path is in use and was left; a later run removes it") }
+        }
+    } finally { Exit-Home $homePath $lock }
+}
+
+function Invoke-Unproven {
+    # The stack no longer trains here: its pass goes, what students start stays.
+    $module.Result.changed = [System.IO.File]::Exists($pass)
+    if ($module.CheckMode -or -not $module.Result.changed) { return }
+    $lock = Enter-Home $homePath $params.lock_wait
+    try { $null = Remove-Whole $pass } finally { Exit-Home $homePath $lock }
+}
+
+$module.Result.changed = $false
+$module.Result.home = $homePath
+$module.Result.steps = $steps
+$module.Result.notes = $notes
+Exit-Module $module { if ($params.state -eq 'current') { Invoke-Current } else { Invoke-Unproven } }

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where uv gets a stack's packages from: the lab's wishes, and what the PC's own pip is told."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Mapping
+from typing import Any
+
+# After these words of uv the next way may lead further.
+GO_ON_AFTER = "No solution found|Failed to fetch|Hash mismatch"
+_WORSE = "Hash mismatch"
+_SOURCES = ("index-url", "extra-index-url", "find-links")
+
+
+def pip_settings(said: Mapping[str, Any]) -> dict[str, str]:
+    """What the PC's pip is told, with keys as `index-url`. `said`: {files: texts, the winner last; variables: PIP_*}.
+
+    Of a file [global] counts, then [install]; the variables win.
+    """
+    found: dict[str, str] = {}
+    for text in said.get("files") or []:
+        parser = configparser.RawConfigParser(strict=False)
+        try:
+            parser.read_string(str(text).removeprefix("\ufeff"))
+        except configparser.Error:
+            continue  # pip says so itself; a broken file is no reason not to go on without it
+        for section in ("global", "install"):
+            if parser.has_section(section):
+                found.update({key.replace("_", "-"): value for key, value in parser.items(section)})
+    for name, value in (said.get("variables") or {}).items():
+        if name.upper().startswith("PIP_") and str(value).strip():
+            found[name[4:].lower().replace("_", "-")] = str(value)
+    return found
+
+
+def ways(
+    wishes: Mapping[str, Any], stack_urls: list[str], offered: str | None, pip: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The ways to the packages, to be tried in this order: [{options, links, variables, own_index}].
+
+    `options` are uv's; `links` are for --find-links where the PC has such a folder; `variables` are for uv where it has
+    none of that name. `stack_urls`: the indexes that the stack itself names; `own_index`: whether this way uses them.
+    `offered`: the folder of the wheels that the controller sends, None without any.
+    """
+    no_index = bool(wishes.get("no_index")) or pip.get("no-index", "").lower() in ("1", "true", "yes", "on")
+    given = [str(link) for link in (offered, wishes.get("wheelhouse"), *(wishes.get("find_links") or [])) if link]
+    links = [link for link in dict.fromkeys(pip.get("find-links", "").split()) if link not in given]
+    common = [option for link in dict.fromkeys(given) for option in ("--find-links", link)]
+    variables = {"SSL_CERT_FILE": pip["cert"]} if pip.get("cert") and not wishes.get("certificates") else {}
+    if no_index:
+        options = [*common, "--no-index"]
+        return [{"options": options, "links": links, "variables": variables, "own_index": False}]
+    index = wishes.get("index_url") or pip.get("index-url")
+    if index:
+        common += ["--default-index", str(index)]
+    more = [*(wishes.get("extra_index_urls") or []), *pip.get("extra-index-url", "").split()]
+    trusted = [option for host in pip.get("trusted-host", "").split() for option in ("--allow-insecure-host", host)]
+    # A lab's own mirror first, the stack's index when that does not have it all; or the other way round.
+    own = bool(given or index or any(pip.get(name) for name in _SOURCES))
+    order = [True] if not stack_urls else [False, True] if own else [True, False]
+    found = []
+    for with_stack in order:
+        urls = dict.fromkeys([*more, *(stack_urls if with_stack else [])])
+        options = [*common, *(option for url in urls for option in ("--index", url)), *trusted]
+        options += ["--index-strategy", "unsafe-best-match"]
+        found.append({"options": options, "links": links, "variables": variables, "own_index": with_stack})
+    return found
+
+
+def told(failures: list[dict[str, Any]], tried: list[dict[str, Any]]) -> list[str]:
+    """Which failure of the ways that were tried is told: the lines of uv.
+
+    A file that is not the locked one is worse than an index that is away. A way that ended with another trouble (a full
+    disk) was the last one, and tells its own. Else the way with the stack's own index says most.
+    """
+    texts = [[str(line) for line in failure.get("details") or []] for failure in failures]
+    for lines in texts:
+        if any(_WORSE in line for line in lines):
+            return lines
+    if len(texts) == len(tried):
+        for lines, way in zip(texts, tried, strict=True):
+            if way["own_index"]:
+                return lines if _may_go_on(texts[-1]) else texts[-1]
+    return texts[-1]
+
+
+def _may_go_on(lines: list[str]) -> bool:
+    return any(words in line for line in lines for words in GO_ON_AFTER.split("|"))

@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a PC keeps for its students: how a stack is started, its launcher, the note. The PC fills in the {names}.
+
+They travel with each request, so that Windows, Linux and simulated PCs write what stands here.
+"""
+
+from __future__ import annotations
+
+_WINDOWS_LAUNCHER = r"""@echo off
+rem How to start {stack}: without arguments a prompt in which python is its Python; with a script, that script.
+set "VIRTUAL_ENV=%~dp0..\environments\{environment}"
+set "PATH=%VIRTUAL_ENV%\Scripts;%PATH%"
+{visible}if not "%~1"=="" goto run
+echo {stack}: python is %VIRTUAL_ENV%\Scripts\python.exe; exit leaves.
+cmd /k
+exit /b
+:run
+"%VIRTUAL_ENV%\Scripts\python.exe" %*
+exit /b
+"""  # relative to itself: a batch file is ASCII, whatever the folder's name is
+_LINUX_LAUNCHER = """#!/bin/sh
+# How to start {stack}: without arguments a shell in which `python` is its Python; with a script, that script.
+environment={environment}
+PATH="$environment/bin:$PATH" VIRTUAL_ENV="$environment"
+export PATH VIRTUAL_ENV
+{visible}if [ $# -gt 0 ]; then exec "$environment/bin/python" "$@"; fi
+echo "{stack}: python is $environment/bin/python; exit leaves."
+exec "${SHELL:-/bin/sh}"
+"""
+_NOTE = {
+    "note": "This PC trains machine-learning models on its GPU. How to start:\n\n",
+    "note_stack": "{stack}\n    {start}\n    Python: {python}\n{visible}\n",
+    "note_visible": "    Without that launcher, set {visible} first: the GPU that was tried.\n",
+    "note_end": "Everything here was made by gpuready and may be replaced by it; keep your own work elsewhere.\n",
+}
+# A student's own choice of GPUs stands.
+_WINDOWS = {
+    **_NOTE,
+    "launcher": _WINDOWS_LAUNCHER,
+    "launcher_visible": 'if not defined {name} set "{name}={value}"\n',
+    "start": r"{home}\bin\{stack}.cmd opens a prompt in which `python` has the stack",
+}
+_LINUX = {
+    **_NOTE,
+    "launcher": _LINUX_LAUNCHER,
+    "launcher_visible": ': "${{name}={value}}"; export {name}\n',
+    "start": "{home}/bin/{stack} opens a shell in which `python` has the stack",
+}
+
+
+def words(windows: bool) -> dict[str, str]:
+    """The texts for a PC of this system, with its line ends."""
+    if not windows:
+        return dict(_LINUX)
+    return {name: text.replace("\n", "\r\n") for name, text in _WINDOWS.items()}

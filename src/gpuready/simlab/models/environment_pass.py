@@ -1,0 +1,95 @@
+"""Model of gpuready.lab.environment_pass on Windows: what has trained becomes the current one, or its pass goes."""
+
+from __future__ import annotations
+
+import json
+import ntpath
+from typing import Any
+
+from gpuready.simlab import documents
+from gpuready.simlab.models.home import Home, fail, fill, launcher, note
+from gpuready.simlab.models.model import ModuleFailed, Task, model
+from gpuready.simlab.pc import now
+
+_ARGUMENTS = (
+    *("state", "home", "stack", "lock_sha256", "start", "visible_devices", "pass_record", "keep_old", "lock_wait"),
+    "words",
+)
+
+
+@model("gpuready.lab.environment_pass")
+def environment_pass(task: Task) -> dict[str, Any]:
+    """Bring the state about."""
+    task.only(*_ARGUMENTS)
+    state, wished = task.arguments.get("state"), task.arguments
+    if state not in ("current", "unproven") or not wished.get("stack"):
+        raise ModuleFailed("missing required arguments: state, stack")
+    if state == "current" and not wished.get("lock_sha256"):
+        raise ModuleFailed("state is current but all of the following are missing: lock_sha256")
+    home = Home(task.pc, str(wished.get("home") or documents.HOME).rstrip("\\"))
+    found = (current if state == "current" else unproven)(task, home)
+    return {"home": home.path, "notes": [], "steps": [], **found}
+
+
+def current(task: Task, home: Home) -> dict[str, Any]:
+    """Point at the environment of this lock, keep the pass, say how it is started, take old environments away."""
+    wished, disk, words = task.arguments, home.disk, task.arguments["words"]
+    stack, sha256 = str(wished["stack"]), str(wished["lock_sha256"])
+    environment = home.environment(stack, sha256)
+    marker = home.complete(environment, sha256)
+    if not marker:
+        raise fail("ENVIRONMENT_BROKEN", f"{environment} is not complete; build it again (state present)")
+    file = rf"{home.path}\current\{stack}.json"
+    known = home.json(file)
+    pointer = {
+        "stack": stack, "environment": environment, "lock_sha256": sha256,
+        "python": rf"{environment}\Scripts\python.exe",
+        "start": fill(wished.get("start") or known.get("start") or words["start"], home=home.path, stack=stack),
+        "visible_devices": wished.get("visible_devices", known.get("visible_devices") or ""),
+    }  # fmt: skip
+    before = {"visible_devices": "", **known}
+    same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
+    record, passes = wished.get("pass_record"), rf"{home.path}\passes\{stack}.json"
+    new_pass = isinstance(record, dict) and home.json(passes).get("digest") != record.get("digest")
+    others = [path for path in home.environments_of(stack) if path.lower() != environment.lower()]
+    whole = [path for path in others if home.json(rf"{path}\gpuready.json").get("complete") is True]
+    whole.sort(key=lambda path: str(home.json(rf"{path}\gpuready.json").get("created_at")), reverse=True)
+    keep_old = wished.get("keep_old")
+    old = [path for path in others if path not in whole] + whole[1 if keep_old is None else int(keep_old) :]
+    files = {
+        rf"{home.path}\bin\{stack}.cmd": launcher(stack, environment, str(pointer["visible_devices"]), words),
+        rf"{home.path}\README.txt": note({**home.pointers(), stack: pointer}, words) or "",
+    }
+    if new_pass:
+        files[passes] = json.dumps(record, indent=1)
+    if not same:
+        files[file] = json.dumps({**pointer, "switched_at": now()}, indent=1)  # the pointer last
+    todo = {path: text for path, text in files.items() if disk.text(path) != text}
+    changed = bool(todo) or bool(old)
+    if changed and not task.check:
+        for path, text in todo.items():
+            home.write(path, text)
+        for path in old:
+            disk.remove(path)
+    return {
+        "changed": changed,
+        "switched": not same,
+        "steps": [{"name": f"removed {ntpath.basename(path)}", "seconds": 0.1} for path in old],
+        "environment": {
+            "path": environment,
+            "python": pointer["python"],
+            "lock_sha256": sha256,
+            "built": False,
+            "start": pointer["start"],
+            "size_bytes": marker.get("size_bytes"),
+        },
+    }
+
+
+def unproven(task: Task, home: Home) -> dict[str, Any]:
+    """Take the stack's pass back."""
+    path = rf"{home.path}\passes\{task.arguments['stack']}.json"
+    found = home.disk.get(path) is not None
+    if found and not task.check:
+        home.disk.remove(path)
+    return {"changed": found, "steps": []}
