@@ -212,11 +212,14 @@ def _mapping(text: str) -> dict[str, Any]:
 
 def _password() -> str:
     try:
-        return getpass.getpass("Password of the PCs: ", stream=sys.stderr)
+        given = getpass.getpass("Password of the PCs: ", stream=sys.stderr)
     except EOFError:
         raise GpureadyError("--ask-pass: there is nobody to ask: no terminal") from None
     except KeyboardInterrupt:
         raise StoppedError("stopped, nothing was run") from None
+    if not given:
+        raise GpureadyError("--ask-pass: the password is empty, and would be shown to every PC")
+    return given
 
 
 def _stopped(stop: KeyboardInterrupt) -> str:

@@ -307,3 +307,21 @@ def test_a_name_that_no_file_can_have_is_its_pcs_trouble_alone(tmp_path: Path, s
     found = ended(result.document)
     assert found == {"pc1": "NOT_READY NOT_INSTALLED", **dict.fromkeys(ODD, "UNREACHABLE PORT_CLOSED")}
     assert result.run.interrupted is None
+
+
+def test_a_wrong_password_is_shown_to_one_pc(tmp_path: Path, short: Path) -> None:
+    pcs = [{"name": f"pc{number:02}", "connection": {"transport": "ntlm"}} for number in range(1, 13)]
+    wrong = {"ansible_user": "LAB\\gpuready", "ansible_password": "wrong"}
+    with lab_of(tmp_path, 88, *pcs) as inventory:
+        rejected = Lab(inventory, extra_vars=wrong).plan(report_dir=tmp_path / "wrong")
+        empty = Lab(inventory, extra_vars={"ansible_password": ""}).plan(report_dir=tmp_path / "empty")
+        right = Lab(inventory).plan(report_dir=tmp_path / "right")
+    found = list(ended(rejected.document).values())
+    assert found.count("UNREACHABLE AUTH_REJECTED") == 1
+    assert found.count("UNREACHABLE AUTH_NOT_TRIED") == 11
+    first = next(host.host for host in rejected.hosts if host.verdict.code == "AUTH_REJECTED")
+    said = {host.verdict.cause for host in rejected.hosts if host.verdict.code == "AUTH_NOT_TRIED"}
+    assert len(said) == 1
+    assert f"rejected by {first}; nobody else was asked" in said.pop()
+    assert set(ended(empty.document).values()) == {"UNREACHABLE CONNECTION_SETTINGS"}
+    assert set(ended(right.document).values()) == {"NOT_READY NOT_INSTALLED"}

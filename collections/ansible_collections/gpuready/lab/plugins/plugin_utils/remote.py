@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
-from . import apart, reading
+from . import accounts, apart, reading
 from .action import Action, BadInput
 from .evidence import limits
 from .record import Record, Trouble
@@ -63,6 +63,8 @@ class RemoteAction(Action):
             # A .ps1 of the same name stands beside the .py and comes first in the alphabet.
             self._connection.module_implementation_preferences = (".py", "")
         try:
+            if trouble := accounts.admit(self._connection, str(task_vars.get("inventory_hostname") or "")):
+                return {"trouble": trouble}
             result: dict[str, Any] = self._execute_module(
                 module_name=module_name, module_args=module_args, task_vars=task_vars
             )
