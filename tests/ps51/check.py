@@ -102,6 +102,18 @@ COMMON = {
     "warningvariable",
     "whatif",
 }
+# Parameters that a provider adds to a command, on its drives alone: those of Cert: (about_Certificate_Provider, 5.1).
+OF_PROVIDERS = {
+    "get-childitem": {
+        "codesigningcert",
+        "documentencryptioncert",
+        "dnsname",
+        "eku",
+        "expiringindays",
+        "sslserverauthentication",
+    },
+    "remove-item": {"deletekey"},
+}
 # Types that any PowerShell makes of others, or gives members of its own: their methods are not looked up.
 LOOSE = {"system.object", "system.array", "system.xml.xmldocument", "system.directoryservices.directoryentry"}
 
@@ -246,7 +258,7 @@ class Checker:
             yield f"{use['name']} is no command of 5.1"
         given = [one.lower() for one in use["parameters"]]
         for parameter in given if known is not None else ():
-            if not any(one.startswith(parameter) for one in known | COMMON):
+            if not any(one.startswith(parameter) for one in known | COMMON | OF_PROVIDERS.get(name, set())):
                 yield f"{use['name']} has no -{parameter} in 5.1"
         if use["type"] and self.net.find(use["type"]) is None:
             yield f"{use['type']} is no type of .NET 4.8"
@@ -308,7 +320,7 @@ def ours() -> list[Path]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.ps1", "*.psm1"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    files = [ROOT / name for name in known.splitlines() if (ROOT / name).is_file()]
+    files = sorted({(ROOT / name).resolve() for name in known.splitlines() if (ROOT / name).is_file()})  # links once
     return [file for file in files if not (FOR_7.search(file.read_text("utf-8-sig")) and HERE.parent in file.parents)]
 
 
