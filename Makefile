@@ -23,7 +23,7 @@ ifneq ($(shell locale charmap 2>&1),UTF-8)
 export LC_ALL := C.UTF-8
 endif
 
-.PHONY: help setup provision test lint bench demo collection clean
+.PHONY: help setup provision test lint codes bench demo collection clean
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -49,6 +49,9 @@ test: setup  ## Lint and run every test that this machine can run; says what it 
 
 lint: setup  ## The linters alone
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lint.sh
+
+codes: setup  ## Write docs/codes.md anew from codes.yml
+	PYTHONPATH=collections $(BIN)/python -c 'from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import page; print(page.text(), end="")' > docs/codes.md
 
 bench: setup  ## What look, plan and verify cost, as ratios
 	$(ENVIRONMENT) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/bench.py

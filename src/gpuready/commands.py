@@ -11,7 +11,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from gpuready import project, terminal
+from gpuready import codes, plain, project, terminal
 from gpuready.errors import GpureadyError, Interrupted, StoppedError
 from gpuready.lab import Lab, explain
 from gpuready.progress import Progress
@@ -115,9 +115,9 @@ _command("verify", "Train on what is installed, and judge. Installs nothing.")
 _command("report", "Judge every PC by what it is now and by its last pass. Trains nothing.")
 
 
-@app.command("explain", help="Facts, plan and reasons from a saved evidence file, without reaching any PC.")
+@app.command("explain", help="What a code means and what to do; or facts, plan and reasons from a saved evidence file.")
 def explain_command(
-    evidence: Annotated[Path, typer.Argument(help="What `gpuready facts --save` wrote.")],
+    evidence: Annotated[Path, typer.Argument(help="A code (DISK_FULL), or what `gpuready facts --save` wrote.")],
     stack: Stack = None,
     experience: Experience = None,
     library: Library = None,
@@ -128,7 +128,11 @@ def explain_command(
     as_json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """`--json` prints the record of this one PC."""
+    """`--json` prints the record of this one PC. No PC is reached."""
+    if codes.is_code(str(evidence)):
+        found = codes.find(str(evidence))
+        typer.echo(plain.to_json({"schema_version": 1, **found.as_dict()}) if as_json else found.text)
+        raise typer.Exit
 
     def work(progress: Progress) -> LabResult:
         return explain(

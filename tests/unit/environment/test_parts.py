@@ -83,10 +83,14 @@ def test_names_and_hosts_are_said() -> None:
     assert "packages: six " in uv_output.classify("packages", SAID["NO_WHEEL"])[1]
 
 
-def test_what_the_pc_knows_stands() -> None:
+def test_what_the_pc_knows_stands_and_what_was_tried_gives_way() -> None:
     network = SAID["INDEX_UNREACHABLE"]
-    assert uv_output.classify("interpreter", network, known="INTERPRETER_MISSING")[0] == "INTERPRETER_MISSING"
-    assert uv_output.classify("interpreter", network, known="UV_FAILED")[0] == "INTERPRETER_MISSING"
+    for known in ("INTERPRETER_MISSING", "UV_FAILED", None):
+        found = uv_output.explain("interpreter", network, known=known)
+        assert found.code == "INDEX_UNREACHABLE"
+        assert "an archive of that Python" in found.next_step, "the second way"
+        assert uv_output.explain("interpreter", "odd\n  last words", known=known).code == "INTERPRETER_MISSING"
+    assert uv_output.explain("interpreter", "odd\n  last words").cause.endswith(": last words")
     assert uv_output.classify("interpreter", SAID["DISK_FULL"], known="INTERPRETER_MISSING")[0] == "DISK_FULL"
     assert uv_output.classify("packages", network, known="ENVIRONMENT_TIME_LIMIT")[0] == "ENVIRONMENT_TIME_LIMIT"
 

@@ -37,6 +37,7 @@ def test_nvidia(tmp_path: Path) -> None:
         "driver_model": None,
         "cuda_version": "13.0",
         "uuid": "GPU-00000000:01:00.0",
+        "mig_instances": None,
         "busy": {"utilization_percent": 5, "memory_used_bytes": 10 * 1024**2},
     }
     assert facts["problems"] == []

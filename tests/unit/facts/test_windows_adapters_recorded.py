@@ -112,6 +112,7 @@ def test_all_of_one_adapter() -> None:
             "driver_model": None,
             "cuda_version": None,
             "uuid": None,
+            "mig_instances": None,
             "busy": None,
         }
     ]

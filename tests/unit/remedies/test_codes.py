@@ -56,7 +56,7 @@ MISTAKES: list[tuple[list[Any], str]] = [
     ([said("words")], "ONE: said_by: 1: this is not a mapping"),
     ([said({"pattern": "x"})], "ONE: said_by: 1: channel: None is not one of uv, connection"),
     ([said({"channel": ["uv", "radio"], "pattern": "x"})], "ONE: said_by: 1: channel: ['uv', 'radio'] is not"),
-    ([said({"channel": "uv"})], "ONE: said_by: 1: it has no pattern, name, number or signal"),
+    ([said({"channel": "uv"})], "ONE: said_by: 1: it has no pattern, name, number, win32, errno, cuda, signal"),
     ([said({"channel": "uv", "pattern": "x", "words": "x"})], "ONE: said_by: 1: words: this is not a key here"),
     ([said({"channel": "uv", "pattern": "(open"})], "ONE: said_by: pattern: '(open': missing )"),
     ([said({"channel": "uv", "pattern": ["a", ""]})], "ONE: said_by: pattern: a| fits every text"),
@@ -113,7 +113,7 @@ def test_the_same_words_mean_what_their_channel_says() -> None:
         row("PHASE", said_by=[{"channel": "uv", "phase": "interpreter", "pattern": "refused"}]),
     )
     assert [found.match("denied", [channel]) for channel in catalogue.CHANNELS] == [
-        *("HOME", "PASSWORD", None, "HOME", None, None)
+        *("HOME", "PASSWORD", None, "HOME", None, None, None)
     ]
     assert [found.match("refused", ["uv"], phase) for phase in ("interpreter", "packages", "")] == [
         *("PHASE", None, None)

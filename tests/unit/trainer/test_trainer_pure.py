@@ -12,6 +12,7 @@ import importlib.util
 import io
 import json
 import math
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -220,6 +221,38 @@ def test_a_flood_is_kept_short(trainer: Any) -> None:
     assert len(noise.tail) == trainer.TAIL
     assert max(map(len, noise.tail)) <= trainer.WIDTH
     assert noise.tail[-1] == "line\ufffd"
+
+
+ABORT = """\
+terminate called after throwing an instance of 'c10::AcceleratorError'
+  what():  CUDA error: unspecified launch failure
+Search for `cudaErrorLaunchFailure' in https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html for more information.
+"""
+
+
+def test_the_words_of_an_abort_are_not_pushed_out_by_frames_of_a_stack(trainer: Any) -> None:
+    frames = [
+        f"frame #{number}: <unknown function> + 0x3721748 (0x7f854ef21748 in libtorch.so)" for number in range(40)
+    ]
+    python = [f'  File "torch/x.py", line {number} in f' for number in range(40)]
+    noise = noise_of(trainer, ABORT + "\n".join([*frames, "Fatal Python error: Aborted", *python]))
+    last = noise.last()
+    assert last[:3] == [*ABORT.splitlines()[:2], "Fatal Python error: Aborted"]
+    assert (len(last), last[-1]) == (trainer.TAIL, python[-1])
+    assert noise_of(trainer, "one\ntwo").last() == ["one", "two"]
+
+
+def test_warnings_reach_the_record_once_each(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Warns:
+        def __init__(self, *_: Any) -> None:
+            for _ in range(2):
+                warnings.warn("NVIDIA GB10 with CUDA capability sm_121\n is not compatible", stacklevel=1)
+            raise RuntimeError("and then it fails")
+
+    said: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(trainer, "Torch", Warns)
+    trainer.child(dict(trainer.OPTIONS), lambda name, known: said.append((name, list(known["warnings"]))))
+    assert said == [("import", []), ("end", ["NVIDIA GB10 with CUDA capability sm_121 is not compatible"])]
 
 
 @pytest.mark.parametrize(

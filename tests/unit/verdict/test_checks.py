@@ -38,9 +38,9 @@ def test_every_check_says_its_number_and_its_bound() -> None:
             "adapter",
             "labels",
             "loss",
+            "agreement",
             "accuracy",
             "batchnorm",
-            "agreement",
             "throughput",
         )
     ]

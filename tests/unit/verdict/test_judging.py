@@ -113,7 +113,7 @@ def test_a_process_that_died_is_named_by_its_exit_code(rc: Any, code: str) -> No
     [
         ("CUDA out of memory. Tried to allocate 2.00 GiB", "OUT_OF_MEMORY"),
         ("device1->CompileGraph(...) failed", "OPERATOR_UNSUPPORTED"),
-        ("Found no NVIDIA driver on your system.", "CUDA_NO_DEVICE"),
+        ("Found no NVIDIA driver on your system.", "NVIDIA_NO_DRIVER"),
         ("No module named 'tensorflow'", "FRAMEWORK_IMPORT"),
         ("something nobody has seen", "TRAINING_FAILED"),
     ],

@@ -130,6 +130,7 @@ def trained(task: Task, kind: dict[str, Any], python: str) -> dict[str, Any]:
             "batchnorm_mean_difference": 0.0 if on_cpu else 1e-7,
             "batchnorm_variance_difference": 0.0 if on_cpu else 2e-7,
         },
+        "warnings": [],
         "error": None,
         "finished": True,
     }

@@ -39,6 +39,7 @@ CLASSES, RATE, MOMENTUM, EPSILON = 4, 0.05, 0.1, 1e-5
 SMALL, LARGE = (8, 8, 8), (32, 32, 64)                     # size of the images, channels of the two convolutions
 SPEED_BATCHES = (8, 32, 128)
 TAIL, WIDTH = 30, 300            # lines of noise that are kept, characters of each
+WORDS = 5                        # lines that say why a program ends, warnings: kept whatever comes after
 
 
 class Stop(Exception):  # noqa: N818
@@ -320,6 +321,12 @@ def fallbacks_in(text):
     return re.findall(r"operator '([^']+)'", text) or ["an operator without a name"]
 
 
+def warned(caught):
+    """The first warnings of a framework, each once: of a GPU that its build does not know it says so in no other way."""
+    texts = [" ".join(str(warning.message).split())[:WIDTH] for warning in caught]
+    return sorted(set(texts), key=texts.index)[:WORDS]
+
+
 def where_of(error):
     import traceback
 
@@ -333,6 +340,12 @@ def child(options, phase):
 
     known = {"task": dict({key: options[key] for key in ("seed", "samples", "steps", "batch")}, classes=CLASSES, labels=None)}
     devices, runs, fallbacks = (("reference", True), ("result", False)), {}, set()
+    caught, say = [], phase
+
+    def phase(name, known):
+        known["warnings"] = warned(caught)
+        say(name, known)
+
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -344,7 +357,7 @@ def child(options, phase):
                 known[name], runs[name] = train(framework, on_cpu, options)
             ours, reference = runs["result"], runs["reference"]
             known["result"]["peak_memory_bytes"] = framework.peak()
-            known["task"]["labels"] = ours["labels"] and reference["labels"]
+            known["task"]["labels"] = reference["labels"]  # a GPU that holds others disagrees with the reference
             known["agreement"] = {"loss_max_difference": furthest(ours["losses"], reference["losses"]),
                                   "batchnorm_mean_difference": furthest(ours["mean"], reference["mean"]),
                                   "batchnorm_variance_difference": furthest(ours["variance"], reference["variance"])}
@@ -387,7 +400,7 @@ class Noise(object):
 
     def __init__(self):
         self.tail, self.phase, self.adapters, self.found = collections.deque(maxlen=TAIL), None, {}, None
-        self.ops, self.fallbacks, self.missing = {}, set(), None
+        self.ops, self.fallbacks, self.missing, self.words = {}, set(), None, []
 
     def take(self, line):
         if line.startswith(PHASE):
@@ -409,7 +422,16 @@ class Noise(object):
         if re.search(r"Could not load dynamic library.*(directml|d3d12|dxcore)", line, re.I):
             self.missing = self.missing or line[line.index("Could not"):][:WIDTH]
         self.fallbacks.update(fallbacks_in(line))
+        if re.match(r"frame #\d+: ", line):                # C++ frames of an abort
+            return
+        if len(self.words) < WORDS and re.search(r"\bwhat\(\):|^terminate called|^Fatal |[Cc](HECK|heck) failed|HRESULT failed", line):
+            self.words.append(line[:WIDTH])
         self.tail.append(line[:WIDTH])
+
+    def last(self):
+        """The last lines, and before them the words of the end that they pushed out."""
+        gone = [line for line in self.words if line not in self.tail]
+        return gone + list(self.tail)[len(gone):]
 
 
 def follow(stream, take):
@@ -465,14 +487,14 @@ def run_child(options, visible, deadline):
             pass
     for reader in readers:
         reader.join(5)                                     # a process that it left behind may hold the pipes
-    found = dict.fromkeys(("task", "framework", "device", "reference", "result", "agreement", "error"), None)
+    found = dict.fromkeys(("task", "framework", "device", "reference", "result", "agreement", "error", "warnings"), None)
     found.update(said["found"])
     found["finished"] = found.get("finished") is True and not timed_out and not said["cut"]
     if said["cut"]:
         found["error"] = {"type": "Truncated", "code": "OUTPUT_TRUNCATED", "where": noise.phase,
                           "message": "the training ended in the middle of its answer"}
     found["process"] = {"rc": "0x%08X" % rc if rc is not None and rc > 0xFFFF else rc, "timed_out": timed_out,
-                        "phase": noise.phase, "seconds": round(time.time() - started, 1), "stderr_tail": list(noise.tail)}
+                        "phase": noise.phase, "seconds": round(time.time() - started, 1), "stderr_tail": noise.last()}
     return complete(found, noise)
 
 

@@ -41,6 +41,7 @@ class ActionModule(RemoteAction):
         if wanted is None:
             return {"msg": NOTHING}
         answer = self._converse(wanted, task_vars)
+        self.keep_tries(record, answer, self.step)
         if failed := outcome.failure(answer, wanted.arguments.get("ways")):
             return failed
         if asked["state"] == "present":

@@ -82,11 +82,11 @@ try {
         if ($ran.ContainsKey('__value')) { $ran = $ran.__value }
         $training = Read-Training $ran
     } catch {
-        $training = Get-Failure 'INTERPRETER_MISSING' $_.Exception.Message $null
+        $training = Get-Failure 'INTERPRETER_MISSING' $_.Exception.Message $null   # with Windows' number, which says why
     }
     $module.Result.ansible_facts.gpuready_training = $training
 } catch {
-    $module.Result.ansible_facts.gpuready_training = Get-Failure (Get-Code $_.Exception) $_.Exception.Message $null
+    $module.Result.ansible_facts.gpuready_training = Get-Failure (Get-Code $_.Exception) (Get-Problem $_.Exception) $null
 } finally {
     try { [System.IO.Directory]::Delete($folder, $true) } catch { $module.Warn("${folder}: cannot be removed: $($_.Exception.Message)") }
 }

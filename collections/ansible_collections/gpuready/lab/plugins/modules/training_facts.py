@@ -49,8 +49,10 @@ def run_in(folder: str, python: str, limit: float, environment: dict) -> dict:
             env={**os.environ, **{str(k): str(v) for k, v in environment.items()}},
             start_new_session=True,
         )
-    except (OSError, ValueError) as error:  # ValueError: a NUL in a variable
-        return failed("INTERPRETER_MISSING", f"{python}: {getattr(error, 'strerror', None) or error}")
+    except OSError as error:
+        return failed("INTERPRETER_MISSING", f"{python}: {error.strerror} [Errno {error.errno}]")
+    except ValueError as error:  # a NUL in a variable
+        return failed("INTERPRETER_MISSING", f"{python}: {error}")
     out, err = bytearray(), bytearray()
     readers = [
         threading.Thread(target=keep, args=pair, daemon=True) for pair in ((process.stdout, out), (process.stderr, err))

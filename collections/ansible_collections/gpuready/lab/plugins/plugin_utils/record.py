@@ -172,6 +172,7 @@ class Record(TypedDict):
     apply: NotRequired[Apply]
     training: NotRequired[dict[str, Any]]
     troubles: list[Trouble]
+    tried_again: NotRequired[list[Trouble]]
     verdict: NotRequired[Verdict]
 
 
@@ -228,10 +229,11 @@ def fit(left: object, host: str) -> dict[str, Any]:
     found["simulated"] = claimed if isinstance(claimed, bool) else None
     if not isinstance(found.get("run", ""), str):
         del found["run"]
-    found["troubles"] = [
-        {**one, "code": code(one.get("code")) or "TASK_FAILED", "message": shown(one.get("message"))}
-        for one in items(found.get("troubles"))
-    ]
+    for name in ("troubles", *(["tried_again"] if "tried_again" in found else [])):
+        found[name] = [
+            {**one, "code": code(one.get("code")) or "TASK_FAILED", "message": shown(one.get("message"))}
+            for one in items(found.get(name))
+        ]
     if not _is_verdict(found.get("verdict")):
         found.pop("verdict", None)
     return {key: found[key] for key in SECTIONS if key in found}

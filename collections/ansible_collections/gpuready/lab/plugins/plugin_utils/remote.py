@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
@@ -17,7 +18,7 @@ from . import accounts, apart, reading
 from .action import Action, BadInput
 from .evidence import limits
 from .record import Record, Trouble
-from .remedies import troubles
+from .remedies import modules, troubles
 
 _STEPS = {"gpu_facts": "look", "training_facts": "verify"}
 
@@ -26,6 +27,7 @@ class RemoteAction(Action):
     """Base of the actions that run their own module on the PC."""
 
     _requires_connection = True
+    PAUSES: ClassVar[tuple[float, ...]] = (5.0, 20.0)  # seconds before what is often gone later is tried again
 
     @property
     def is_windows(self) -> bool:
@@ -57,7 +59,21 @@ class RemoteAction(Action):
                 self._connection.close()
 
     def run_remote(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Run a module and give its result, or `{"trouble": {code, message}}` when the PC could not be had."""
+        """Run a module and give its result, or `{"trouble": {code, message}}` when the PC could not be had.
+
+        What is transient (a file that a scanner holds) is tried again; `tried_again` of the result says why.
+        """
+        held: list[Trouble] = []
+        for pause in (*self.PAUSES, None):
+            answer = self._run_once(module_name, module_args, task_vars)
+            if pause is None or not modules.is_transient(answer):
+                break
+            held.append(self._told(answer, "NO_EVIDENCE"))
+            self._display.vv(f"{held[-1]['code']}: {held[-1]['message']}: tried again in {pause:g} s")
+            time.sleep(pause)
+        return {**answer, "tried_again": held} if held else answer
+
+    def _run_once(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         _refuse_redirects()
         if not self.is_windows:
             # A .ps1 of the same name stands beside the .py and comes first in the alphabet.
@@ -115,18 +131,35 @@ class RemoteAction(Action):
         `nothing` is the code of an answer that says nothing.
         """
         answer = self.run_remote(module_name, module_args, task_vars)
+        self.keep_tries(record, answer, step)
         found = reading.section(answer, "ansible_facts").get(fact)
         if isinstance(found, dict):
             return dict(found)
-        trouble = answer.get("trouble") or {
-            "code": reading.code(answer.get("code")) or nothing,
-            "message": reading.one_line(str(answer.get("msg") or "the PC answered without evidence")),
-        }
+        trouble = self._told(answer, nothing)
         code = troubles.cut_off(trouble["code"]) if record.get("facts") else trouble["code"]
         record["troubles"].append(
             {"code": code, "message": trouble["message"], "step": step, "task": self._task.get_name()}
         )
         return None
+
+    def keep_tries(self, record: Record, answer: dict[str, Any], step: str) -> None:
+        """Let the record say what was tried again, and why."""
+        tried: list[Trouble] = [
+            {"code": one["code"], "message": one["message"], "step": step, "task": self._task.get_name()}
+            for one in answer.get("tried_again") or []
+        ]
+        if tried:
+            record["tried_again"] = [*(record.get("tried_again") or []), *tried]
+
+    def _told(self, answer: dict[str, Any], nothing: str) -> Trouble:
+        """Why an answer is none."""
+        if "trouble" in answer:
+            found: Trouble = answer["trouble"]
+            return found
+        if not answer.get("failed"):
+            return {"code": reading.code(answer.get("code")) or nothing, "message": "the PC answered without evidence"}
+        said = modules.explain(answer, nothing)
+        return {"code": said.code, "message": reading.one_line(said.cause)}
 
     def _trouble(self, text: str, error: Exception | None, answered: bool = False) -> Trouble:
         found = troubles.classify(text, exception=error, connection=self._connection.transport)

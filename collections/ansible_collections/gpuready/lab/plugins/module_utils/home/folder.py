@@ -44,8 +44,13 @@ def of_os(error: OSError, doing: str) -> Trouble:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Trouble("DISK_FULL", f"the disk is full: {doing}{where}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Trouble("HOME_NOT_WRITABLE", f"no right to write: {doing}{where}: {error.strerror}")
-    return Trouble("ENVIRONMENT_FAILED", f"{doing}{where}: {error.strerror or error}")
+        return Trouble(
+            "HOME_NOT_WRITABLE", f"no right to write: {doing}{where}: {error.strerror} [Errno {error.errno}]"
+        )
+    return Trouble(
+        "ENVIRONMENT_FAILED",
+        f"{doing}{where}: {error.strerror} [Errno {error.errno}]" if error.errno else f"{doing}{where}: {error}",
+    )
 
 
 def now() -> str:

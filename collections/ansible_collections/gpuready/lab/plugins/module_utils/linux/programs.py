@@ -44,7 +44,7 @@ class Program:
                 env={**os.environ, "LC_ALL": "C"},
             )
         except OSError as error:
-            self.error = {"code": "PROGRAM_NOT_STARTED", "message": f"{path}: {error.strerror}"}
+            self.error = {"code": "PROGRAM_NOT_STARTED", "message": f"{path}: {error.strerror} [Errno {error.errno}]"}
 
     def finish(self) -> tuple[dict[str, Any] | None, Error | None]:
         """Wait for the end, no longer than the limit: the value and the error of a piece."""

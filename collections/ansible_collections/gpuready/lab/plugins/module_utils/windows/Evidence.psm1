@@ -10,7 +10,9 @@ function ConvertTo-ErrorEntry($Exception) {
     $code = 'COLLECTION_FAILED'
     if ($cause.Data.Contains('code')) { $code = $cause.Data['code'] }
     elseif ($cause -is [System.UnauthorizedAccessException] -or $cause -is [System.Security.SecurityException]) { $code = 'ACCESS_DENIED' }
-    @{ code = $code; message = $cause.Message.Trim() }
+    $number = ''   # the words are in the language of Windows
+    if (($cause.HResult -band 0xFFFF0000) -eq 0x80070000) { $number = " [WinError $($cause.HResult -band 0xFFFF)]" }
+    @{ code = $code; message = $cause.Message.Trim() + $number }
 }
 
 function Add-Piece($Pieces, [string]$Name, [scriptblock]$Collect) {

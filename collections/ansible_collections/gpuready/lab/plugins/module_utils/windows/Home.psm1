@@ -29,6 +29,9 @@ function ConvertTo-Trouble($Record) {
         return $found
     }
     $number = $cause.HResult -band 0xFFFF
+    # The words are in the language of Windows: its number goes with them.
+    if (($cause.HResult -band 0xFFFF0000) -eq 0x80070000) { $found.message += " [WinError $number]" }
+    elseif ($cause -is [System.ComponentModel.Win32Exception]) { $found.message += " [WinError $($cause.NativeErrorCode)]" }
     if ($cause -is [System.UnauthorizedAccessException] -or $cause -is [System.Security.SecurityException] -or $number -eq 5) {
         $found.code = 'HOME_NOT_WRITABLE'
         $found.message = "no right to write in gpuready's folder, or a program holds a file there: $($found.message)"

@@ -10,6 +10,15 @@ function New-CodedException([string]$Code, [string]$Message) {
     $exception
 }
 
+function Get-Problem($Exception) {
+    # The words, which are in the language of Windows, and the number, by which the cause is known in any.
+    $cause = $Exception.GetBaseException()
+    $message = $cause.Message.Trim()
+    if ($cause -is [System.ComponentModel.Win32Exception]) { return "$message [WinError $($cause.NativeErrorCode)]" }
+    if (($cause.HResult -band 0xFFFF0000) -eq 0x80070000) { return "$message [WinError $($cause.HResult -band 0xFFFF)]" }
+    $message
+}
+
 function Get-SystemDirectory {
     # A 32-bit PowerShell on 64-bit Windows finds the real System32 under another name.
     if ([System.IO.Directory]::Exists("$env:SystemRoot\Sysnative")) { return "$env:SystemRoot\Sysnative" }
@@ -51,7 +60,7 @@ function Start-Program([string]$Path, [string]$Arguments, [hashtable]$Variables 
         $run.err = New-Object -TypeName System.IO.MemoryStream
         $run.reading = [System.Threading.Tasks.Task[]]@(
             $run.process.StandardOutput.BaseStream.CopyToAsync($run.out), $run.process.StandardError.BaseStream.CopyToAsync($run.err))
-    } catch { $run.problem = $_.Exception.GetBaseException().Message }
+    } catch { $run.problem = Get-Problem $_.Exception }
     $run
 }
 
@@ -87,4 +96,4 @@ function Receive-Program($Run, [int]$Limit, [switch]$AsBytes) {
     @{ __value = $value; __error = @{ code = 'TIME_LIMIT'; message = "$($Run.path) did not end within $Limit seconds and was stopped" } }
 }
 
-Export-ModuleMember -Function Get-SystemDirectory, Find-OnPath, Find-First, Start-Program, Stop-Tree, Receive-Program
+Export-ModuleMember -Function Get-Problem, Get-SystemDirectory, Find-OnPath, Find-First, Start-Program, Stop-Tree, Receive-Program

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..record import Apply
+from ..remedies import modules
 from ..remedies import uv as uv_output
 from .packages import told
 from .sources import RequestError
@@ -50,11 +51,8 @@ def failure(answer: Mapping[str, Any], ways: list[dict[str, Any]] | None = None)
     code, lines = answer.get("code"), [str(line) for line in answer.get("details") or []]
     if code == "UV_FAILED" and answer.get("failures"):
         lines = told(list(answer["failures"]), ways or [])
-    details = [uv_output.scrub(line[:_READ]) for line in lines]
-    message = uv_output.scrub(str(answer.get("msg") or "the module failed without a word")[:_READ])
-    failed = refused(RequestError(str(code or "ENVIRONMENT_FAILED"), message))
-    if code in ("UV_FAILED", "ENVIRONMENT_TIME_LIMIT") or (code == "INTERPRETER_MISSING" and details):
-        found = uv_output.explain(str(answer.get("phase") or ""), "\n".join(details), known=str(code))
-        failed = refused(RequestError(found.code, found.line))
-        failed |= {"cause": found.cause, "next_step": found.next_step}
-    return {**failed, "details": details[-_MOST_LINES:], "notes": answer.get("notes") or []}
+    found = modules.explain({**answer, "details": lines})
+    failed = refused(RequestError(found.code, found.line if found.code != code else found.cause))
+    details = [uv_output.scrub(line[:_READ]) for line in lines[-_MOST_LINES:]]
+    said = {"cause": found.cause, "next_step": found.next_step, "details": details}
+    return {**failed, **said, "notes": answer.get("notes") or []}

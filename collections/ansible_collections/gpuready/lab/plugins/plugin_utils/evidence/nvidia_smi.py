@@ -48,6 +48,11 @@ class NvidiaGpu:
     mig_devices: list[int | None] = field(default_factory=list)  # memory of each partition, bytes
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def instances(self) -> int | None:
+        """How many partitions a partitioned GPU has."""
+        return len(self.mig_devices) if self.mig else None
+
 
 @dataclass
 class NvidiaSmi:
@@ -259,10 +264,10 @@ def _percent(value: str | None, gpu: NvidiaGpu) -> int | None:
 
 def _message(text: str) -> Problem | None:
     """What nvidia-smi writes instead of an answer, in English on every system."""
-    for line in text.replace("\u2019", "'").splitlines():
-        if code := remedies.match(" ".join(line.split()), "nvidia-smi"):
-            return Problem(code, f"nvidia-smi says {_short(line)}")
-    return None
+    lines = [" ".join(line.split()) for line in text.replace("\u2019", "'").splitlines()]
+    code = remedies.match("\n".join(lines), "nvidia-smi")  # the telling one of several
+    said = next((line for line in lines if code and remedies.match(line, "nvidia-smi") == code), None)
+    return Problem(code, f"nvidia-smi says {_short(said)}") if code and said else None
 
 
 def _short(text: str) -> str:

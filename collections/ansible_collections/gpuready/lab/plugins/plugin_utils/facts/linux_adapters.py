@@ -128,6 +128,7 @@ def _adapter(index: int, device: Row, gpu: NvidiaGpu | None, smi: NvidiaSmi | No
         driver_model=gpu.driver_model if gpu else None,
         cuda_version=smi.cuda_version if smi and gpu else None,
         uuid=gpu.uuid if gpu else None,
+        mig_instances=gpu.instances if gpu else None,
         busy=_busy(device, gpu),
     )
 
@@ -173,6 +174,7 @@ def _from_smi(index: int, gpu: NvidiaGpu, smi: NvidiaSmi | None, around: Surroun
         driver_model=gpu.driver_model,
         cuda_version=smi.cuda_version if smi else None,
         uuid=gpu.uuid,
+        mig_instances=gpu.instances,
         busy=_busy(None, gpu),
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from .. import reading
-from ..hardware import drivers
+from ..hardware import drivers, pci
 from ..hardware.pci import Vendor
 
 # In a Literal the last word stands for what is none of them.
@@ -26,6 +26,13 @@ VENDORS: tuple[Vendor, ...] = typing.get_args(Vendor)
 
 # The GPU of Windows in a WSL guest, where nothing names its vendor.
 DXG = "/dev/dxg"
+_BLOCKED = (
+    "NVIDIA_GPU_BLOCKED",
+    "NVIDIA_NO_DEVICES",
+    "NVIDIA_GPU_ERROR",
+    "NVIDIA_SMI_FAILED",
+    "NVIDIA_DRIVER_NOT_RUNNING",
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,13 @@ class Adapter:
     driver_model: str | None = None
     cuda_version: str | None = None
     uuid: str | None = None
+    mig_instances: int | None = None  # of a GPU that is cut up by MIG; None where it is whole, or not known
     busy: Busy | None = None
+
+    @property
+    def paravirtual(self) -> bool:
+        """Whether this is a host's GPU in a virtual machine (GPU-P): its number says nothing of the chip."""
+        return (self.vendor_id, self.device_id) == pci.PASSED_ON
 
     @property
     def basic(self) -> bool:
@@ -300,6 +313,13 @@ class Facts:
         if self.adapters is None:
             return None
         return tuple(one for one in self.adapters if one.status != "absent" and one is not self.passed_on)
+
+    @property
+    def nvidia_blocked(self) -> str | None:
+        """Why nvidia-smi, which a guest has where Windows has NVIDIA's driver, reaches no GPU; None where it does."""
+        blocked = (one for one in self.problems if one.piece == "nvidia_smi" and one.code in _BLOCKED)
+        named = any(one.vendor == "nvidia" and one.status == "ok" for one in self.adapters or ())
+        return None if named or not self.guest else next((one.message or one.code for one in blocked), None)
 
     @property
     def smi_complaints(self) -> tuple[str, ...]:

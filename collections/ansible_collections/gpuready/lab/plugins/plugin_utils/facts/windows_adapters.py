@@ -149,6 +149,7 @@ def _adapter(index: int, device: Device, gpu: NvidiaGpu | None, smi: NvidiaSmi |
         driver_model=gpu.driver_model if gpu else None,
         cuda_version=smi.cuda_version if smi and gpu else None,
         uuid=gpu.uuid if gpu else None,
+        mig_instances=gpu.instances if gpu else None,
         busy=_busy(gpu),
     )
 
@@ -200,6 +201,7 @@ def _from_smi(index: int, gpu: NvidiaGpu, smi: NvidiaSmi | None) -> Adapter:
         driver_model=gpu.driver_model,
         cuda_version=smi.cuda_version if smi else None,
         uuid=gpu.uuid,
+        mig_instances=gpu.instances,
         busy=_busy(gpu),
     )
 

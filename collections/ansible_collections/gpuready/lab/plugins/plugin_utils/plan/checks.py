@@ -70,7 +70,7 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
     gpu = _gpu(stack, target, choice, at)
     problems += gpu
     variant, reason = None, ""
-    unseen = bool(stack.vendors) and choice.adapter is None and at.facts.gpus is None
+    unseen = bool(stack.vendors) and choice.adapter is None and (at.facts.gpus is None or bool(at.facts.nvidia_blocked))
     if not unseen and not any(found.fatal for found in gpu):
         variant, reason, found = choose_variant(target, choice.adapter, linux=name == "linux")
         if any(one in choice.problems for one in gpu):  # mending the GPU does not help one for which there is no build
@@ -171,18 +171,40 @@ def _gpu(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Pr
             found.append(
                 problem("FACTS_INCOMPLETE", "whether /dev/dxg, the GPU of a WSL 2 guest, is there is not known")
             )
+    if at.facts.nvidia_blocked:  # Windows has an NVIDIA GPU: another stack would hide that it is not given here
+        cause = f"Windows has an NVIDIA GPU, and this guest is not let to it: {at.facts.nvidia_blocked}"
+        return [*found, problem("NVIDIA_GPU_BLOCKED", cause)]
     if at.adapter_problem is not None:
         return [*found, at.adapter_problem]
     if choice.adapter is None:
         return found + _no_gpu(stack, at)
+    if choice.adapter.paravirtual and target.name == "wsl":
+        cause = f"{choice.adapter.name} reaches this virtual machine by GPU-P, and WSL 2 in such a machine gets no GPU"
+        return [*found, problem("GPU_PASSED_ON", cause, fatal=True)]
     if choice.adapter.driver_model == "TCC" and target.name != "linux":
         cause = f"{choice.adapter.name} is in TCC mode, in which {stack.name} on {SIDES[target.name]} cannot reach it"
         return [*found, problem("TCC_MODE", cause, fatal=True)]
     found += choice.problems
+    found += _beside(choice.adapter, target, at.facts)
+    if choice.adapter.mig_instances == 0 and stack.vendors == ("nvidia",):
+        cause = f"{choice.adapter.name} is cut up by MIG and has no instance, so CUDA sees no GPU"
+        found.append(problem("MIG_WITHOUT_INSTANCES", cause))
     need = target.min_drivers.get(choice.adapter.vendor)
     if need is not None and not choice.problems:
         found += driver_problem(choice.adapter, need, stack.name, linux=target.name == "linux")
     return found
+
+
+def _beside(adapter: Adapter, target: Target, facts: Facts) -> list[Problem]:
+    """What another GPU of the PC does to this one."""
+    if target.name != "wsl" or adapter.vendor != "nvidia" or facts.os.family != "windows":
+        return []
+    hiding = [one for one in facts.gpus or () if one is not adapter and one.driver_model == "TCC"]
+    if not hiding:
+        return []
+    cause = f"{hiding[0].name} is in TCC mode, and beside such a GPU no NVIDIA GPU of the PC reaches WSL 2"
+    step = f"Switch {hiding[0].name} to WDDM (nvidia-smi -i N -dm 0 as administrator, restart), or disable that GPU."
+    return [problem("TCC_MODE", cause, step)]
 
 
 def _no_gpu_meant(stack: Stack, at: Situation) -> list[Problem]:
@@ -227,7 +249,9 @@ def driver_problem(adapter: Adapter, need: str, stack: str, linux: bool) -> list
         return [problem("DRIVER_UNKNOWN", f"the driver version of {adapter.name} is not known; {stack} needs {need}")]
     if reached:
         return []
-    return [problem("DRIVER_TOO_OLD", f"the driver {have} of {adapter.name} is older than {need}, which {stack} needs")]
+    cause = f"the driver {have} of {adapter.name} is older than {need}, which {stack} needs"
+    step = "Update the driver on the host of this virtual machine, and give the machine the new driver's files."
+    return [problem("DRIVER_TOO_OLD", cause, step if adapter.paravirtual else "")]
 
 
 def _disk(stack: Stack, target: Target, variant: Variant | None, facts: Facts) -> list[Problem]:

@@ -20,6 +20,8 @@ from .problems import Problem, problem
 from .wishes import AUTO, Wishes
 
 _UNRANKED = 10**6
+_WHATEVER_ELSE = ("ARCHITECTURE_UNSUPPORTED", "OS_UNSUPPORTED")
+_ASK_FOR_ANOTHER = ("NO_NVIDIA_GPU", "COMPUTE_CAPABILITY_TOO_LOW", "LICENCE_WINDOWS_ONLY", "GPU_PASSED_ON")
 
 
 def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automated: bool = False) -> Plan:
@@ -179,7 +181,7 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
         environment=None,
         reasons=[],
         rejected=_rejected(ordered, None, at),
-        blockers=[found.as_dict() for found in _once(_why(ordered, at, asked, here))],
+        blockers=[_checked(found, ordered, at).as_dict() for found in _once(_why(ordered, at, asked, here))],
         warnings=plan_steps.pc_warnings(at.facts) + plan_adapters.warnings(at.facts.gpus or (), None),
         wishes=at.wishes.as_dict(),
     )
@@ -223,7 +225,26 @@ def _why_nothing(ordered: list[Candidate], at: Situation, asked: bool, here: tup
         return [problem("NO_STACK", "no stack is meant for these wishes on this PC")]
     relevant = [one for one in relevant if one.target in one.stack.targets] or relevant
     best = min(relevant, key=lambda one: (sum(found.fatal for found in one.problems), ordered.index(one)))
-    return _once([found for found in best.problems if found.fatal] or best.problems)
+    fatal = [found for found in best.problems if found.fatal]
+    # Where there are no packages for a PC, what its GPU is does not matter any more.
+    return _once([found for found in fatal if found.code in _WHATEVER_ELSE] or fatal or best.problems)
+
+
+def _checked(found: Problem, ordered: list[Candidate], at: Situation) -> Problem:
+    """A next step that names another stack names one that can work on this very PC."""
+    if found.code not in _ASK_FOR_ANOTHER:
+        return found
+    free = replace(at.wishes, stack=AUTO, library="any", environment="any")
+    others = [candidate(one.stack, one.target, replace(at, wishes=free)) for one in ordered]
+    ways = [one for one in others if one.target in host_targets(at.facts) and not one.problems and one.stack.vendors]
+    if ways:
+        best = min(ways, key=lambda one: one.rule.rank if one.rule else _UNRANKED)
+        step = f"Set gpuready_stack to {best.stack.name}, which trains on {SIDES[best.target]} of this PC as it is."
+    else:
+        step = (
+            "No stack here trains on this PC's GPU: use a PC with an NVIDIA GPU, or gpuready_stack: cpu as a reference."
+        )
+    return replace(found, next_step=step)
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:

@@ -122,7 +122,9 @@ def pc_warnings(facts: Facts) -> list[str]:
 def _old_hardware(chosen: Candidate) -> list[str]:
     """A GPU that may be too old for the stack."""
     adapter, name = chosen.choice.adapter, chosen.stack.oldest_gpus
-    if adapter is None or name is None or not oldest.older_than_named(name, adapter.vendor, adapter.device_id):
+    if adapter is None or name is None or adapter.paravirtual:
+        return []
+    if not oldest.older_than_named(name, adapter.vendor, adapter.device_id):
         return []
     source, least = oldest.OLDEST[name].source, oldest.OLDEST[name].named[adapter.vendor]
     return [f"{adapter.name} is older than what {source} ({least} and later): training tells"]

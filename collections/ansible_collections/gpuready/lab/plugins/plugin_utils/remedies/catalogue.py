@@ -17,19 +17,23 @@ from typing import Any
 
 import yaml
 
+from . import numbers as program_numbers
+
 CODES = Path(__file__).with_name("codes.yml")
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 CATEGORIES = ("connection", "apply", "wsl", "framework", "training", "evidence", "plan", "verdict")
-CHANNELS = ("uv", "connection", "wsl", "program", "nvidia-smi", "exit")
+CHANNELS = ("uv", "connection", "wsl", "program", "start", "nvidia-smi", "exit")
 PROGRAMS = ("wsl", "program")  # what the programs of a PC print, where it is not known which one
-NUMBERS = {"number": 2**32, "signal": 65}  # kinds of numbers, and what each is less than
+# Kinds of numbers (numbers.py), and what each is less than.
+NUMBERS = {"number": 2**32, "win32": 2**16, "errno": 2**8, "cuda": 10**4, "signal": 65}
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _READ = 20_000  # characters of a longer text that are looked at, at each end
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _PLACE = re.compile(r"\{(\w+)\|([^{}|]+)\}")
-_ROW_KEYS = frozenset(("code", "category", "severity", "cause", "next_step", "said_by"))
-_SAID_KEYS = frozenset(("channel", "phase", "pattern", "name", "last", *NUMBERS))
+_ROW_KEYS = frozenset(("code", "category", "severity", "cause", "next_step", "said_by", "transient"))
+_SAID_KEYS = frozenset(("channel", "phase", "pattern", "name", "last", "with", *NUMBERS))
+_RANGE = re.compile(r"(0x[0-9a-fA-F]+|\d+)-(0x[0-9a-fA-F]+|\d+)")
 
 
 class CatalogueError(ValueError):
@@ -42,6 +46,7 @@ class Remedy:
 
     `severity`: ok, note (never the cause by itself), warning (the PC still trains or did), error.
     `category`: where it comes from, one of CATEGORIES. `template`: the cause with its places, `{package|a package}`.
+    `transient`: often gone a little later, so that it is tried again before anybody is told.
     """
 
     code: str
@@ -50,6 +55,7 @@ class Remedy:
     severity: str = ERROR
     category: str = "verdict"
     template: str = ""
+    transient: bool = False
 
     def about(self, known: Mapping[str, str]) -> str:
         """The cause, with what is known of this case in its places."""
@@ -63,18 +69,23 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Saying:
-    """What a code is said by. `pattern` finds it in a text (None: nothing does); `numbers` are (kind, value).
+    """What a code is said by: words that `pattern` finds (None: none), `names` of errors, `numbers` as (kind, value).
 
-    The kinds are those of NUMBERS.
+    The kinds are those of NUMBERS. `condition` must stand in the text too.
     """
 
     code: str
     channels: frozenset[str]
     phase: str = ""
     pattern: re.Pattern[str] | None = None
-    name: str = ""
-    numbers: tuple[tuple[str, int], ...] = ()
+    names: tuple[str, ...] = ()
+    numbers: frozenset[tuple[str, int]] = frozenset()
+    condition: re.Pattern[str] | None = None
     last: bool = False
+
+    def is_numbered(self, text: str, found: frozenset[tuple[str, int]]) -> bool:
+        """Whether the text has one of the numbers or names."""
+        return bool(self.numbers & found) or any(re.search(rf"\b{name}\b", text, re.I) for name in self.names)
 
 
 @dataclass
@@ -85,19 +96,26 @@ class Catalogue:
     sayings: list[Saying]
 
     def match(self, text: str, channels: Iterable[str], phase: str = "") -> str | None:
-        """The code of the first row that fits."""
+        """The code of the first row that fits: by a number with words beside it, by a number, by words."""
         text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-        asked = frozenset(channels)
+        asked, found = frozenset(channels), program_numbers.read(text)
+        here = [said for said in self.sayings if said.phase in ("", phase) and said.channels & asked]
+        here = [said for said in here if not said.condition or said.condition.search(text)]
         for last in (False, True):
-            for said in self.sayings:
-                here = said.last is last and said.phase in ("", phase) and said.channels & asked
-                if here and said.pattern and said.pattern.search(text):
+            now = [said for said in here if said.last is last]
+            for conditional in (True, False):
+                for said in now:
+                    if (said.condition is not None) is conditional and said.is_numbered(text, found):
+                        return said.code
+            for said in now:
+                if said.pattern and said.pattern.search(text):
                     return said.code
         return None
 
     def by_number(self, value: int, kind: str, channel: str) -> str | None:
         """The code that a number stands for."""
-        said = (saying for saying in self.sayings if channel in saying.channels and (kind, value) in saying.numbers)
+        met = program_numbers.of_code(value) if kind == "number" else frozenset(((kind, value),))
+        said = (one for one in self.sayings if channel in one.channels and not one.condition and one.numbers & met)
         return next((saying.code for saying in said), None)
 
 
@@ -118,6 +136,14 @@ def preload() -> None:
 def codes() -> list[str]:
     """All codes, sorted."""
     return sorted(_catalogue().remedies)
+
+
+def sayings() -> dict[str, list[Saying]]:
+    """What each code is said by."""
+    found: dict[str, list[Saying]] = {}
+    for saying in _catalogue().sayings:
+        found.setdefault(saying.code, []).append(saying)
+    return found
 
 
 def remedy(code: str) -> Remedy:
@@ -145,8 +171,9 @@ def by_number(value: int, kind: str = "number", channel: str = "exit") -> str | 
 
 def names(channel: str) -> dict[str, int]:
     """The names that programs have for their errors, with the numbers of these."""
-    said = (saying for saying in _catalogue().sayings if channel in saying.channels and saying.name and saying.numbers)
-    return {saying.name: saying.numbers[0][1] for saying in said}
+    said = (one for one in _catalogue().sayings if channel in one.channels and one.names and not one.condition)
+    found = ((saying.names[0], [value for kind, value in saying.numbers if kind == "number"]) for saying in said)
+    return {name: values[0] for name, values in found if len(values) == 1}
 
 
 # --- reading the file -------------------------------------------------------------------------------------------------
@@ -197,17 +224,32 @@ def _remedy(row: dict[str, Any]) -> Remedy:
         row.get("severity", ERROR),
         row["category"],
         template,
+        row.get("transient", False),
     )
 
 
 def _saying(code: str, said: dict[str, Any]) -> Saying:
-    name = said.get("name", "")
-    numbers = [(kind, value) for kind in NUMBERS for value in _list(said.get(kind))]
-    words = [f"0x{value:08x}\\b" for kind, value in numbers if kind == "number"]
-    texts = [*_list(said.get("pattern")), *([rf"\b{name}\b"] if name else []), *words]
-    pattern = re.compile("|".join(texts), re.IGNORECASE | re.MULTILINE) if texts else None
-    channels = frozenset(_list(said["channel"]))
-    return Saying(code, channels, said.get("phase", ""), pattern, name, tuple(numbers), said.get("last", False))
+    numbers = frozenset((kind, value) for kind in NUMBERS for value in _values(said.get(kind)))
+    texts = _list(said.get("pattern"))
+    return Saying(
+        code,
+        frozenset(_list(said["channel"])),
+        said.get("phase", ""),
+        re.compile("|".join(texts), re.IGNORECASE | re.MULTILINE) if texts else None,
+        tuple(_list(said.get("name"))),
+        numbers,
+        re.compile(said["with"], re.IGNORECASE | re.MULTILINE) if "with" in said else None,
+        said.get("last", False),
+    )
+
+
+def _values(given: Any) -> list[Any]:
+    """Numbers, with `A-B` as all from A to B."""
+    found: list[Any] = []
+    for value in _list(given):
+        ends = _RANGE.fullmatch(value) if isinstance(value, str) else None
+        found += range(int(ends[1], 0), min(int(ends[2], 0), int(ends[1], 0) + 10_000) + 1) if ends else [value]
+    return found
 
 
 def _list(value: Any) -> list[Any]:
@@ -236,6 +278,8 @@ def _mistakes(row: object) -> Iterator[str]:
         yield "next_step: it is missing"
     if not all(isinstance(step, str) and step.endswith((".", ")")) for step in steps):
         yield "next_step: this is not a sentence with a full stop, or a list of them"
+    if not isinstance(row.get("transient", False), bool):
+        yield "transient: this is not true or false"
     said_by = row.get("said_by", [])
     if not isinstance(said_by, list):
         yield "said_by: this is not a list"
@@ -253,16 +297,18 @@ def _mistakes_said(said: object) -> Iterator[str]:
     if not channels or not all(channel in CHANNELS for channel in channels):
         yield f"channel: {said.get('channel')!r} is not one of {', '.join(CHANNELS)}"
     if not {"pattern", "name", *NUMBERS} & set(said):
-        yield f"it has no pattern, name, {' or '.join(NUMBERS)}"
+        yield f"it has no pattern, name, {', '.join(NUMBERS)}"
     for pattern in _list(said.get("pattern")):
         if not isinstance(pattern, str):
             yield f"pattern: {pattern!r} is not a text"
-    if not isinstance(said.get("name", ""), str) or not re.fullmatch(r"\w*", said.get("name", "")):
+    if not all(isinstance(name, str) and re.fullmatch(r"\w+", name) for name in _list(said.get("name"))):
         yield "name: this is no name"
+    if not isinstance(said.get("with", ""), str):
+        yield "with: this is not a text"
     if not isinstance(said.get("phase", ""), str) or not isinstance(said.get("last", False), bool):
         yield "phase is a word, last is true or false"
     for kind, limit in NUMBERS.items():
-        for value in _list(said.get(kind)):
+        for value in _values(said.get(kind)):
             if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < limit:
                 yield f"{kind}: {value!r} is not a number from 1 to {limit - 1}"
 
@@ -271,8 +317,9 @@ def _useless(saying: Saying, taken: dict[tuple[Any, ...], str]) -> Iterator[str]
     """What is of no use here: a pattern that fits every text, a number or name that another row has already."""
     if saying.pattern and saying.pattern.search(""):
         yield f"pattern: {saying.pattern.pattern} fits every text"
+    beside = saying.condition.pattern if saying.condition else ""
     for channel in sorted(saying.channels):
-        for kind, value in [*saying.numbers, *([("name", saying.name)] if saying.name else [])]:
-            other = taken.setdefault((channel, saying.phase, kind, value), saying.code)
+        for kind, value in [*sorted(saying.numbers), *(("name", name) for name in saying.names)]:
+            other = taken.setdefault((channel, saying.phase, beside, kind, value), saying.code)
             if other != saying.code:
                 yield f"{kind} {f'0x{value:08x}' if kind == 'number' else value} is {other}'s in {channel} already"

@@ -6,9 +6,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .. import reading
 from . import catalogue as remedies
 
 _READ = 10_000  # characters of a longer text that are looked at, at each end
+# Codes that say what was tried, not why it failed.
+_TRIED = ("UV_FAILED", "UV_MISSING", "INTERPRETER_MISSING", "ENVIRONMENT_FAILED", "ENVIRONMENT_BROKEN")
+_OF_THE_INDEX = ("INDEX_UNREACHABLE", "INDEX_UNTRUSTED", "INDEX_REFUSED")
+
 _PACKAGE = (
     r"Hash mismatch for `([^`]+)`",
     r"no hashes were provided or computed for: (\S+)",
@@ -45,20 +50,31 @@ def explain(phase: str, text: str, known: str | None = None) -> Explained:
     """What uv's last lines mean. `known`: a code that the PC could tell by itself."""
     text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
     joined = re.sub(r"\s*\n\s*", " ", scrub(text))
-    code = remedies.match(joined, "uv", phase=phase) or "ENVIRONMENT_FAILED"
-    if known and known != "UV_FAILED":
-        # a Python that could not be fetched for want of a network is a missing Python; a full disk is a full disk
-        code = code if known == "INTERPRETER_MISSING" and code == "DISK_FULL" else known
-    if phase == "interpreter" and code not in ("DISK_FULL", "HOME_NOT_WRITABLE", "ENVIRONMENT_TIME_LIMIT"):
-        code = "INTERPRETER_MISSING"
+    usual = "INTERPRETER_MISSING" if phase == "interpreter" else "ENVIRONMENT_FAILED"
+    said = remedies.match(joined, "start", phase=phase) if "cannot be started" in joined else None
+    code = said or remedies.match(joined, "uv", phase=phase)
+    if phase == "interpreter" and code in ("NO_WHEEL", "BUILD_FAILED"):  # of packages: here it is the Python itself
+        code = None
+    # The same words mean the same in every phase: what was tried, which the PC knows, gives way to why it failed.
+    code = (code or (known if known in _TRIED[1:] else usual)) if known is None or known in _TRIED else known
     places = {}
     if package := next((found[1] for pattern in _PACKAGE if (found := re.search(pattern, joined))), None):
         places["package"] = package
     if host := re.search(r"https?://([^/\s`)>]+)", joined):
         places["host"] = host[1]
-    usual = remedies.remedy(code)
-    cause = usual.about(places)
-    return Explained(code, f"{phase}: {cause}" if phase else cause, usual.next_step)
+    remedy = remedies.remedy(code)
+    cause, step = remedy.about(places), remedy.next_step
+    if phase == "interpreter" and code in _OF_THE_INDEX:
+        step = f"{step} Or set python_environment_interpreters to an archive of that Python with its sha256."
+    if code == usual and (last := _last_line(text)):
+        cause = f"{cause}: {last}"
+    return Explained(code, f"{phase}: {cause}" if phase else cause, step)
+
+
+def _last_line(text: str) -> str:
+    """The last words of a program that nothing here knows."""
+    lines = [line.lstrip(" ×├└╰─▶>|`x-").rstrip() for line in scrub(text).splitlines()]
+    return reading.one_line(next((line for line in reversed(lines) if line), ""))
 
 
 def scrub(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..reading import section, shown
 from ..record import STATES
+from ..remedies.page import NAME as CODES
 from . import details as report_details
 from . import document as report
 
@@ -90,7 +91,8 @@ def page(document: Mapping[str, Any]) -> str:
 </section>
 </main>
 <footer><p>gpuready {escape(shown(run.get("gpuready_version")))} · {escape(shown(run.get("playbook")) or "report")} ·
-run {escape(shown(run.get("id")))} · controller <bdi>{escape(shown(run.get("controller")))}</bdi></p></footer>
+run {escape(shown(run.get("id")))} · controller <bdi>{escape(shown(run.get("controller")))}</bdi></p>
+<p>What each code means: <a href="{CODES}">{CODES}</a></p></footer>
 <script>{asset("page.js")}</script>
 </body>
 </html>

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..remedies import page
 from . import html, text
 
 DOCUMENT = "report.json"
@@ -17,14 +18,18 @@ RENDERINGS = {
     "md": ("report.md", text.markdown),
     "prom": ("metrics.prom", text.prometheus),
 }
+_FOR_PEOPLE = {"html", "md"}  # they refer to the page of codes, which lies beside them
 
 
 def files(document: Mapping[str, Any], formats: Iterable[str]) -> dict[str, str]:
     """Name -> text of the asked formats and the document, which is last: a reader that sees it sees the others too."""
-    found = {RENDERINGS[name][0]: RENDERINGS[name][1](document) for name in formats}
+    asked = list(formats)
+    found = {RENDERINGS[name][0]: RENDERINGS[name][1](document) for name in asked}
+    if set(asked) & _FOR_PEOPLE:
+        found[page.NAME] = page.text()
     return {**found, DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"}
 
 
 def not_among(names: Iterable[str]) -> tuple[str, ...]:
     """The files of other formats, which would contradict these."""
-    return tuple(file for file, _ in RENDERINGS.values() if file not in names)
+    return tuple(file for file in (*(name for name, _ in RENDERINGS.values()), page.NAME) if file not in names)

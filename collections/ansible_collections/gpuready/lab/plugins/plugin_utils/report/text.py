@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from ..reading import shown
 from ..record import READY, STATES
+from ..remedies import page
 from . import document as report
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
@@ -64,6 +65,7 @@ def markdown(document: Mapping[str, Any]) -> str:
             f"- **{cell(r['host'])}** ({cell(r['code'])}): {sentence(r['cause'])} {sentence(r['next_step'])}".rstrip()
             for r in open_rows
         ]
+    lines += ["", f"What each code means: [{page.NAME}]({page.NAME})."]
     return "\n".join(lines) + "\n"
 
 

@@ -372,7 +372,7 @@ def _throughput(given: Given) -> Check:
 
 
 _CHECKS: tuple[Callable[[Given], Check], ...] = (
-    _evidence, _framework, _finite, _task, _device, _arithmetic, _adapter, _labels, _loss, _accuracy, _batchnorm,
-    _agreement, _throughput,
+    _evidence, _framework, _finite, _task, _device, _arithmetic, _adapter, _labels, _loss, _agreement,
+    _accuracy, _batchnorm, _throughput,
 )  # fmt: skip
 NAMES = tuple(check.__name__.removeprefix("_") for check in _CHECKS)

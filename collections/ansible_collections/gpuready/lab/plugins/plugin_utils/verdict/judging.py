@@ -182,13 +182,18 @@ def _trained(
         worst = _worst([check for check in checks if check.name in verdict_checks.ON_CPU])
         return _no_gpu(plan, shown) if worst is None else _failed(worst, shown)
     worst = _worst(checks)
-    return word("READY", "TRAINED", checks=shown) if worst is None else _failed(worst, shown)
+    if worst is not None:
+        return _failed(worst, shown, verdict_process.warned(training))
+    return word("READY", "TRAINED", checks=shown)
 
 
-def _failed(worst: Check, shown: list[CheckResult]) -> Word:
+def _failed(worst: Check, shown: list[CheckResult], warned: str = "") -> Word:
     cause = f"{remedies.remedy(worst.code).cause} ({worst.name}: {worst.detail})"
     if worst.state == UNKNOWN:
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", cause, checks=shown)
+    if worst.code != "SLOW" and remedies.match(warned) == "CUDA_NO_KERNEL":  # such a GPU computes nothing, or zeros
+        cause = with_detail(remedies.remedy("CUDA_NO_KERNEL").cause, warned.splitlines()[0])
+        return word("NOT_READY", "CUDA_NO_KERNEL", cause, checks=shown)
     return word("DEGRADED" if worst.code == "SLOW" else "NOT_READY", worst.code, cause, checks=shown)
 
 

@@ -11,6 +11,9 @@ from ..record import Word
 from ..remedies import catalogue as remedies
 from .words import with_detail, word
 
+# What was tried, not why it failed.
+_GENERAL = ("INTERPRETER_MISSING", "TRAINING_FAILED", "ENVIRONMENT_BROKEN")
+_UNKNOWN = ("TRAINING_FAILED", "CRASHED", "OUTPUT_TRUNCATED")
 # Why DirectML finds no adapter stands in its log before that: a library that is missing is the cause.
 _BEHIND_NO_ADAPTER = ("D3D12_MISSING", "DXCORE_FAILED", "DIRECTML_MISSING", "NO_DXG")
 
@@ -36,8 +39,15 @@ def died(training: Mapping[str, Any]) -> Word | None:
         return _word(crash, _exit(rc))
     said = reading.section(training, "error")
     message = reading.said(said.get("message")) or reading.said(error) or ""
-    code = _by_words(said, message, _tail(process), rc)
-    return _word(code, message or _exit(rc).lstrip(", "))
+    tail = "\n".join((_tail(process), warned(training)))
+    code = _by_words(said, message, tail, rc)
+    first = next((line.strip() for line in str(said.get("message") or "").splitlines() if line.strip()), "")
+    detail = reading.one_line(first) or message or _last_words(code, _tail(process), rc)
+    if code in _UNKNOWN:  # whoever is asked needs to know where that stood
+        places = (reading.said(said.get("type")), reading.said(said.get("where")), reading.said(process.get("phase")))
+        place = ", ".join(text for text in places if text)
+        detail = f"{detail} ({place})" if place else detail
+    return _word(code, detail)
 
 
 def _by_words(said: Mapping[str, Any], message: str, tail: str, rc: object) -> str:
@@ -48,6 +58,8 @@ def _by_words(said: Mapping[str, Any], message: str, tail: str, rc: object) -> s
     own = reading.code(said.get("code"))
     last = _found(tail)
     if own is not None:
+        if own in _GENERAL:  # the number in the words says more than what was tried
+            return remedies.match(message, "start") or _found(message) or own
         return last if own == "DIRECTML_NO_ADAPTER" and last in _BEHIND_NO_ADAPTER else own
     code = _found(f"{reading.said(said.get('type')) or ''}: {message}") if message or said else None
     exit_code = by_exit(rc)
@@ -58,6 +70,19 @@ def _by_words(said: Mapping[str, Any], message: str, tail: str, rc: object) -> s
     if code is None:
         code = exit_code or ("TRAINING_FAILED" if said or message else "OUTPUT_TRUNCATED" if rc == 0 else "CRASHED")
     return code
+
+
+def warned(training: Mapping[str, Any]) -> str:
+    """What the framework warned of."""
+    given = training.get("warnings")
+    return "\n".join(map(str, given)) if isinstance(given, list) else ""
+
+
+def _last_words(code: str, tail: str, rc: object) -> str:
+    """What is shown beside the cause: the line that named it, or the last line; and the exit code."""
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    telling = next((line for line in lines if remedies.match(line) == code), lines[-1] if lines else "")
+    return f"{reading.one_line(telling)}{_exit(rc)}".lstrip(", ")
 
 
 def _found(text: str) -> str | None:
@@ -81,7 +106,7 @@ def by_exit(rc: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     code = value & 0xFFFFFFFF
-    if 0xC0000000 <= code <= 0xCFFFFFFF:
+    if 0x80000000 <= code < 0xFFFF0000:
         return remedies.by_number(code) or "CRASHED"
     # as Python (-N) and shells (128 + N) write a signal
     return remedies.by_number(-value if value < 0 else value - 128, "signal")

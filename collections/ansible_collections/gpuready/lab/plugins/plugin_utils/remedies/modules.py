@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A module that failed on a PC: its own code, else its words, read like those of any program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import reading
+from . import catalogue as remedies
+from . import uv
+from .uv import Explained
+
+_READ = 20_000  # characters of what a module says that are looked at
+_OF_UV = ("UV_FAILED", "ENVIRONMENT_TIME_LIMIT")
+# Codes of what was tried: the number in the words may say why it failed.
+_TRIED = ("UV_MISSING", "INTERPRETER_MISSING", "ENVIRONMENT_BROKEN", "ENVIRONMENT_FAILED", "HOME_NOT_WRITABLE")
+
+
+def explain(answer: Mapping[str, Any], usual: str = "ENVIRONMENT_FAILED") -> Explained:
+    """What the result of a failed module means; its cause is one line. `usual`: the code where nothing is known."""
+    given = reading.code(answer.get("code"))
+    details = [str(line)[:_READ] for line in answer.get("details") or []]
+    message = uv.scrub(str(answer.get("msg") or "the module failed without a word")[:_READ])
+    text = "\n".join(details) or message
+    if given in _OF_UV or (given == "INTERPRETER_MISSING" and details):
+        return uv.explain(str(answer.get("phase") or ""), text, known=given)
+    code = given
+    if given is None:  # Ansible's own wrapper, or Windows below it
+        words = "\n".join((message, *details, str(answer.get("exception") or "")))
+        code = remedies.match(words, "connection") or remedies.match(words, "start", "uv", "program", "wsl") or usual
+    elif given in _TRIED:
+        code = remedies.match(message, "start") or given
+    remedy = remedies.remedy(code or usual)
+    return Explained(remedy.code, message, remedy.next_step)
+
+
+def is_transient(answer: Mapping[str, Any]) -> bool:
+    """Whether a module failed, or could not be run, of what is often gone a little later."""
+    if trouble := answer.get("trouble"):
+        return remedies.remedy(trouble["code"]).transient
+    return bool(answer.get("failed")) and remedies.remedy(explain(answer).code).transient

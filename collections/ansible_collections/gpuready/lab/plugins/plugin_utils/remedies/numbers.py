@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The numbers of errors in what programs print, in every spelling, by kind.
+
+A number means the same in every language of Windows, a sentence does not: what a number says is looked for first.
+
+number   HRESULT, NTSTATUS and WSMan's faults, 32 bits: `0x887A0005`, `887A0005`, `-2005270523`, `2289696773`
+win32    Windows' error numbers: `[WinError 5]`, `os error 5`, `Win32ErrorCode 5`, `(Error code: 5)`, and 0x80070005
+errno    those of C and Linux: `[Errno 13]`, and `os error 13` where no path of Windows stands beside it
+cuda     those of CUDA: `cudaGetDeviceCount() ... Error 46:`, `CUDA error 700`, `cuInit returned 999`
+"""
+
+from __future__ import annotations
+
+import re
+
+# A word that begins with 8 or C and has eight hexadecimal digits may be a number without its 0x; part of a uuid is not.
+_HEX = re.compile(r"\b0x(?:f{8})?([0-9a-f]{8})l?\b|(?<![\w-])([8c][0-9a-f]{7})(?![\w-])", re.IGNORECASE)
+_SHORT = re.compile(r"\b(?:error|code|status|fehler)\W{1,4}0x0*([0-9a-f]{1,4})\b", re.IGNORECASE)
+_SIGNED = re.compile(r"(?<![\w.-])-(\d{9,10})\b(?!\.\d)")
+_UNSIGNED = re.compile(r"(?<![\w.-])([2-4]\d{9})\b(?!\.\d)")
+_WIN32 = re.compile(
+    r"\b(?:WinError|Win32(?:Error(?:Code)?|Exception| error)?|NativeErrorCode|GetLastError\(?\)?|LastError"
+    r"|Windows error|System error|wsmanfault_code|WSManFault[^\n]{0,160}?\bCode"
+    r"|error code|failed with error|(?<=\[)error)"
+    r"(?: code| returned| is)?\W{1,4}(\d{1,5})\b(?!\.\d)",
+    re.IGNORECASE,
+)
+_OS_ERROR = re.compile(r"\bos error (\d{1,5})\b", re.IGNORECASE)
+_ERRNO = re.compile(r"\bErrno (\d{1,3})\b", re.IGNORECASE)
+_CUDA = re.compile(
+    r"\b(?:lib)?(?:cuda|cu(?=init|ctx|device|mem|launch|module|driver))\w*\b[^\n]{0,200}?"
+    r"\b(?:error|failure|returned|failed with|code|status|result)(?: code)?[ :=(]{1,3}(\d{1,3})(?=[\s):,;.\](]|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\|\\\\[\w.-]+\\")
+_FACILITIES = (0x80070000, 0xC0070000)  # a Win32 error as an HRESULT, as an NTSTATUS
+_ERRNO_LAST = 133  # of Linux
+
+
+def read(text: str) -> frozenset[tuple[str, int]]:
+    """All numbers of a text: (kind, value)."""
+    found: set[tuple[str, int]] = set()
+    wide = [int(one[1] or one[2], 16) for one in _HEX.finditer(text)]
+    wide += [2**32 - int(one[1]) for one in _SIGNED.finditer(text) if int(one[1]) <= 2**31]
+    wide += [value for one in _UNSIGNED.finditer(text) if 2**31 <= (value := int(one[1])) < 2**32]
+    for value in wide:
+        found |= of_code(value)
+    found |= {("win32", int(one[1], 16)) for one in _SHORT.finditer(text)}
+    found |= {("win32", int(one[1])) for one in _WIN32.finditer(text)}
+    found |= {("errno", int(one[1])) for one in _ERRNO.finditer(text)}
+    found |= {("cuda", int(one[1])) for one in _CUDA.finditer(text)}
+    on_windows = _WINDOWS_PATH.search(text) is not None
+    for one in _OS_ERROR.finditer(text):
+        value = int(one[1])
+        found.add(("win32", value))
+        if not on_windows and value <= _ERRNO_LAST:
+            found.add(("errno", value))
+    return frozenset(found)
+
+
+def of_code(value: int) -> frozenset[tuple[str, int]]:
+    """A 32-bit code, and the Windows error number in it."""
+    found = {("number", value)}
+    if value & 0xFFFF0000 in _FACILITIES or 0 < value < 0x10000:
+        found.add(("win32", value & 0xFFFF))
+    return frozenset(found)

@@ -1,0 +1,52 @@
+"""A module that failed: its own code, else its words; none of them thrown away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies.modules import explain, is_transient
+
+HOME = r"C:\ProgramData\gpuready"
+POLICY = f"{HOME}\\uv.exe cannot be started: Dieses Programm ist gesperrt. [WinError 1260]"
+RENAME = f"failed to rename file from {HOME}\\cache\\.tmpo to {HOME}\\cache\\archive: Accès refusé. (os error 5)"
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({"code": "UV_FAILED", "msg": POLICY}, "BLOCKED_BY_POLICY"),
+    ({"code": "UV_FAILED", "msg": POLICY.replace("[WinError 1260]", "blocked by group policy")}, "BLOCKED_BY_POLICY"),
+    ({"code": "UV_FAILED", "msg": POLICY.replace("1260", "5")}, "BLOCKED_BY_RIGHTS"),
+    ({"code": "UV_FAILED", "msg": POLICY.replace("1260", "225")}, "BLOCKED_BY_ANTIVIRUS"),
+    ({"code": "UV_FAILED", "phase": "packages", "msg": "ended with 2", "details": [RENAME]}, "ENVIRONMENT_IN_USE"),
+    ({"code": "ENVIRONMENT_FAILED", "msg": "Die Datei ist infiziert. [WinError 225]"}, "BLOCKED_BY_ANTIVIRUS"),
+    ({"code": "ENVIRONMENT_BROKEN", "msg": f"{HOME}\\python.exe [WinError 4551]"}, "BLOCKED_BY_POLICY"),
+    ({"code": "HOME_NOT_WRITABLE", "msg": f"no right to write: {HOME}"}, "HOME_NOT_WRITABLE"),
+    ({"code": "LOCK_INVALID", "msg": "line 7 has no hash"}, "LOCK_INVALID"),
+    ({"msg": "MODULE FAILURE: This script contains malicious content"}, "BLOCKED_BY_ANTIVIRUS"),
+    ({"msg": "something nobody has seen"}, "ENVIRONMENT_FAILED"),
+    ({}, "ENVIRONMENT_FAILED"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "code"), CASES)
+def test_a_failed_module_is_read(answer: dict[str, Any], code: str) -> None:
+    found = explain({"failed": True, **answer})
+    assert found.code == code
+    assert found.next_step.startswith(catalogue.remedy(code).next_step)
+
+
+def test_words_of_ours_and_last_words_are_never_lost() -> None:
+    assert explain({"code": "LOCK_INVALID", "msg": "line 7 has no hash"}).cause == "line 7 has no hash"
+    odd = explain(
+        {"code": "UV_FAILED", "phase": "packages", "msg": "packages ended with 101", "details": ["a", "odd: x"]}
+    )
+    assert (odd.code, odd.cause) == ("ENVIRONMENT_FAILED", "packages: building the environment failed: odd: x")
+    alone = explain({"code": "UV_FAILED", "msg": "uv.exe cannot be started: nobody knows"})
+    assert "nobody knows" in alone.cause
+
+
+def test_what_is_held_is_transient_and_what_is_blocked_is_not() -> None:
+    assert is_transient({"failed": True, "code": "UV_FAILED", "details": [RENAME]})
+    assert is_transient({"failed": True, "msg": "error CS0016: Could not write to output file"})
+    assert is_transient({"trouble": {"code": "TEMP_LOCKED", "message": "x"}})
+    assert not is_transient({"failed": True, "code": "UV_FAILED", "msg": POLICY})
+    assert not is_transient({"msg": "error CS0016"}), "it did not fail"

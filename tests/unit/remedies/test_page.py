@@ -1,0 +1,85 @@
+"""Every code has a part in the page of codes, and a way by which it is reached."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue, page
+from words import rows
+
+from gpuready import codes
+from gpuready.errors import GpureadyError
+
+ROOT = Path(__file__).resolve().parents[3]
+PLUGINS = ROOT / "collections/ansible_collections/gpuready/lab/plugins"
+REACHED = rows("reached.tsv")
+SPELLED = {
+    "number": "failed with 0x{0:08X} there",
+    "win32": "[WinError {0}] Wörter",
+    "errno": "[Errno {0}] words",
+    "cuda": "CUDA runtime error ({0}) : words",
+}
+
+
+def test_the_page_is_made_from_the_codes() -> None:
+    assert (ROOT / "docs/codes.md").read_text(encoding="utf-8") == page.text(), "run make codes"
+
+
+@pytest.mark.parametrize("code", catalogue.codes())
+def test_every_code_can_be_explained(code: str) -> None:
+    found, remedy = codes.find(code), catalogue.remedy(code)
+    assert found.cause.lower() == f"{remedy.cause}.".lower()
+    assert found.next_step == remedy.next_step
+    assert found.text.startswith(f"## {code}\n")
+
+
+def test_what_is_no_code_is_told_with_what_is_near() -> None:
+    with pytest.raises(GpureadyError, match=r"DISC_FULL: gpuready gives no such code: do you mean DISK_FULL"):
+        codes.find("DISC_FULL")
+    assert codes.is_code("DISK_FULL")
+    assert not codes.is_code("pc07.json")
+    assert not codes.is_code("reports/PC.json")
+
+
+@pytest.mark.parametrize("row", REACHED, ids=[f"{row['code']}-{number}" for number, row in enumerate(REACHED)])
+def test_a_code_is_reached_by_words(row: dict[str, str]) -> None:
+    assert catalogue.match(row["words"], row["channel"], phase=row["phase"]) == row["code"]
+
+
+def numbered() -> list[tuple[str, str, str]]:
+    """(channel, text, code) for each number and name that needs no words beside it."""
+    found = []
+    for code, sayings in catalogue.sayings().items():
+        for saying in sayings:
+            channel = sorted(saying.channels)[0]
+            if saying.condition or saying.phase or channel == "exit":
+                continue
+            ends = [value for value in sorted(saying.numbers) if value[0] in SPELLED]
+            texts = [SPELLED[kind].format(value) for kind, value in ends[:40]]
+            found += [(channel, text, code) for text in [*texts, *(f"it says {name}" for name in saying.names)]]
+    return found
+
+
+@pytest.mark.parametrize(("channel", "text", "code"), numbered())
+def test_a_code_is_reached_by_its_numbers_and_names(channel: str, text: str, code: str) -> None:
+    assert catalogue.match(text, channel) == code
+
+
+def test_an_exit_code_reaches_its_code() -> None:
+    for code, sayings in catalogue.sayings().items():
+        for saying in sayings:
+            for kind, value in saying.numbers if "exit" in saying.channels else ():
+                assert catalogue.by_number(value, kind) == code
+
+
+def test_every_code_is_reached_somewhere() -> None:
+    """By words and numbers in a test, or given by a name in the sources."""
+    tables = ("causes.tsv", "troubles.tsv", "cuda_states/states.tsv", "reached.tsv")
+    reached = {row["code"] for table in tables for row in rows(table)} | {code for _, _, code in numbered()}
+    reached |= {code for code, all_of in catalogue.sayings().items() if any("exit" in one.channels for one in all_of)}
+    files = [*PLUGINS.rglob("*.py"), *PLUGINS.rglob("*.ps*1"), PLUGINS.parent / "trainer/trainer.py"]
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    given = set(re.findall(r"[\"']([A-Z][A-Z0-9_]{2,})[\"']", sources))
+    assert [code for code in catalogue.codes() if code not in reached | given] == []

@@ -1,0 +1,84 @@
+"""Running a module on a PC: what fails there is read, and what is transient is tried again."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.action.gpu_facts import ActionModule
+from ansible_collections.gpuready.lab.plugins.plugin_utils import remote
+from ansible_collections.gpuready.lab.plugins.plugin_utils.record import Record
+
+EVIDENCE = {"ansible_facts": {"gpuready_evidence": {"schema_version": 1}}}
+HELD = {
+    "failed": True,
+    "msg": "internal error: failed to run exec_wrapper action module_powershell_wrapper: Failed to compile C# code:\n"
+    "error CS0016: Could not write to output file 'c:\\Users\\lab\\AppData\\Local\\Temp\\x\\bsze5fqf.dll'",
+}
+
+
+class Action(ActionModule):
+    """With a PC that gives these answers one after the other."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.answers, self.asked = list(answers), 0
+        self._connection: Any = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=True), transport="winrm")
+        self._task: Any = SimpleNamespace(get_name=lambda: "Look")
+        self._display: Any = SimpleNamespace(vv=lambda line: None)
+
+    def _execute_module(self, **_: Any) -> dict[str, Any]:
+        self.asked += 1
+        return dict(self.answers.pop(0))
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(remote.time, "sleep", found.append)
+    return found
+
+
+def looked(action: Action) -> tuple[dict[str, Any] | None, Record]:
+    record: Record = {"schema_version": 1, "host": "pc", "simulated": True, "troubles": []}
+    return action.evidence("gpuready_evidence", record, "look", "gpuready.lab.gpu_facts", {}, {}), record
+
+
+def test_a_file_that_a_scanner_holds_is_tried_again_and_the_record_says_so(slept: list[float]) -> None:
+    found, record = looked(Action(HELD, EVIDENCE))
+    assert found == {"schema_version": 1}
+    assert record["troubles"] == []
+    assert [(one["code"], one["step"]) for one in record["tried_again"]] == [("TEMP_LOCKED", "look")]
+    assert "CS0016" in record["tried_again"][0]["message"]
+    assert slept == [5.0]
+
+
+def test_it_is_tried_three_times_at_most(slept: list[float]) -> None:
+    action = Action(HELD, HELD, HELD, EVIDENCE)
+    found, record = looked(action)
+    assert (found, action.asked, slept) == (None, 3, [5.0, 20.0])
+    assert [one["code"] for one in record["troubles"]] == ["TEMP_LOCKED"]
+    assert len(record["tried_again"]) == 2
+
+
+FAILED = [
+    ("This script contains malicious content and has been blocked by your antivirus software.", "BLOCKED_BY_ANTIVIRUS"),
+    ("Cannot invoke method. Only core types in this language mode.", "TARGET_POWERSHELL"),
+    (r"C:\x\python.exe: Zugriff blockiert [WinError 4551]", "BLOCKED_BY_POLICY"),
+    ("There is not enough space on the disk. [WinError 112]", "DISK_FULL"),
+    ("something nobody has seen", "NO_EVIDENCE"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "code"), FAILED)
+def test_a_module_that_failed_in_the_look_is_read_like_any_other(text: str, code: str, slept: list[float]) -> None:
+    found, record = looked(Action({"failed": True, "msg": text}))
+    assert (found, [one["code"] for one in record["troubles"]]) == (None, [code])
+    assert text in record["troubles"][0]["message"], "its own words stay"
+    assert slept == []
+    assert "tried_again" not in record
+
+
+def test_a_module_that_gives_nothing_says_so() -> None:
+    _, record = looked(Action({"changed": False}))
+    assert record["troubles"][0]["code"] == "NO_EVIDENCE"
