@@ -33,7 +33,9 @@ Inventory = Annotated[
 ]
 Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these PCs or groups.")]
 Forks = Annotated[int | None, typer.Option("--forks", "-f", help="PCs at a time.", min=1)]
-ReportDir = Annotated[Path | None, typer.Option("--report", help="Folder of the report.")]
+ReportDir = Annotated[Path | None, typer.Option("--report", help="Folder of this run's report.")]
+LabDir = Annotated[Path | None, typer.Option("--lab-dir", help="Folder of the lab's runs and its state (reports).")]
+Redact = Annotated[bool, typer.Option("--redact", help="Report and saved evidence without what is of people.")]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing.")]
 AskPass = Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the password of the PCs.")]
 Vault = Annotated[Path | None, typer.Option("--vault-password-file", help="As for ansible-playbook.")]
@@ -72,7 +74,9 @@ def _command(action: str, about: str) -> None:
         inventory: Inventory = None,
         limit: Limit = None,
         report: ReportDir = None,
+        lab_dir: LabDir = None,
         check: Check = False,
+        redact: Redact = False,
         stack: Stack = None,
         experience: Experience = None,
         library: Library = None,
@@ -103,7 +107,8 @@ def _command(action: str, about: str) -> None:
             )
             more: dict[str, Any] = {"save": save} if save else {}
             method: Callable[..., LabResult] = getattr(lab, action)
-            return method(on_event=progress, report_dir=report, check=check, verbosity=max(verbose - 1, 0), **more)
+            more |= {"report_dir": report, "lab_dir": lab_dir, "redact": redact}
+            return method(on_event=progress, check=check, verbosity=max(verbose - 1, 0), **more)
 
         _finish(work, as_json, verbose)
 
@@ -124,6 +129,8 @@ def explain_command(
     environment: Environment = None,
     adapter: Adapter = None,
     report: ReportDir = None,
+    save: Annotated[Path | None, typer.Option("--save", help="Folder for the evidence, as --redact has it.")] = None,
+    redact: Redact = False,
     extra_vars: Extra = None,
     as_json: Json = False,
     verbose: Verbose = 0,
@@ -140,6 +147,8 @@ def explain_command(
             wishes=_wishes(stack, experience, library, environment, adapter),
             extra_vars=_extra_vars(extra_vars or []),
             report_dir=report,
+            save=save,
+            redact=redact,
             on_event=progress if verbose else None,
             verbosity=max(verbose - 1, 0),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,13 +18,17 @@ from gpuready.errors import GpureadyError
 class Contract:
     """`wishes`: short name -> the words that it may be, None for what is no list of words (any text, a stack).
 
-    `variables` are the product's own that are no wishes, by short name; `ready` the states that count as ready.
+    `variables` are the product's own that are no wishes, by short name; `ready` the states that count as ready;
+    `secrets` what stands for a secret in a text, with what may be told of it; `secret_name` is the name of a variable
+    that holds one.
     """
 
     wishes: Mapping[str, tuple[str, ...] | None]
     variables: tuple[str, ...]
     states: tuple[str, ...]
     ready: tuple[str, ...]
+    secrets: tuple[tuple[re.Pattern[str], str], ...]
+    secret_name: re.Pattern[str]
 
 
 @cache
@@ -37,8 +42,9 @@ def load(base: Path) -> Contract:
             name: tuple(given) if isinstance(given, list) else truths if given == "truth" else None
             for name, given in content["wishes"].items()
         }
-        others = (tuple(content[name]) for name in ("variables", "states", "ready"))
-        return Contract(wishes, *others)
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+        variables, states, ready = (tuple(content[name]) for name in ("variables", "states", "ready"))
+        secrets = tuple((re.compile(one["pattern"]), one["instead"]) for one in content["secrets"])
+        return Contract(wishes, variables, states, ready, secrets, re.compile(content["secret_names"]))
+    except (OSError, ValueError, re.error, yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or "it is not what this version of gpuready reads"
         raise GpureadyError(f"{file}: {reason}: set GPUREADY_ROOT to a whole checkout of gpuready") from None

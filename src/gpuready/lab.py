@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from gpuready import contract, events, inventory, playbooks, project, rescue, results, watch
+from gpuready import contract, events, hiding, inventory, playbooks, project, rescue, results, watch
 from gpuready import wishes as wishing
 from gpuready.errors import GpureadyError, Interrupted
 
@@ -24,13 +24,17 @@ OnEvent = Callable[[events.Event], None]
 class Options(TypedDict, total=False):
     """What every run takes.
 
-    `on_event` is called with each event of progress, in the caller's thread. `report_dir` is the folder of the report
-    (reports/latest of the project). `check` changes nothing. `verbosity` is Ansible's, 0 to 6.
+    `on_event` is called with each event of progress, in the caller's thread. `lab_dir` is the folder of the lab, with
+    its runs and its state (reports of the project); "" keeps no state. `report_dir` is the folder of this run's report
+    (one of its own among the lab's runs). `check` changes nothing. `redact` leaves out of the run's report and of
+    saved evidence what is of people (docs/reports.md). `verbosity` is Ansible's, 0 to 6.
     """
 
     on_event: OnEvent | None
     report_dir: Path | str | None
+    lab_dir: Path | str | None
     check: bool
+    redact: bool
     verbosity: int
 
 
@@ -41,6 +45,8 @@ _OURS = {
     "gpuready_version": "the installed version is it",
     "gpuready_playbook": "the action is it",
     "gpuready_report_dir": "report_dir= or --report sets it",
+    "gpuready_lab_dir": "lab_dir= or --lab-dir sets it",
+    "gpuready_verdicts": "the action says whether it judges",
     "gpuready_evidence_dir": "save= or `gpuready facts --save` sets it",
     "gpuready_evidence_file": "gpuready explain sets it",
 }
@@ -136,9 +142,13 @@ class Lab:
             extra_vars=self._extra | dict(more),
         )
         names = list(hosts)
-        wanted = options.get("report_dir") or self._root / "reports/latest"
+        run_id, now = str(uuid.uuid4()), datetime.now(UTC)
+        keep = options.get("lab_dir")
+        lab_dir = self._root / "reports" if keep is None else Path(keep).expanduser().absolute() if keep else None
+        wanted = options.get("report_dir")
+        if not wanted:
+            wanted = (lab_dir or self._root / "reports") / "runs" / f"{now:%Y%m%dT%H%M%SZ}-{action}-{run_id[:8]}"
         with _folder(wanted, "the folder for the report") as directory:
-            run_id = str(uuid.uuid4())
             order = playbooks.Order(
                 playbook=playbook,
                 inventory=sources,
@@ -147,10 +157,13 @@ class Lab:
                     **asked,
                     **more,
                     "gpuready_run_id": run_id,
-                    "gpuready_started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "gpuready_started_at": now.isoformat(timespec="seconds"),
                     "gpuready_version": project.version(),
                     "gpuready_playbook": action,
                     "gpuready_report_dir": str(directory),
+                    "gpuready_lab_dir": str(lab_dir or ""),
+                    "gpuready_verdicts": action not in ("facts", "plan", "explain"),
+                    **({"gpuready_redact": True} if options.get("redact") else {}),
                 },
                 limit=self._limit,
                 forks=self._forks,
@@ -159,10 +172,16 @@ class Lab:
                 vault_password_file=self._vault,
                 connection_password=self._password,
             )
-            on_event = options.get("on_event") or (lambda event: None)
+            listener = options.get("on_event") or (lambda event: None)
+            hider = hiding.Hider(known, hosts.values(), self._password)
+
+            def on_event(event: events.Event) -> None:
+                listener(hider.event(event))
+
             on_event(events.RunStarted(run_id, action, tuple(names)))
             with _signals(self._stop):
                 outcome = self._execute(order, hosts, on_event)
+                outcome.complaint = hider.text(outcome.complaint)
                 return self._conclude(order, outcome, names, on_event)
 
     def _stacks(self) -> project.Stacks:
@@ -243,9 +262,13 @@ def explain(
     *,
     wishes: Mapping[str, Any] | None = None,
     extra_vars: Mapping[str, Any] | None = None,
+    save: Path | str | None = None,
     **options: Unpack[Options],
 ) -> results.LabResult:
-    """Facts and plan from a saved evidence file, without reaching any PC. Without `report_dir` no report is kept."""
+    """Facts and plan from a saved evidence file, without reaching any PC. Without `report_dir` no report is kept.
+
+    `save` is a folder that gets the evidence once more, with `redact` without what is of people.
+    """
     path = Path(evidence).expanduser().absolute()
     try:
         with path.open("rb"):
@@ -254,6 +277,14 @@ def explain(
         raise GpureadyError(f"{evidence}: cannot be read: {error.strerror}") from None
     lab = Lab("localhost,", wishes=wishes, extra_vars=extra_vars)
     more = {"gpuready_evidence_file": str(path), "ansible_connection": "local"}
+    options["lab_dir"] = ""  # a file is no PC of the lab
+    if save is not None:
+        with _folder(save, "the folder for the evidence") as kept:
+            return _explained(lab, {**more, "gpuready_evidence_dir": str(kept)}, options)
+    return _explained(lab, more, options)
+
+
+def _explained(lab: Lab, more: Mapping[str, Any], options: Options) -> results.LabResult:
     if options.get("report_dir"):
         return lab._run("explain", more, options)
     with tempfile.TemporaryDirectory(prefix="gpuready-") as temporary:

@@ -165,6 +165,34 @@ class Run(_Model):
     playbook: str = ""
     check: bool = False
     interrupted: str | None = None  # what ended the run before its end
+    verdicts: bool = True  # false for a look and a plan: they judge nobody
+
+
+class SharedCause(_Model):
+    """What `pcs` have in common; a group may have several of one code and one next step."""
+
+    cause: str
+    count: int
+    pcs: str
+
+
+class Causes(_Model):
+    """PCs of one state, code and next step."""
+
+    state: str
+    code: str
+    next_step: str
+    count: int
+    pcs: str
+    hosts: list[str] = Field(default_factory=list)
+    causes: list[SharedCause] = Field(default_factory=list)
+
+
+class Changed(_Model):
+    """How many PCs were changed, and in few words which."""
+
+    count: int = 0
+    pcs: str = ""
 
 
 class Report(_Model):
@@ -174,6 +202,8 @@ class Report(_Model):
     run: Run
     simulated: bool
     summary: dict[str, int]
+    causes: list[Causes] = Field(default_factory=list)
+    changed: Changed = Changed()
     hosts: list[HostResult]
 
 

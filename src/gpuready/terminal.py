@@ -15,6 +15,7 @@ from gpuready.results import Facts, HostResult, LabResult, Plan, Rejected, State
 
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
 _MOST_PLANS = 3  # PCs whose whole plan is printed unasked
+_MOST_ROWS = 40  # PCs of which each gets a row unasked
 
 
 def show(result: LabResult, *, as_json: bool = False, only_host: bool = False, verbose: bool = False) -> int:
@@ -28,23 +29,37 @@ def show(result: LabResult, *, as_json: bool = False, only_host: bool = False, v
 
 
 def summary(console: Console, result: LabResult, *, verbose: bool = False) -> None:
-    """A table of the PCs; then, for each that is not as asked, the cause and the next step. Plans come in full."""
+    """A table of the PCs, then what keeps them, each cause with its PCs and the next step. Plans come in full.
+
+    Of a big lab the table is the report's; here are the causes, and the counts last.
+    """
     in_full = verbose or len(result.hosts) <= _MOST_PLANS
     if result.action in ("plan", "explain"):
         for host in result.hosts if in_full else ():
             plan(console, host)
     _notes(console, result)
     if result.action != "explain":
-        console.print(_table(result))
-        console.print()
-    for host in result.hosts:
-        if host.verdict.state is State.READY or not _tell(result, host):
-            continue
-        if host.verdict.cause or host.verdict.next_step:
-            console.print(f"[bold]{_shown(host.host)}[/]: {_shown(host.verdict.cause)}", soft_wrap=False)
-        if host.verdict.next_step:
-            console.print(f"  next: {_shown(host.verdict.next_step)}")
+        if verbose or len(result.hosts) <= _MOST_ROWS:
+            console.print(_table(result))
+            console.print()
+        _causes(console, result)
     _end(console, result)
+
+
+def _causes(console: Console, result: LabResult) -> None:
+    """Each cause once. A PC whose whole plan was printed, or stands in the table, is not told of once more."""
+    untold = {host.host for host in result.hosts if _tell(result, host)}
+    for group in result.report.causes:
+        if not untold & set(group.hosts):
+            continue
+        count = f"{group.count} PC{'s' * (group.count != 1)}"
+        console.print(f"[bold]{_shown(group.pcs)}[/] ({count}, {_shown(group.state)} {_shown(group.code)})")
+        for one in group.causes:
+            console.print(
+                f"  {_shown(one.pcs)}: {_shown(one.cause)}" if len(group.causes) > 1 else f"  {_shown(one.cause)}"
+            )
+        if group.next_step:
+            console.print(f"  next: {_shown(group.next_step)}")
 
 
 def _shown(text: object) -> str:
@@ -200,19 +215,29 @@ def _tell(result: LabResult, host: HostResult) -> bool:
 
 
 def _end(console: Console, result: LabResult) -> None:
-    changed = [host.host for host in result.hosts if host.apply and host.apply.changed]
-    words = [f"{len(result.ready)} of {len(result.hosts)} ready." if result.action in _JUDGING else ""]
+    if result.path:
+        console.print(f"Report: {_shown(result.path.with_name('report.html'))}", soft_wrap=True, highlight=False)
+    changed = result.report.changed
+    words = []
     if result.action in ("provision", "verify"):
-        word = "Would change" if result.run.check else "Changed"
-        words.append(f"{word}: {', '.join(changed) or 'nothing'}.")
+        which = f"{changed.count} ({changed.pcs})" if changed.count > 1 else changed.pcs or "nothing"
+        words.append(f"{'Would change' if result.run.check else 'Changed'}: {which}.")
     if result.run.seconds is not None and result.action != "explain":
         words.append(f"Took {result.run.seconds:.1f} s.")
     if result.action == "plan" and len(result.hosts) > _MOST_PLANS:
         words.append("Reasons: --limit PC, -v, or the report.")
-    if any(words):
-        console.print(_shown(" ".join(word for word in words if word)))
-    if result.path:
-        console.print(f"Report: {_shown(result.path.with_name('report.html'))}", soft_wrap=True, highlight=False)
+    if result.action in _JUDGING:
+        words.append(f"{len(result.ready)} of {len(result.hosts)} ready{_rest(result)}.")
+    elif result.action != "explain":
+        words.append(f"{sum(host.facts is not None for host in result.hosts)} of {len(result.hosts)} looked at.")
+    if words:
+        console.print(_shown(" ".join(words)))
+
+
+def _rest(result: LabResult) -> str:
+    states = [host.verdict.state.value for host in result.hosts if not host.ready]
+    found = [f"{states.count(state)} {state}" for state in STYLES if state in states]
+    return f"; {', '.join(found)}" if found else ""
 
 
 _JUDGING = ("provision", "verify", "report")

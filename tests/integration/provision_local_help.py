@@ -21,10 +21,10 @@ class Machine:
     """This machine with a home of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.home, self.report = folder / "home", folder / "report"
+        self.home, self.report, self.lab = folder / "home", folder / "report", folder / "lab"
 
     def start(self, *arguments: str, playbook: str = "provision", **variables: Any) -> subprocess.Popen[str]:
-        given = {"gpuready_report_dir": str(self.report), **variables}
+        given = {"gpuready_report_dir": str(self.report), "gpuready_lab_dir": str(self.lab), **variables}
         inventory = () if "-i" in arguments else ("-i", str(ROOT / "inventories/local"))
         return subprocess.Popen(
             [str(PLAYBOOK), *inventory, f"playbooks/{playbook}.yml", "-e", json.dumps(given), *arguments],

@@ -167,7 +167,7 @@ def test_no_answer_is_too_long_for_the_others(tmp_path: Path, short: Path) -> No
 
     start = time.monotonic()
     with lab_of(tmp_path, 89, {"name": "healthy"}, *pcs) as inventory:
-        result = Lab(inventory).provision(report_dir=tmp_path / "report", on_event=measure)
+        result = Lab(inventory).provision(report_dir=tmp_path / "report", lab_dir=tmp_path / "lab", on_event=measure)
     print(time.monotonic() - start, most / 2**20)
     found = ended(result.document)
     assert found["healthy"] == "READY TRAINED"

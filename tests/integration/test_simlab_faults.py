@@ -77,7 +77,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         results = []
         for number in (1, 2):
             lab = Lab(folder / "hosts.yml", extra_vars={"gpuready_look_timeout": 8})
-            results.append(lab.provision(report_dir=folder / f"report{number}"))
+            results.append(lab.provision(report_dir=folder / f"report{number}", lab_dir=folder / "lab"))
     return results[0], results[1], (folder / "simlab.log").read_text()
 
 

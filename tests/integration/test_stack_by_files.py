@@ -92,7 +92,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def provisioned(inventory: Path, stacks: Path, folder: Path, limit: str, **wishes: str) -> dict[str, dict[str, Any]]:
     """The records of these PCs by name, after the whole way."""
     lab = Lab(inventory, limit=limit, wishes=wishes, extra_vars={"gpuready_stack_dirs": [str(stacks)]})
-    return {host["host"]: host for host in lab.provision(report_dir=folder / "report").document["hosts"]}
+    return {host["host"]: host for host in lab.provision(report_dir=folder / "report", lab_dir="").document["hosts"]}
 
 
 def test_it_is_planned_built_trained_judged_and_started(inventory: Path, stacks: Path, tmp_path: Path) -> None:

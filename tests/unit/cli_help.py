@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import causes
+
 from gpuready import State, results
 
 
@@ -72,7 +74,11 @@ def document(*hosts: dict[str, Any], run_id: str = "this", check: bool = False) 
         "id": run_id, "started_at": "2026-11-23T08:00:00Z", "finished_at": "2026-11-23T08:00:05Z", "seconds": 5.0,
         "controller": "c", "gpuready_version": "1", "playbook": "p", "check": check,
     }  # fmt: skip
-    return {"schema_version": 1, "run": run, "simulated": False, "summary": summary, "hosts": list(hosts)}
+    changed = [host["host"] for host in hosts if (host.get("apply") or {}).get("changed")]
+    return {
+        "schema_version": 1, "run": run, "simulated": False, "summary": summary, "hosts": list(hosts),
+        "causes": causes.causes(hosts, True), "changed": {"count": len(changed), "pcs": causes.named(changed)},
+    }  # fmt: skip
 
 
 def result(action: str, *hosts: dict[str, Any], tmp_path: Path) -> results.LabResult:

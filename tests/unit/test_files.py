@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_together
+from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_together, write_whole
 
 OLD = {"report.html": "old page", "report.json": "old document"}
 NEW = {"report.html": "new page", "report.json": "new document"}
@@ -23,10 +23,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "new/folder"
 
 
-def test_files_are_written_and_readable_by_all(folder: Path) -> None:
+def test_files_are_written(folder: Path) -> None:
     write_together(folder, {**NEW, "report.md": "é\ud800\n"})
     assert contents(folder) == {**NEW, "report.md": "é?\n"}
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "made"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o007, 0o660, 0o770)]
+)
+def test_the_umask_says_who_may_read(tmp_path: Path, umask: int, file: int, made: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_together(tmp_path / "new", NEW)
+        write_whole(tmp_path / "new/evidence.json", "{}")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()} == {file}
+    assert (tmp_path / "new").stat().st_mode & 0o777 == made
 
 
 def test_what_is_obsolete_goes_after_the_new_is_there(folder: Path) -> None:

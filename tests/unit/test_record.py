@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import record
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import fit
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report.causes import LOOKED_AT
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report.html import MEANINGS
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
 from documents import document
@@ -144,10 +145,10 @@ def test_a_record_without_a_next_step_is_judged_anew() -> None:
 
 def test_the_schema_knows_the_same_sections_and_states() -> None:
     schema = SCHEMA["$defs"]
-    assert tuple(schema["record"]["properties"]) == record.SECTIONS
+    assert tuple(schema["record"]["properties"]) == (*record.SECTIONS, "newest")  # in the state of a lab
     assert tuple(schema["state"]["enum"]) == record.STATES
     assert set(record.READY) < set(record.STATES)
-    assert set(MEANINGS) == set(record.STATES)
+    assert set(MEANINGS) == {*record.STATES, LOOKED_AT}
     assert set(schema["verdict"]["required"]) == set(record.Verdict.__annotations__)
     check = schema["verdict"]["properties"]["checks"]["items"]
     assert set(check["required"]) == set(record.CheckResult.__annotations__) - {"value"}

@@ -44,6 +44,7 @@ def sources(pc: Machine, folder: Path, python: str = "3.10") -> dict[str, Any]:
         "python_environment_certificates": CERTIFICATES,
         "python_environment_interpreters": {python: _archive(archive)},
         "fleet_report_directory": str(folder / f"report-{pc.name}"),
+        "fleet_report_lab": "",
     }
 
 

@@ -31,7 +31,9 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
 
 def records(hosts: Path, folder: Path) -> dict[str, dict[str, Any]]:
     """The records of a run of plan.yml, by PC."""
-    run = run_playbook(CHECKOUT / "playbooks/plan.yml", hosts, "-e", f"gpuready_report_dir={folder}")
+    run = run_playbook(
+        CHECKOUT / "playbooks/plan.yml", hosts, "-e", f"gpuready_report_dir={folder} gpuready_lab_dir={folder}"
+    )
     assert run["rc"] == 0, run
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     return {host["host"]: host for host in report["hosts"]}

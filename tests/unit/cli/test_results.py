@@ -142,10 +142,21 @@ def test_what_is_not_ready_comes_with_its_next_step(tmp_path: Path) -> None:
     text = printed(
         result("provision", record("pc1"), record("pc[2]", "UNREACHABLE"), record("pc3", "SKIPPED"), tmp_path=tmp_path)
     )
-    assert "pc[2]: why pc[2] is UNREACHABLE" in text
-    assert "next: do this with pc[2]" in text
-    assert "pc3: why" not in text
-    assert "1 of 3 ready." in text
+    assert "pc[2] (1 PC, UNREACHABLE CODE)\n  why pc[2] is UNREACHABLE\n  next: do this with pc[2]" in text
+    assert "why pc3" not in text
+    assert text.endswith("1 of 3 ready; 1 UNREACHABLE, 1 SKIPPED.\n"), "the counts come last"
+
+
+def test_300_pcs_of_one_cause_are_told_in_a_few_lines(tmp_path: Path) -> None:
+    off = {**record("pc1", "UNREACHABLE")["verdict"], "cause": "it is off", "next_step": "switch it on"}
+    many = [record(f"pc{number:03}", apply={"changed": True}) for number in range(1, 201)]
+    many += [{**record(f"pc{number:03}"), "verdict": off} for number in range(201, 301)]
+    text = " ".join(printed(result("provision", *many, tmp_path=tmp_path)).split())
+    assert "pc201 to pc300 (100 PCs, UNREACHABLE CODE) it is off next: switch it on" in text
+    assert text.count("it is off") == text.count("switch it on") == 1
+    assert "Changed: 200 (pc001 to pc200)." in text
+    assert text.endswith("200 of 300 ready; 100 UNREACHABLE.")
+    assert len(text) < 700
 
 
 @pytest.mark.parametrize("action", ["facts", "plan", "provision", "report"])
@@ -205,9 +216,9 @@ def test_progress_does_nothing_to_the_terminal_either() -> None:
 
 def test_a_degraded_pc_says_why_and_what_to_do(tmp_path: Path) -> None:
     text = printed(result("provision", record("pc1", "DEGRADED"), tmp_path=tmp_path))
-    assert "pc1: why pc1 is DEGRADED" in text
+    assert "pc1 (1 PC, DEGRADED CODE)\n  why pc1 is DEGRADED" in text
     assert "next: do this with pc1" in text
-    assert "1 of 1 ready." in text
+    assert text.endswith("1 of 1 ready.\n")
 
 
 @pytest.mark.parametrize("action", ["facts", "plan", "explain", "provision"])

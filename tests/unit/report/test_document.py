@@ -91,15 +91,17 @@ def test_an_empty_report_is_one_too() -> None:
 
 def test_the_headline_and_the_lines_for_a_terminal() -> None:
     found = document(every_state())
-    lines = report.summary_lines(found)
-    assert (
-        lines[0] == "2 of 9 PCs ready (1 of them DEGRADED); 2 NOT_READY, 2 UNKNOWN, 1 UNREACHABLE, 1 STALE, 1 SKIPPED."
-    )
-    assert lines[1] == "READY        pc01  TRAINED  tensorflow-directml-plugin (windows)  AMD Radeon RX 6800"
-    assert "pc05: nothing listens on the PC's port, or a firewall refuses: winrm: Connection refused" in lines
-    assert all(lines[number + 1].startswith("    next: ") for number, line in enumerate(lines) if line.startswith("pc"))
-    assert lines[-1] == "Changed: pc01. Took 600.0 s."
-    assert report.summary_lines(document(every_state(), check=True))[-1] == "Would change: pc01. Took 600.0 s."
+    lines = report.summary_lines(found, ["Report: here"])
+    assert lines[-2:] == [
+        "Report: here",
+        "2 of 9 PCs ready (1 of them DEGRADED); 2 NOT_READY, 2 UNKNOWN, 1 UNREACHABLE, 1 STALE, 1 SKIPPED.",
+    ], "the counts come last"
+    assert lines[0] == "READY        pc01  TRAINED  tensorflow-directml-plugin (windows)  AMD Radeon RX 6800"
+    at = lines.index("UNREACHABLE PORT_CLOSED, 1 PC: pc05")
+    assert lines[at + 1] == "    nothing listens on the PC's port, or a firewall refuses: winrm: Connection refused"
+    assert lines[at + 2].startswith("    next: ")
+    assert lines[-3] == "Changed: pc01. Took 600.0 s."
+    assert report.summary_lines(document(every_state(), check=True))[-2] == "Would change: pc01. Took 600.0 s."
 
 
 def test_a_simulated_report_says_so_and_of_how_many() -> None:
@@ -109,7 +111,7 @@ def test_a_simulated_report_says_so_and_of_how_many() -> None:
     records[0]["simulated"] = True
     found = document(records)
     assert found["simulated"] is True
-    assert report.summary_lines(found)[0].startswith("1 of 2 SIMULATED PCs ready")
+    assert report.summary_lines(found)[-1].startswith("1 of 2 SIMULATED PCs ready")
     words = "1 of these 2 PCs are simulated: no real GPU was looked at there, and no real GPU trained."
     assert report.simulated_words(found) == words
     records[1]["simulated"] = True

@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import STATES, fit
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import causes, renderings
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import html as report_html
-from ansible_collections.gpuready.lab.plugins.plugin_utils.report import renderings
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import text as report_text
 from documents import HOSTILE, document, every_state, hostile, named
 from records import good
@@ -153,7 +154,7 @@ def test_markdown_has_a_row_a_pc_and_the_next_steps() -> None:
     rows = [line for line in found.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + 9
     assert "| pc01 | READY | TRAINED | tensorflow-directml-plugin (windows) | AMD Radeon RX 6800 |" in found
-    assert "- **pc06** (PASS\\_STALE): it passed" in found
+    assert "- **pc06** (1, STALE, PASS\\_STALE): it passed" in found
     assert "**Simulated.**" not in found
 
 
@@ -185,6 +186,94 @@ def test_no_cell_of_the_csv_is_a_formula() -> None:
     assert {len(row) for row in rows} == {len(report_text.COLUMNS)}
     for cell in (cell for row in rows for cell in row):
         assert cell[:1] not in ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%"), cell
+
+
+def test_no_cell_is_a_formula_where_a_spreadsheet_splits_at_a_semicolon() -> None:
+    for harm in ('x;=HYPERLINK("http://evil.example")', "x; +1+1", 'x;"=1+1"', ";@SUM(1)", "x;\t-2+3"):
+        record = every_state()[2]
+        record["plan"]["blockers"][0] |= {"cause": harm, "next_step": harm}
+        record["host"] = record["plan"]["adapter"]["name"] = harm
+        text = report_text.table(document([record]))
+        for split in (",", ";", "\t"):
+            for cell in (cell for line in csv.reader(io.StringIO(text), delimiter=split) for cell in line):
+                assert cell.strip(" \"'")[:1] not in ("=", "+", "-", "@") or cell.startswith("'"), (split, cell)
+
+
+def test_a_run_that_judges_nobody_says_so_in_every_format() -> None:
+    looked, blocked, off = (every_state()[number] for number in (0, 2, 4))
+    for part in ("plan", "apply", "training"):
+        looked.pop(part, None)
+    found = document([looked, blocked, off], verdicts=False)
+    page = " ".join(" ".join(Elements(report_html.page(found)).words).split())
+    assert "2 of 3 PCs looked at, none judged; 1 not ready, 1 unreachable." in page
+    assert "No verdict." in page
+    assert "ready; " not in page
+    assert "| pc01 | LOOKED\\_AT |" in report_text.markdown(found)
+    assert next(csv.DictReader(io.StringIO(report_text.table(found))))["state"] == "LOOKED_AT"
+    suite = ElementTree.fromstring(report_text.junit(found))
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == tuple("3111")
+    assert "gpuready_verdict" not in report_text.prometheus(found)
+    assert "gpuready_hosts" not in report_text.prometheus(found)
+    assert "gpuready_run_seconds 600.0" in report_text.prometheus(found)
+
+
+def test_the_state_of_a_lab_says_when_each_pc_was_judged() -> None:
+    records = every_state()[:2]
+    newest = {"run": "r1", "at": "2026-11-20T08:00:00+00:00", "playbook": "verify", "folder": "f", "history": []}
+    records[0]["newest"] = newest
+    found = {**document(records), "lab": {"inventory": ["hosts.yml"]}}
+    page = " ".join(" ".join(Elements(report_html.page(found)).words).split())
+    assert "20 November 2026, 08:00 UTC, 3 days before" in page
+    assert "Every PC of the lab, its newest verdict" in page
+    assert "| 2026-11-20T08:00:00+00:00 |" in report_text.markdown(found)
+    rows = list(csv.DictReader(io.StringIO(report_text.table(found))))
+    assert [(row["run"], row["judged_at"]) for row in rows] == [("r1", newest["at"]), ("", "")]
+    lines = report_text.prometheus(found).splitlines()
+    assert 'gpuready_verdict_timestamp_seconds{host="pc01"} 1795161600' in lines
+
+
+def test_300_pcs_of_three_causes_are_told_in_a_few_lines_in_every_format() -> None:
+    blocked, off = every_state()[2], every_state()[4]
+    records = [named(f"pc{number:03}", blocked if number < 100 else off) for number in range(1, 300)]
+    records += [named("pc300", {**off, "troubles": [{**off["troubles"][0], "message": "winrm: No route"}]})]
+    for record in records[:100]:
+        record["apply"] = {"changed": True}
+    found = document(records)
+    lines = report.summary_lines(found)
+    assert len(lines) < 15
+    assert "UNREACHABLE PORT_CLOSED, 201 PCs: pc100 to pc300" in lines
+    assert "NOT_READY BASIC_DRIVER, 99 PCs: pc001 to pc099" in lines
+    assert sum("Connection refused" in line for line in lines) == sum("No route" in line for line in lines) == 1
+    assert lines[-2] == "Changed: 100 (pc001 to pc100). Took 600.0 s."
+    assert lines[-1] == "0 of 300 PCs ready; 99 NOT_READY, 201 UNREACHABLE."
+    steps = report_text.markdown(found).partition("## Next steps")[2]
+    assert [line.partition(" (")[0] for line in steps.split("\n") if line] == [
+        "- **pc100 to pc300**",
+        "- **pc001 to pc099**",
+    ]
+    page = " ".join(" ".join(Elements(report_html.page(found)).words).split())
+    assert "201 PCs unreachable PORT_CLOSED pc100 to pc300" in page
+    assert 'gpuready_causes{state="UNREACHABLE",code="PORT_CLOSED"} 201' in report_text.prometheus(found)
+    properties = ElementTree.fromstring(report_text.junit(found)).findall("properties/property")
+    assert [one.get("name") for one in properties] == ["UNREACHABLE PORT_CLOSED", "NOT_READY BASIC_DRIVER"]
+    assert {row["pcs_alike"] for row in csv.DictReader(io.StringIO(report_text.table(found)))} == {"201", "99"}
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], ""),
+        (["pc1"], "pc1"),
+        (["pc1", "pc2"], "pc1, pc2"),
+        (["pc8", "pc9", "pc10", "x"], "pc8 to pc10, x"),
+        (["a09.lab", "a10.lab", "a11.lab", "b12.lab"], "a09.lab to a11.lab, b12.lab"),
+        (["pc1", "pc3", "pc5", "no"], "pc1, pc3, pc5, no"),
+        ([f"pc{number}" for number in range(0, 60, 2)], ", ".join(f"pc{n}" for n in range(0, 24, 2)) + " and 18 more"),
+        (["pc" + "9" * 5000, "pc1"], "pc" + "9" * 5000 + ", pc1"),
+    ],
+)
+def test_names_in_few_words(names: list[str], words: str) -> None:
+    assert causes.named(names) == words
 
 
 def test_junit_has_a_case_a_pc() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import text as report_text
-from documents import document
+from documents import document, named
 from records import good
 
 
@@ -17,8 +17,7 @@ from records import good
     ],
 )
 def test_cause_and_next_step_are_two_sentences(cause: str, step: str, shown: str) -> None:
-    written = document([good()])
-    written["hosts"][0]["host"] = "pc1"
-    written["hosts"][0]["verdict"].update(state="NOT_READY", code="X", cause=cause, next_step=step)
-    found = report_text.markdown(written)
-    assert f"- **pc1** (X): {shown}" in found.splitlines()
+    record = document([named("pc1", good())])["hosts"][0]
+    record["verdict"].update(state="NOT_READY", code="X", cause=cause, next_step=step)
+    found = report_text.markdown(document([record]))
+    assert f"- **pc1** (1, NOT\\_READY, X): {shown}" in found.splitlines()

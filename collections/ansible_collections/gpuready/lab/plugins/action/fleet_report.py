@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ..plugin_utils import hiding, labfolder, trainer
 from ..plugin_utils import record as records
-from ..plugin_utils import trainer
 from ..plugin_utils.action import Action, BadInput, Spec
 from ..plugin_utils.files import write_together
 from ..plugin_utils.reading import shown
 from ..plugin_utils.report import document as report
+from ..plugin_utils.report import lab as labs
 from ..plugin_utils.report import renderings
 from ..plugin_utils.verdict import judging, machines
 
@@ -27,34 +28,70 @@ FORMATS = list(renderings.RENDERINGS)
 
 
 class ActionModule(Action):
-    """Collect the records of `hosts`, write report.json last."""
+    """Collect the records of `hosts`, write report.json last, then take the verdicts into the lab's state."""
 
     SPEC: ClassVar[Spec] = {
         "hosts": {"type": "list", "elements": "str", "required": True},
-        "directory": {"type": "path", "required": True},
         "records": {"type": "path"},
+        "directory": {"type": "path"},
+        "lab": {"type": "path"},
+        "pcs": {"type": "list", "elements": "str"},
+        "verdicts": {"type": "bool", "default": True},
+        "keep_runs": {"type": "int", "default": 30},
+        "redact": {"type": "bool", "default": False},
         "formats": {"type": "list", "elements": "str", "choices": FORMATS, "default": FORMATS},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Build, render, write; in check mode too, since a report is the controller's own output."""
-        document = self._document(asked["hosts"], task_vars, _kept(asked["records"]))
-        directory = Path(asked["directory"]).resolve()
-        texts = renderings.files(document, asked["formats"])
+        if asked["keep_runs"] < 1:
+            raise BadInput(f"fleet_report: keep_runs: {asked['keep_runs']} is not a number from 1")
+        if not asked["directory"] and not asked["lab"]:
+            raise BadInput("fleet_report: directory or lab must name a folder for the report")
+        document = self._document(asked["hosts"], asked["verdicts"], task_vars, _kept(asked["records"]))
+        lab = Path(asked["lab"]).resolve() if asked["lab"] else None
+        directory = _directory(asked["directory"], lab, document["run"])
+        told = hiding.redacted(document) if asked["redact"] else document
+        texts = renderings.files(told, asked["formats"])
         try:
             write_together(directory, texts, renderings.not_among(texts))
         except OSError as error:
             reason = f"{directory}: the report cannot be written: {error.strerror or error}"
             return _elsewhere(directory, texts, document["run"]["id"], reason)
-        page = directory / ("report.html" if "report.html" in texts else renderings.DOCUMENT)
+        page = "report.html" if "report.html" in texts else renderings.DOCUMENT
+        said = self._lab(lab, document, directory, page, asked, task_vars) if lab else []
         return {
             "report": str(directory / renderings.DOCUMENT),
-            "summary": [*report.summary_lines(document), f"Report: {page}"],
+            "summary": report.summary_lines(told, [f"Report: {directory / page}", *said]),
             "counts": document["summary"],
-            "bad_input": report.bad_input(document),
+            "bad_input": report.bad_input(told),
         }
 
-    def _document(self, hosts: list[str], task_vars: dict[str, Any], kept: dict[str, Any] | None) -> dict[str, Any]:
+    def _lab(
+        self,
+        lab: Path,
+        document: dict[str, Any],
+        directory: Path,
+        page: str,
+        asked: dict[str, Any],
+        task_vars: dict[str, Any],
+    ) -> list[str]:
+        """Take the run into the lab's state; what is to be said of that. That it failed ends no run."""
+        labfolder.prune(lab, asked["keep_runs"])
+        if not labs.judges(document):
+            what = "check" if document["run"]["check"] else "look or a plan"
+            return [f"A {what} gives no verdict: the lab's state is as it was."]
+        inventory = [str(one) for one in task_vars.get("ansible_inventory_sources") or ()]
+        try:
+            found = labfolder.keep(lab, document, inventory, asked["pcs"], directory, asked["formats"])
+        except OSError as error:
+            reason = f"{error.filename or lab}: {error.strerror or error}"
+            return [f"The lab's state could not be kept: {reason}: mend it, or name another folder (gpuready_lab_dir)."]
+        return [f"The lab: {report.headline(found)} {lab / labfolder.LATEST / page}"]
+
+    def _document(
+        self, hosts: list[str], verdicts: bool, task_vars: dict[str, Any], kept: dict[str, Any] | None
+    ) -> dict[str, Any]:
         """Of the records that the hosts left among their facts, or of those `kept` of an earlier Ansible."""
         simulated = self._flag(task_vars.get("gpuready_simulated"))
         known = task_vars.get("hostvars") or {}
@@ -77,7 +114,7 @@ class ActionModule(Action):
         run = report.run(task_vars, found, platform.node())
         if kept:
             run["interrupted"] = shown(kept.get("interrupted")) or "it was stopped"
-        return report.build(found, {**run, "check": bool(self._task.check_mode)}, simulated)
+        return report.build(found, {**run, "check": bool(self._task.check_mode), "verdicts": verdicts}, simulated)
 
     def _flag(self, value: object) -> bool:
         return boolean(self._templar.template(value), strict=False) if value is not None else False
@@ -128,3 +165,10 @@ def _left(variables: Any) -> Any:
     """The record that a host left among its facts. Nothing else of its variables is looked at: they may be broken."""
     facts = variables["ansible_facts"] if "ansible_facts" in variables else {}  # noqa: SIM401 as above
     return facts.get("gpuready") if isinstance(facts, Mapping) else None
+
+
+def _directory(asked: str | None, lab: Path | None, run: Mapping[str, Any]) -> Path:
+    """The folder of this run's report: what is asked for, else one of its own among the lab's runs."""
+    if asked:
+        return Path(asked).resolve()
+    return (lab or Path()) / labfolder.RUNS / labs.run_name(run)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..plugin_utils import facts, planning
+from ..plugin_utils import facts, hiding, planning
 from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.evidence import files as evidence
@@ -25,6 +25,7 @@ class ActionModule(RemoteAction):
         **ON_THE_PC,
         "evidence_file": {"type": "path"},
         "save_evidence": {"type": "path"},
+        "redact": {"type": "bool", "default": False},
         "plan": {"type": "bool", "default": False},
     }
 
@@ -44,7 +45,9 @@ class ActionModule(RemoteAction):
             record["facts"] = facts.interpret(found).as_dict()
             record["simulated"] = record["simulated"] or facts.simulated(found)
             if asked["save_evidence"]:
-                self._save(Path(asked["save_evidence"]), record["host"], found)
+                kept = hiding.without_secrets(found, self.secrets(task_vars))
+                kept = hiding.redacted(kept) if asked["redact"] else kept
+                self._save(Path(asked["save_evidence"]), record["host"], kept)
         result = {"ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
         return {**result, "summary": planning.extend(record, prepared)} if prepared else result
 

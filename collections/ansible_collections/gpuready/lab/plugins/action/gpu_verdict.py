@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ..plugin_utils import hiding, trainer
 from ..plugin_utils import record as records
-from ..plugin_utils import trainer
 from ..plugin_utils.action import Action, BadInput, Spec
 from ..plugin_utils.verdict import failure, judging
 from ..plugin_utils.verdict.policy import PolicyError, thresholds
@@ -28,7 +28,8 @@ class ActionModule(Action):
         record = records.of(task_vars)
         if asked["failure"] is not None:
             answered = bool(record.get("facts"))
-            trouble = failure.trouble(asked["failure"], asked["failed_task"], answered)
+            said = hiding.without_secrets(asked["failure"], self.secrets(task_vars))
+            trouble = failure.trouble(said, asked["failed_task"], answered)
             record["troubles"].append(failure.with_clock(trouble, record))
         try:
             policy: dict[str, Any] = {**thresholds(asked["policy"])}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
+from . import hiding
 from .remedies import catalogue
 
 # Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
@@ -46,9 +47,15 @@ class Action(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             asked = options(self._task.action.rpartition(".")[2], self._task.args, self.SPEC)
-            return {**result, "changed": False, **self.call(asked, task_vars or {})}
+            result |= {"changed": False, **self.call(asked, task_vars or {})}
         except BadInput as error:
-            return {**result, "failed": True, "changed": False, "code": "BAD_INPUT", "msg": str(error)}
+            result |= {"failed": True, "changed": False, "code": "BAD_INPUT", "msg": str(error)}
+        return dict(hiding.without_secrets(result, self.secrets(task_vars or {})))
+
+    def secrets(self, task_vars: Mapping[str, Any]) -> tuple[str, ...]:
+        """The passwords of this PC: what it says may hold them, and no record, file or line of ours does."""
+        typed = {"typed_password": getattr(self._play_context, "password", None)}
+        return hiding.secrets_of({**task_vars, **typed}, self._templar.template)
 
     def call(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """How `act` is called: here."""

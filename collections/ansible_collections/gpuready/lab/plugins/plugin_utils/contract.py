@@ -6,6 +6,7 @@ Read as this is imported, which Ansible does once a run, before it forks.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,3 +22,5 @@ TRUE, FALSE = (tuple(_CONTENT["truths"][name]) for name in ("true", "false"))
 VARIABLES = tuple(_CONTENT["variables"])  # that are no wishes
 STATES = tuple(_CONTENT["states"])
 READY = tuple(_CONTENT["ready"])
+SECRETS = tuple((re.compile(one["pattern"]), one["instead"]) for one in _CONTENT["secrets"])
+SECRET_NAME = re.compile(_CONTENT["secret_names"])  # of a variable

@@ -1,26 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files of the controller, written whole or not at all."""
+"""Files of the controller, written whole or not at all. Who may read them is the umask's to say."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write `text` (UTF-8) beside `path`, then rename: a reader sees the old file or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = _write(path.parent, path.name, text)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -34,13 +29,7 @@ def write_together(directory: Path, texts: Mapping[str, str], obsolete: tuple[st
     staged: dict[str, Path] = {}
     try:
         for name, text in texts.items():
-            handle, path = tempfile.mkstemp(dir=directory, prefix=f".{name}.")
-            staged[name] = Path(path)
-            with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            staged[name].chmod(0o644)
+            staged[name] = _write(directory, name, text)
         for name in texts:
             if (directory / name).is_dir():
                 raise IsADirectoryError(21, "Is a directory", str(directory / name))
@@ -52,3 +41,18 @@ def write_together(directory: Path, texts: Mapping[str, str], obsolete: tuple[st
     finally:
         for temporary in staged.values():
             temporary.unlink(missing_ok=True)
+
+
+def _write(directory: Path, name: str, text: str) -> Path:
+    """The text in a new file under a passing name, on the disk. The umask alone says who may read it."""
+    path = directory / f".{name}.{secrets.token_hex(4)}"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path

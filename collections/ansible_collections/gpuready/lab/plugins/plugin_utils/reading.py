@@ -14,6 +14,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import contract
+
 LARGEST = 2**64  # no number of a PC reaches this
 SAID = 300  # characters of what a program said that are kept
 _READ = 4_000  # characters of what shall become a line of SAID
@@ -23,16 +25,6 @@ _NOT_FINITE = ("nan", "inf", "-inf")
 _PARSED_DEPTH, _KEPT_DEPTH = 20, 40
 # What Ansible writes before the words of a module.
 _FRAME = re.compile(r"^(Task failed: |Action failed: |MODULE FAILURE: (?=\S))+")
-_SECRETS = (
-    # Words that name a secret, and what follows them; quoted values may hold blanks.
-    (
-        r"""(?ix)\b(\w*(?:password|passwd|passphrase|pwd|token|secret|api[_-]?key)\w*)\b(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;}]+)""",
-        r"\1\2***",
-    ),
-    (r"(?i)(--?(?:password|passwd|pass|pwd|token|secret)) +[^ ]+", r"\1 ***"),
-    (r"""(?i)\b(password|passphrase) +(["'])[^"']*\2""", r"\1 \2***\2"),
-    (r"(?i)\b(authorization: *|basic +|bearer +|negotiate +|ntlm +)[A-Za-z0-9+/_.=-]{16,}", r"\1***"),
-)
 
 
 # --- what a value is ---
@@ -143,7 +135,7 @@ def one_line(given: str, limit: int = SAID) -> str:
     given = given[: max(_READ, 4 * limit)]  # what follows searches it more than once
     found = _FRAME.sub("", " ".join("".join(c if c.isprintable() else " " for c in given).split()))
     found = re.sub(r"(?<=://)[^\s'\"]*@(?=[\w\[])", "", found)
-    for pattern, instead in _SECRETS:
+    for pattern, instead in contract.SECRETS:
         found = re.sub(pattern, instead, found)
     return found if len(found) <= limit else found[: limit - 1] + "…"
 

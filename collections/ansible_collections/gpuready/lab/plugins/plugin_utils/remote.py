@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
-from . import accounts, apart, reading
+from . import accounts, apart, hiding, reading
 from .action import Action, BadInput
 from .evidence import limits
 from .record import Record, Trouble
@@ -28,6 +28,7 @@ class RemoteAction(Action):
 
     _requires_connection = True
     PAUSES: ClassVar[tuple[float, ...]] = (5.0, 20.0)  # seconds before what is often gone later is tried again
+    _secrets: tuple[str, ...] = ()
 
     @property
     def is_windows(self) -> bool:
@@ -75,6 +76,7 @@ class RemoteAction(Action):
 
     def _run_once(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         _refuse_redirects()
+        self._secrets = self.secrets(task_vars)
         if not self.is_windows:
             # A .ps1 of the same name stands beside the .py and comes first in the alphabet.
             self._connection.module_implementation_preferences = (".py", "")
@@ -159,9 +161,10 @@ class RemoteAction(Action):
         if not answer.get("failed"):
             return {"code": reading.code(answer.get("code")) or nothing, "message": "the PC answered without evidence"}
         said = modules.explain(answer, nothing)
-        return {"code": said.code, "message": reading.one_line(said.cause)}
+        return {"code": said.code, "message": reading.one_line(hiding.hidden(said.cause, self._secrets))}
 
     def _trouble(self, text: str, error: Exception | None, answered: bool = False) -> Trouble:
+        text = hiding.hidden(text, self._secrets)  # before it is cut: half a password is one too
         found = troubles.classify(text, exception=error, connection=self._connection.transport)
         if answered and found["code"] == "UNREACHABLE":
             found["code"] = "OUTPUT_GARBAGE"

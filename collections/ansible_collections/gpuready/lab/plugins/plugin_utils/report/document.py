@@ -9,8 +9,10 @@ from typing import Any
 
 from ..reading import items, section, shown
 from ..record import READY, STATES, run_of
+from . import causes as reasons
 
 REPORT_VERSION = 1
+_MOST_ROWS = 40  # PCs that get a line each
 
 
 def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulated: bool) -> dict[str, Any]:
@@ -22,11 +24,14 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
     summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
     for record in hosts:
         summary[record["verdict"]["state"]] += 1
+    changed = [shown(one["host"]) for one in hosts if section(one, "apply").get("changed") is True]
     return {
         "schema_version": REPORT_VERSION,
         "run": dict(run),
         "simulated": simulated or any(record.get("simulated") is True for record in hosts),
         "summary": summary,
+        "causes": reasons.causes(hosts, run.get("verdicts") is not False),
+        "changed": {"count": len(changed), "pcs": reasons.named(changed)},
         "hosts": hosts,
     }
 
@@ -93,9 +98,17 @@ def stack_name(record: Mapping[str, Any]) -> str:
     return f"{stack} ({target})" if stack and target else stack
 
 
-def changed_hosts(document: Mapping[str, Any]) -> list[str]:
-    """The PCs on which something was changed in this run."""
-    return [shown(record["host"]) for record in document["hosts"] if section(record, "apply").get("changed") is True]
+def outcome(document: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """The state of a PC as this report shows it: a look or a plan judges nobody that it could look at."""
+    return reasons.outcome(record, document["run"].get("verdicts") is not False)
+
+
+def counts(document: Mapping[str, Any]) -> dict[str, int]:
+    """PCs by outcome, those that none has left out."""
+    found = dict.fromkeys((*STATES, reasons.LOOKED_AT), 0)
+    for record in document["hosts"]:
+        found[outcome(document, record)] += 1
+    return {name: count for name, count in found.items() if count}
 
 
 def seconds_of(run: Mapping[str, Any]) -> float | None:
@@ -109,14 +122,18 @@ def seconds_of(run: Mapping[str, Any]) -> float | None:
 
 
 def headline(document: Mapping[str, Any]) -> str:
-    """One sentence: how many PCs are ready, how many are not."""
-    summary = document["summary"]
-    ready = sum(summary[state] for state in READY)
-    rest = [f"{summary[state]} {state}" for state in STATES if state not in READY and summary[state]]
-    slow = f" ({summary['DEGRADED']} of them DEGRADED)" if summary["DEGRADED"] else ""
+    """One sentence: how many PCs are ready, how many are not; of a run that judges nobody, how many it looked at."""
+    found, total = counts(document), document["summary"]["total"]
     simulated = " SIMULATED" if document["simulated"] else ""
-    found = f"{ready} of {summary['total']}{simulated} PC{'s' * (summary['total'] != 1)} ready{slow}"
-    return f"{found}; {', '.join(rest)}." if rest else f"{found}."
+    pcs = f"of {total}{simulated} PC{'s' * (total != 1)}"
+    if document["run"].get("verdicts") is False:
+        looked = sum(isinstance(record.get("facts"), Mapping) for record in document["hosts"])
+        begin = f"{looked} {pcs} looked at, none judged"
+    else:
+        slow = f" ({found['DEGRADED']} of them DEGRADED)" if "DEGRADED" in found else ""
+        begin = f"{sum(found.get(state, 0) for state in READY)} {pcs} ready{slow}"
+    rest = [f"{count} {name}" for name, count in found.items() if name not in (*READY, reasons.LOOKED_AT)]
+    return f"{begin}; {', '.join(rest)}." if rest else f"{begin}."
 
 
 def simulated_words(document: Mapping[str, Any]) -> str:
@@ -135,29 +152,35 @@ def interrupted_words(document: Mapping[str, Any]) -> str:
     return f"This run did not come to its end: {why}. What was finished by then stands here." if why else ""
 
 
-def summary_lines(document: Mapping[str, Any], width: int = 100) -> list[str]:
-    """The report for a terminal: a line a PC, then for each that is not ready its cause and next step."""
-    run, hosts = document["run"], document["hosts"]
-    lines = [headline(document)]
-    if words := interrupted_words(document):
-        lines.append(words)
-    if document["simulated"]:
-        lines.append(simulated_words(document))
+def summary_lines(document: Mapping[str, Any], more: Iterable[str] = (), width: int = 100) -> list[str]:
+    """The report for a terminal: the PCs, each cause with its PCs and next step, `more`, and the counts last."""
+    run = document["run"]
+    lines = [words for words in (interrupted_words(document), simulated_words(document)) if words]
     if run.get("check"):
         lines.append("This was a check: nothing was changed, nothing was trained.")
+    lines += _rows(document, width) if len(document["hosts"]) <= _MOST_ROWS else _groups(document)
+    lines += reasons.lines(document["causes"])
+    changed, took = document["changed"], run.get("seconds")
+    which = f"{changed['count']} ({changed['pcs']})" if changed["count"] > 1 else changed["pcs"] or "nothing"
+    done = f"{'Would change' if run.get('check') else 'Changed'}: {which}."
+    lines.append(f"{done} Took {took:.1f} s." if isinstance(took, int | float) else done)
+    return [*lines, *more, headline(document)]
+
+
+def _rows(document: Mapping[str, Any], width: int) -> list[str]:
+    """A line a PC."""
+    hosts = document["hosts"]
     names = max((len(shown(record["host"])) for record in hosts), default=0)
-    lines += [
-        f"{record['verdict']['state']:<11}  {shown(record['host']):<{names}}  "
+    return [
+        f"{outcome(document, record):<11}  {shown(record['host']):<{names}}  "
         f"{shown(record['verdict']['code'])}  {stack_name(record)}  {adapter_name(record)}".rstrip()[:width]
         for record in hosts
     ]
-    for record in hosts:
-        verdict = record["verdict"]
-        if verdict["state"] not in READY:
-            lines.append(f"{shown(record['host'])}: {shown(verdict.get('cause'))}")
-            if shown(verdict.get("next_step")):
-                lines.append(f"    next: {shown(verdict['next_step'])}")
-    changed, took = changed_hosts(document), run.get("seconds")
-    done = f"{'Would change' if run.get('check') else 'Changed'}: {', '.join(changed) or 'nothing'}."
-    lines.append(f"{done} Took {took:.1f} s." if isinstance(took, int | float) else done)
-    return lines
+
+
+def _groups(document: Mapping[str, Any]) -> list[str]:
+    """A line an outcome, for a lab whose PCs would fill the screen."""
+    found: dict[str, list[str]] = {name: [] for name in counts(document)}
+    for record in document["hosts"]:
+        found[outcome(document, record)].append(shown(record["host"]))
+    return [f"{name:<11}  {len(hosts)}: {reasons.named(hosts)}" for name, hosts in found.items()]

@@ -18,6 +18,7 @@ from ..record import STATES
 from ..remedies.page import NAME as CODES
 from . import details as report_details
 from . import document as report
+from .causes import LOOKED_AT
 
 MEANINGS = {
     "READY": "trained on the planned GPU, every check passed",
@@ -27,6 +28,7 @@ MEANINGS = {
     "UNREACHABLE": "the PC could not be had",
     "STALE": "passed, but something has changed since",
     "SKIPPED": "nothing was asked of it",
+    LOOKED_AT: "it was looked at; this run judges nobody",
 }
 _COLUMNS = (
     ("host", "PC"),
@@ -35,6 +37,7 @@ _COLUMNS = (
     ("adapter", "GPU"),
     ("next", "Cause and next step"),
 )
+_JUDGED = ("judged", "Judged")  # in the state of a lab: each PC by a run of its own
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
@@ -48,8 +51,9 @@ def asset(name: str) -> str:
 
 def page(document: Mapping[str, Any]) -> str:
     """The whole page."""
-    run = document["run"]
+    run, columns = document["run"], _columns(document)
     title = "GPU readiness" + (" (simulated)" if document["simulated"] else "")
+    about = "Every PC of the lab, its newest verdict" if "lab" in document else "Every PC of this run, its verdict"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -69,16 +73,17 @@ def page(document: Mapping[str, Any]) -> str:
 </header>
 <main>
 {_banners(document)}
-{_counts(document["summary"])}
+{_counts(document)}
+{_causes(document)}
 <section aria-labelledby="pcs">
 <h2 id="pcs" tabindex="-1">PCs</h2>
 {_filters(document)}
 <div class="scroll">
 <table id="table" role="table">
-<caption>Every PC of this run, its verdict and what to do next</caption>
-<thead role="rowgroup"><tr role="row">{"".join(f'<th scope="col" role="columnheader" data-sort="{key}">{name}</th>' for key, name in _COLUMNS)}</tr></thead>
+<caption>{about} and what to do next</caption>
+<thead role="rowgroup"><tr role="row">{"".join(f'<th scope="col" role="columnheader" data-sort="{key}">{name}</th>' for key, name in columns)}</tr></thead>
 <tbody role="rowgroup">
-{"".join(_row(number, record) for number, record in enumerate(document["hosts"]))}
+{"".join(_row(document, number, record) for number, record in enumerate(document["hosts"]))}
 </tbody>
 </table>
 </div>
@@ -87,7 +92,7 @@ def page(document: Mapping[str, Any]) -> str:
 <section aria-labelledby="details">
 <h2 id="details">Details</h2>
 <p id="all" hidden><button type="button" id="open">Open all</button> <button type="button" id="close">Close all</button></p>
-{"".join(_details(number, record) for number, record in enumerate(document["hosts"]))}
+{"".join(_details(document, number, record) for number, record in enumerate(document["hosts"]))}
 </section>
 </main>
 <footer><p>gpuready {escape(shown(run.get("gpuready_version")))} · {escape(shown(run.get("playbook")) or "report")} ·
@@ -97,6 +102,10 @@ run {escape(shown(run.get("id")))} · controller <bdi>{escape(shown(run.get("con
 </body>
 </html>
 """
+
+
+def _columns(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return (*_COLUMNS[:-1], _JUDGED, _COLUMNS[-1]) if "lab" in document else _COLUMNS
 
 
 def _headline(document: Mapping[str, Any]) -> str:
@@ -110,11 +119,25 @@ def _when(run: Mapping[str, Any]) -> str:
     took = run.get("seconds")
     known = isinstance(took, int | float) and not isinstance(took, bool)
     lasted = f", took {_duration(float(took))}" if known and took is not None else ""
+    return f"{_moment(run.get('finished_at')) or 'Time not known'}{lasted}"
+
+
+def _moment(value: object) -> str:
     try:
-        at = datetime.fromisoformat(str(run.get("finished_at"))).astimezone(UTC)
+        at = datetime.fromisoformat(str(value)).astimezone(UTC)
     except (ValueError, OverflowError):
-        return f"Time not known{lasted}"
-    return f"{at.day} {at:%B %Y, %H:%M} UTC{lasted}"
+        return ""
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _age(then: object, now: object) -> str:
+    """How much older one moment is than another, in the largest unit that fits; empty for less than an hour."""
+    try:
+        hours = (datetime.fromisoformat(str(now)) - datetime.fromisoformat(str(then))).total_seconds() / 3600
+    except (ValueError, TypeError, OverflowError):
+        return ""
+    count, unit = (int(hours // 24), "day") if hours >= 24 else (int(hours), "hour")
+    return f"{count} {unit}{'s' * (count != 1)} before" if count > 0 else ""
 
 
 def _duration(seconds: float) -> str:
@@ -136,14 +159,16 @@ def _banners(document: Mapping[str, Any]) -> str:
     if document["run"].get("check"):
         words = "Nothing was changed and nothing was trained in this run."
         found += f'<p class="banner"><strong>Check.</strong> {words}</p>'
+    if document["run"].get("verdicts") is False:
+        words = "A look or a plan gives no verdict of readiness; the state of the lab is as it was before."
+        found += f'<p class="banner"><strong>No verdict.</strong> {words}</p>'
     return found
 
 
-def _counts(summary: Mapping[str, int]) -> str:
-    present = [state for state in STATES if summary[state]]
+def _counts(document: Mapping[str, Any]) -> str:
     entries = "".join(
-        f'<li class="{state.lower()}"><b>{summary[state]}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
-        for state in present
+        f'<li class="{state.lower()}"><b>{count}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
+        for state, count in report.counts(document).items()
     )
     return (
         f'<ul class="counts" aria-label="PCs by verdict">{entries}</ul>'
@@ -152,8 +177,29 @@ def _counts(summary: Mapping[str, int]) -> str:
     )
 
 
+def _causes(document: Mapping[str, Any]) -> str:
+    """What keeps PCs from being ready, each cause once with all of its PCs."""
+    entries = "".join(_cause(group) for group in document["causes"])
+    title = '<h2 id="causes">What to do</h2>'
+    return f'<section aria-labelledby="causes">{title}<ol class="causes">{entries}</ol></section>' if entries else ""
+
+
+def _cause(group: Mapping[str, Any]) -> str:
+    count, several = group["count"], len(group["causes"]) > 1
+    why = "".join(
+        f"<p>{f'<bdi>{escape(one["pcs"])}</bdi>: ' if several else ''}<bdi>{escape(one['cause'])}</bdi></p>"
+        for one in group["causes"]
+    )
+    step = group["next_step"]
+    todo = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
+    return (
+        f"<li><p><b>{count} PC{'s' * (count != 1)}</b> {_badge(group['state'])} <code>{escape(group['code'])}</code> "
+        f"<bdi>{escape(group['pcs'])}</bdi></p>{why}{todo}</li>"
+    )
+
+
 def _filters(document: Mapping[str, Any]) -> str:
-    states = [state for state in STATES if document["summary"][state]]
+    states = list(report.counts(document))
     options = "".join(f'<option value="{state}">{_words(state)}</option>' for state in states)
     return (
         '<form id="filter" hidden><label>Find <input type="search" id="find" autocomplete="off"></label> '
@@ -166,18 +212,32 @@ def _words(state: str) -> str:
     return state.replace("_", " ").lower()
 
 
-def _row(number: int, record: Mapping[str, Any]) -> str:
+def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) -> str:
     verdict = record["verdict"]
-    state, step = verdict["state"], shown(verdict.get("next_step"))
+    state, step = report.outcome(document, record), shown(verdict.get("next_step"))
+    step = "" if state == LOOKED_AT else step
+    order = (*STATES, LOOKED_AT).index(state)
+    judged = _judged(document, record) if "lab" in document else ""
     todo = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
     simulated = ' <span class="tag">simulated</span>' if record.get("simulated") is True else ""
     reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
     return (
         f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(shown(record["host"]))}</bdi></a>'
-        f'{simulated}</th><td role="cell" data-value="{STATES.index(state)}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
+        f'{simulated}</th><td role="cell" data-value="{order}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
         f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
-        f'<td role="cell"><p><bdi>{escape(shown(verdict.get("cause")))}</bdi></p>{todo}</td></tr>\n'
+        f'{judged}<td role="cell"><p><bdi>{escape(shown(verdict.get("cause")))}</bdi></p>{todo}</td></tr>\n'
     )
+
+
+def _judged(document: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """By which run, when, and how old that is where the state was written."""
+    newest = section(record, "newest")
+    at = newest.get("at")
+    age = _age(at, document["run"].get("finished_at"))
+    words = ", ".join(found for found in (_moment(at), age) if found)
+    by = f"<code>{escape(shown(newest.get('playbook')) or 'run')}</code>" if newest else ""
+    value = escape(shown(at), quote=True)
+    return f'<td role="cell" data-label="Judged" data-value="{value}">{_cell(words)}{by}</td>'
 
 
 def _badge(state: str) -> str:
@@ -188,10 +248,10 @@ def _cell(value: str) -> str:
     return f"<bdi>{escape(value)}</bdi>" if value else '<span class="none">none</span>'
 
 
-def _details(number: int, record: Mapping[str, Any]) -> str:
+def _details(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) -> str:
     system = section(record, "facts", "os")
     named = " ".join(found for key in ("name", "version") if (found := shown(system.get(key))))
     return (
-        f'<details id="pc{number}"><summary><h3><bdi>{escape(shown(record["host"]))}</bdi></h3> {_badge(record["verdict"]["state"])} '
+        f'<details id="pc{number}"><summary><h3><bdi>{escape(shown(record["host"]))}</bdi></h3> {_badge(report.outcome(document, record))} '
         f'<span class="os"><bdi>{escape(named)}</bdi></span></summary>{report_details.body(record)}</details>\n'
     )

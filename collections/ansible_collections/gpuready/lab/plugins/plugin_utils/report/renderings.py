@@ -21,6 +21,9 @@ RENDERINGS = {
 _FOR_PEOPLE = {"html", "md"}  # they refer to the page of codes, which lies beside them
 
 
+NAMES = (*(name for name, _ in RENDERINGS.values()), DOCUMENT)
+
+
 def files(document: Mapping[str, Any], formats: Iterable[str]) -> dict[str, str]:
     """Name -> text of the asked formats and the document, which is last: a reader that sees it sees the others too."""
     asked = list(formats)

@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The state of a lab: the newest verdict of each of its PCs, with the run that gave it. Pure; docs/reports.md.
+
+A lab is what one inventory names: two inventories may both have a pc01, and these are two PCs. A run that judges (it
+provisions, verifies, reports) takes its verdicts into the state; a look, a plan and a check give none.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ..reading import items, section, shown
+from ..record import SCHEMA_VERSION
+from ..verdict import machines
+from ..verdict.words import word
+from . import document as report
+
+STATE_VERSION = 1
+HISTORY = 10  # verdicts of a PC that are remembered
+_MOST_LABS = 50  # in one folder; the one that was judged longest ago goes first
+_RUN = re.compile(r"\d{8}T\d{6}Z-[a-z_]{1,30}-[0-9a-f]{8}")
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def run_name(run: Mapping[str, Any]) -> str:
+    """The name of a run's folder: when it ended, what it did, the beginning of its id. They sort by age."""
+    at = _time(run.get("finished_at"))
+    what = "".join(c for c in shown(run.get("playbook")).lower() if c.isascii() and (c.isalpha() or c == "_"))[:30]
+    known = "".join(c for c in shown(run.get("id")).lower() if c in "0123456789abcdef")
+    return f"{at.year:04}{at:%m%dT%H%M%SZ}-{what or 'run'}-{known[:8]:0<8}"
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a folder is one of a run, by its name."""
+    return _RUN.fullmatch(name) is not None
+
+
+def is_state(found: object) -> bool:
+    """Whether this is a state that this version can read."""
+    if not isinstance(found, Mapping) or found.get("schema_version") != STATE_VERSION:
+        return False
+    labs = found.get("labs")
+    return isinstance(labs, list) and all(
+        isinstance(one, Mapping) and isinstance(one.get("inventory"), list) and isinstance(one.get("hosts"), Mapping)
+        for one in labs
+    )
+
+
+def judges(document: Mapping[str, Any]) -> bool:
+    """Whether a run's verdicts are verdicts on the lab."""
+    return document["run"].get("verdicts") is not False and not document["run"].get("check")
+
+
+def taken(
+    state: Mapping[str, Any] | None,
+    document: Mapping[str, Any],
+    inventory: Sequence[str],
+    pcs: Sequence[str] | None,
+    folder: str,
+) -> dict[str, Any]:
+    """The state after a run: `document` is its report, `folder` where it lies.
+
+    `pcs` are all PCs of the inventory, whatever the run was limited to; None when nobody knows. A PC that the inventory
+    has no more leaves the state.
+    """
+    labs = copy.deepcopy(list(state["labs"])) if state else []
+    lab = next((one for one in labs if list(one["inventory"]) == list(inventory)), None)
+    if lab is None:
+        lab = {"inventory": list(inventory), "hosts": {}}
+        labs.append(lab)
+    run = document["run"]
+    for record in document["hosts"]:
+        _take(lab["hosts"], record, run, folder)
+    if pcs is not None:
+        lab["hosts"] = {name: entry for name, entry in lab["hosts"].items() if name in set(pcs)}
+        lab["pcs"] = list(pcs)
+    if _time(section(lab, "run").get("finished_at")) <= _time(run.get("finished_at")):
+        lab["run"], lab["simulated"] = dict(run), document["simulated"]
+    labs.sort(key=lambda one: _time(section(one, "run").get("finished_at")), reverse=True)
+    return {"schema_version": STATE_VERSION, "labs": labs[:_MOST_LABS]}
+
+
+def _take(hosts: dict[str, Any], record: Mapping[str, Any], run: Mapping[str, Any], folder: str) -> None:
+    name, verdict = record["host"], record["verdict"]
+    known = section(hosts, name)
+    if verdict["state"] == "SKIPPED" or _had_no_turn(record):
+        return
+    if _time(section(known, "run").get("finished_at")) > _time(run.get("finished_at")):
+        return  # a run that began earlier may end later
+    mine = {key: run.get(key) for key in ("id", "finished_at", "playbook")}
+    now = {"run": run.get("id"), "at": run.get("finished_at"), "state": verdict["state"], "code": verdict["code"]}
+    before = [one for one in items(known.get("history")) if one.get("run") != run.get("id")]
+    hosts[name] = {
+        "record": dict(record),
+        "run": {**mine, "folder": folder},
+        "history": [now, *before][:HISTORY],
+    }
+
+
+def _had_no_turn(record: Mapping[str, Any]) -> bool:
+    """The run was interrupted before it came to this PC: that says nothing of the PC."""
+    return record["verdict"]["code"] == "INTERRUPTED" and not any(
+        shown(one.get("task")) for one in items(record.get("troubles"))
+    )
+
+
+def document(state: Mapping[str, Any], inventory: Sequence[str]) -> dict[str, Any]:
+    """The report of a lab's state: the newest record of each PC, and where it is from (`newest`)."""
+    lab = next(one for one in state["labs"] if list(one["inventory"]) == list(inventory))
+    names: Iterable[str] = dict.fromkeys([*(lab.get("pcs") or ()), *lab["hosts"]])
+    records = []
+    for name in names:
+        entry = section(lab["hosts"], name)
+        if entry:
+            run = section(entry, "run")
+            newest = {"run": run.get("id"), "at": run.get("finished_at"), "playbook": run.get("playbook")}
+            newest |= {"folder": run.get("folder"), "history": list(entry["history"])}
+            records.append({**entry["record"], "newest": newest})
+        else:
+            records.append(_unjudged(name, bool(lab.get("simulated")), lab["run"]))
+    machines.tell_apart(records)  # two runs may have come to one machine by two names
+    found = report.build(records, lab["run"], False)
+    return {**found, "lab": {"inventory": list(inventory)}}
+
+
+def _unjudged(name: str, simulated: bool, run: Mapping[str, Any]) -> dict[str, Any]:
+    found = word("UNKNOWN", "NOT_VERIFIED", "no run has judged this PC yet")
+    verdict = {**found, "at": shown(run.get("finished_at")), "fingerprint": None}
+    frame = {"schema_version": SCHEMA_VERSION, "host": name, "simulated": simulated, "troubles": []}
+    return {**frame, "verdict": verdict}
+
+
+def _time(value: object) -> datetime:
+    """A moment that can be compared; what is none is older than all others."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return _NEVER
+    return found.astimezone(UTC) if found.tzinfo else _NEVER
