@@ -23,9 +23,12 @@ class Action(ActionModule):
 
     def __init__(self, *answers: dict[str, Any]) -> None:
         self.answers, self.asked = list(answers), 0
-        self._connection: Any = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=True), transport="winrm")
+        shell = SimpleNamespace(_IS_WINDOWS=True)
+        self._connection: Any = SimpleNamespace(_shell=shell, transport="winrm", get_option=lambda name: None)
         self._task: Any = SimpleNamespace(get_name=lambda: "Look")
         self._display: Any = SimpleNamespace(vv=lambda line: None)
+        self._play_context: Any = SimpleNamespace(password=None)
+        self._templar: Any = SimpleNamespace(template=lambda value: value)
 
     def _execute_module(self, **_: Any) -> dict[str, Any]:
         self.asked += 1

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import record
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import fit
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import text
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
 from documents import HOSTILE, RUN, document, every_state, hostile, named
 from records import good
@@ -184,3 +185,17 @@ def test_wrong_variables_are_told_whatever_else_befell_the_pc() -> None:
     found = report.bad_input(document([judged, off, named("pc09", good())]))
     assert [line.partition(": ")[0] for line in found] == ["pc07", "pc08"]
     assert all("gpuready_x is not a wish" in line for line in found)
+
+
+def test_a_fault_of_the_controller_is_told_once() -> None:
+    said = {"code": "CONTROLLER_LACKS_LIBRARY", "message": "ntlm: unsupported hash type md4"}
+    off = {"code": "HOST_OFF", "message": "winrm: no route to host"}
+    records = [named(f"pc{number}", {**good(), "facts": None, "troubles": [said]}) for number in range(1, 28)]
+    found = document([*records, named("pc99", {**good(), "troubles": [off]})])
+    lines = report.summary_lines(found)
+    assert sum("md4" in line for line in lines) == 1
+    assert "UNREACHABLE CONTROLLER_LACKS_LIBRARY, of the controller, met at 27 PCs: pc1 to pc27" in lines
+    assert "UNREACHABLE HOST_OFF, 1 PC: pc99" in lines
+    markdown = text.markdown(found)
+    assert markdown.count("md4") == 1
+    assert "of the controller, met at 27," in markdown

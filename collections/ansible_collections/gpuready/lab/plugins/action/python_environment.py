@@ -41,7 +41,7 @@ class ActionModule(RemoteAction):
         if wanted is None:
             return {"msg": NOTHING}
         answer = self._converse(wanted, task_vars)
-        self.keep_tries(record, answer, self.step)
+        self.keep_tries(record, answer, "apply")
         if failed := outcome.failure(answer, wanted.arguments.get("ways")):
             return failed
         if asked["state"] == "present":

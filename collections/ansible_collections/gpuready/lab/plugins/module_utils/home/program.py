@@ -32,9 +32,8 @@ def run_program(argv: list[str], phase: str, limit: float, environment: Mapping[
             preexec_fn=_die_with_parent,
         )
     except OSError as error:
-        raise Trouble(
-            "UV_FAILED", f"{argv[0]} cannot be started: {error.strerror} [Errno {error.errno}]", phase
-        ) from None
+        why = f"{error.strerror} [Errno {error.errno}]"  # the number says why in any language
+        raise Trouble("UV_FAILED", f"{argv[0]} cannot be started: {why}", phase) from None
     try:
         out, err = process.communicate(timeout=max(0.1, limit))
     except subprocess.TimeoutExpired:

@@ -51,8 +51,8 @@ def failure(answer: Mapping[str, Any], ways: list[dict[str, Any]] | None = None)
     code, lines = answer.get("code"), [str(line) for line in answer.get("details") or []]
     if code == "UV_FAILED" and answer.get("failures"):
         lines = told(list(answer["failures"]), ways or [])
-    found = modules.explain({**answer, "details": lines})
+    details = [uv_output.scrub(line[:_READ]) for line in lines]
+    found = modules.explain({**answer, "details": details})
     failed = refused(RequestError(found.code, found.line if found.code != code else found.cause))
-    details = [uv_output.scrub(line[:_READ]) for line in lines[-_MOST_LINES:]]
-    said = {"cause": found.cause, "next_step": found.next_step, "details": details}
-    return {**failed, **said, "notes": answer.get("notes") or []}
+    failed |= {"cause": found.cause, "next_step": found.next_step}
+    return {**failed, "details": details[-_MOST_LINES:], "notes": answer.get("notes") or []}

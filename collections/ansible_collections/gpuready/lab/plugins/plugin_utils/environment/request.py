@@ -17,6 +17,7 @@ from ..stacks import files as stackfiles
 from ..stacks import runtime
 from . import packages
 from .launcher import visible_devices
+from .place import unsuitable
 from .sources import RequestError, Sources
 from .texts import words
 
@@ -139,6 +140,8 @@ def _building(given: dict[str, Any], record: Mapping[str, Any], place: Place) ->
             if planned.get(name) is not None:
                 given.setdefault(name, planned[name])
         stack_urls = list(planned.get("extra_index_urls") or [])
+    if bad := unsuitable(given.get("home"), place.windows, planned.get("backend")):
+        raise bad
     if missing := [key for key in ("lock", "lock_sha256", "python") if not given.get(key)]:
         raise RequestError(
             "ARGUMENTS",

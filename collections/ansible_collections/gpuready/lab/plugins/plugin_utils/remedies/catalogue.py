@@ -31,7 +31,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _READ = 20_000  # characters of a longer text that are looked at, at each end
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _PLACE = re.compile(r"\{(\w+)\|([^{}|]+)\}")
-_ROW_KEYS = frozenset(("code", "category", "severity", "cause", "next_step", "said_by", "transient"))
+_ROW_KEYS = frozenset(("code", "category", "severity", "cause", "next_step", "said_by", "transient", "controller"))
 _SAID_KEYS = frozenset(("channel", "phase", "pattern", "name", "last", "with", *NUMBERS))
 _RANGE = re.compile(r"(0x[0-9a-fA-F]+|\d+)-(0x[0-9a-fA-F]+|\d+)")
 
@@ -46,6 +46,7 @@ class Remedy:
 
     `severity`: ok, note (never the cause by itself), warning (the PC still trains or did), error.
     `category`: where it comes from, one of CATEGORIES. `template`: the cause with its places, `{package|a package}`.
+    `controller`: of the controller, not of the PCs by which it shows.
     `transient`: often gone a little later, so that it is tried again before anybody is told.
     """
 
@@ -56,6 +57,7 @@ class Remedy:
     category: str = "verdict"
     template: str = ""
     transient: bool = False
+    controller: bool = False
 
     def about(self, known: Mapping[str, str]) -> str:
         """The cause, with what is known of this case in its places."""
@@ -225,6 +227,7 @@ def _remedy(row: dict[str, Any]) -> Remedy:
         row["category"],
         template,
         row.get("transient", False),
+        row.get("controller", False),
     )
 
 
@@ -278,8 +281,9 @@ def _mistakes(row: object) -> Iterator[str]:
         yield "next_step: it is missing"
     if not all(isinstance(step, str) and step.endswith((".", ")")) for step in steps):
         yield "next_step: this is not a sentence with a full stop, or a list of them"
-    if not isinstance(row.get("transient", False), bool):
-        yield "transient: this is not true or false"
+    for key in ("transient", "controller"):
+        if not isinstance(row.get(key, False), bool):
+            yield f"{key}: this is not true or false"
     said_by = row.get("said_by", [])
     if not isinstance(said_by, list):
         yield "said_by: this is not a list"

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..reading import section, shown
 from ..record import READY, STATES
+from ..remedies import catalogue
 
 LOOKED_AT = "LOOKED_AT"  # what a run that judges nobody says of a PC that it could look at
 _MOST_NAMES = 12
@@ -84,13 +85,18 @@ def lines(groups: Iterable[Mapping[str, Any]]) -> list[str]:
     """The groups for a terminal: who and how many, why, what next."""
     found = []
     for group in groups:
-        found.append(f"{group['state']} {group['code']}, {_pcs(group['count'])}: {group['pcs']}")
+        found.append(f"{group['state']} {group['code']}, {whose(group)}{_pcs(group['count'])}: {group['pcs']}")
         several = len(group["causes"]) > 1
         for one in group["causes"]:
             found.append(f"    {one['pcs']}: {one['cause']}" if several else f"    {one['cause']}")
         if group["next_step"]:
             found.append(f"    next: {group['next_step']}")
     return found
+
+
+def whose(group: Mapping[str, Any]) -> str:
+    """Before the number of a group's PCs: a fault of the controller is not theirs."""
+    return "of the controller, met at " if catalogue.remedy(group["code"]).controller else ""
 
 
 def _pcs(count: int) -> str:

@@ -15,7 +15,7 @@ from ..reading import section, shown
 from ..record import STATES
 from ..remedies import page
 from . import document as report
-from .causes import LOOKED_AT
+from .causes import LOOKED_AT, whose
 
 _KINDS = {
     "NOT_READY": "failure",
@@ -79,7 +79,9 @@ def markdown(document: Mapping[str, Any]) -> str:
         why = " ".join(
             sentence(f"{one['pcs']}: {one['cause']}" if several else one["cause"]) for one in group["causes"]
         )
-        who = f"**{cell(group['pcs'])}** ({group['count']}, {cell(group['state'])}, {cell(group['code'])})"
+        who = (
+            f"**{cell(group['pcs'])}** ({whose(group)}{group['count']}, {cell(group['state'])}, {cell(group['code'])})"
+        )
         lines.append(f"- {who}: {why} {sentence(group['next_step'])}".rstrip())
     lines += ["", f"What each code means: [{page.NAME}]({page.NAME})."]
     return "\n".join(lines) + "\n"

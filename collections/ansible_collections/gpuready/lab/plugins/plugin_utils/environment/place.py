@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether gpuready's folder lies where an environment can work: told before anything is built there."""
+
+from __future__ import annotations
+
+import re
+
+from ..reading import shown
+from .sources import RequestError
+
+# What lies below an environment: TensorFlow's packages have paths of 150 letters and more, and Windows ends at 260.
+_BELOW = 190
+_MOST = 260
+_SYNCHRONIZED = re.compile(r"(?:^|[\\/])(OneDrive[^\\/]*|Dropbox|Google Drive|iCloudDrive)(?:[\\/]|$)", re.IGNORECASE)
+
+
+def unsuitable(home: object, windows: bool, backend: object) -> RequestError | None:
+    """Why a folder does not suit; None for one that does, or for the usual one."""
+    if not isinstance(home, str) or not home:
+        return None
+    if found := _SYNCHRONIZED.search(home):
+        cause = f"python_environment_home lies in {found[1]}, which moves files away: {shown(home)}"
+        return RequestError("CACHE_LINKS", cause)
+    if windows and len(home) + _BELOW > _MOST:
+        most = _MOST - _BELOW
+        cause = f"python_environment_home has {len(home)} letters, and {most} are the most: {shown(home)}"
+        return RequestError("PATH_TOO_LONG", cause)
+    if windows and not home.isascii() and str(backend).startswith("tensorflow"):
+        letters = "".join(dict.fromkeys(letter for letter in home if not letter.isascii()))
+        cause = (
+            f"TensorFlow loads no library from a path with {letters!r}, as python_environment_home has: {shown(home)}"
+        )
+        return RequestError("PATH_LETTERS", cause)
+    return None
