@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment_help import lock_of, make_wheel, sha256
 from python_environment_help import Lab
+from records import of_this_run
 
 
 def test_from_nothing_and_again(lab: Lab, lock1: str) -> None:
@@ -264,7 +265,7 @@ def test_what_a_training_found_its_gpu_with_is_kept(
         "training": {"device": {"visible": visible}},
         "verdict": {"state": "READY", "code": "TRAINED", "fingerprint": {"lock_sha256": digest}},
     }
-    *_, done = lab.play({"facts": {"cacheable": True, "gpuready": record}}, {"state": "current"})
+    *_, done = lab.play({"facts": of_this_run(record)}, {"state": "current"})
     assert done["changed"], done
     assert json.loads((lab.home / "current/tiny.json").read_text())["visible_devices"] == launched
 
@@ -277,7 +278,7 @@ def test_a_verdict_is_acted_on_once_and_a_check_changes_nothing(lab: Lab, lock1:
     good = {"state": "READY", "code": "TRAINED", "fingerprint": {"lock_sha256": digest}, "at": "2026-01-01T00:00:00Z"}
     record = {"troubles": [], "facts": facts, "plan": plan, "verdict": good}
     known, current, back = (
-        {"facts": {"cacheable": True, "gpuready": record}},
+        {"facts": of_this_run(record)},
         {"state": "current"},
         {"state": "unproven"},
     )
@@ -296,7 +297,7 @@ def test_a_verdict_is_acted_on_once_and_a_check_changes_nothing(lab: Lab, lock1:
     _, gone, again = lab.play(known, back, back)
     assert [gone["changed"], again["changed"]] == [True, False]
     bad = {**record, "verdict": {**good, "state": "NOT_READY"}}
-    _, refused = lab.play({"facts": {"cacheable": True, "gpuready": bad}}, {**current, "home": str(lab.home)})
+    _, refused = lab.play({"facts": of_this_run(bad)}, {**current, "home": str(lab.home)})
     assert (refused["failed"], refused["code"]) == (True, "NOT_VERIFIED")
     (unknown,) = lab.play({"state": "current", "colour": "red"})
     assert (unknown["failed"], unknown["code"]) == (True, "BAD_INPUT")

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment_help import lock_of, make_wheel, sha256, slow_index
 from python_environment_help import VERSION, Lab, uv_binary
+from records import of_this_run
 
 
 def test_only_the_wheels_of_the_lock_are_sent(lab: Lab, lock1: str) -> None:
@@ -168,9 +169,7 @@ def test_of_two_indexes_that_fail_the_one_that_should_have_it_all_is_told(lab: L
     record = planned(lab, lock_of(gone))
     with slow_index(lab.alpha1) as (url, _, release):
         release.set()
-        _, failed = lab.play(
-            {"facts": {"cacheable": True, "gpuready": record}}, {"index_url": url, "uv": str(uv_binary())}
-        )
+        _, failed = lab.play({"facts": of_this_run(record)}, {"index_url": url, "uv": str(uv_binary())})
     assert failed["code"] == "INDEX_UNREACHABLE", failed
     assert "127.0.0.1:9" in failed["msg"]
 
@@ -181,9 +180,7 @@ def test_the_stacks_own_index_is_done_without_when_the_lab_has_it_all(lab: Lab, 
     with slow_index(lab.alpha1) as (url, _, release):
         release.set()
         uv = str(uv_binary())
-        _, built, gone = lab.play(
-            {"facts": {"cacheable": True, "gpuready": record}}, {"index_url": url, "uv": uv}, {"state": "absent"}
-        )
+        _, built, gone = lab.play({"facts": of_this_run(record)}, {"index_url": url, "uv": uv}, {"state": "absent"})
     assert built["changed"], built
     assert built["ansible_facts"]["gpuready"]["plan"] == record["plan"]
     assert built["environment"]["start"] == f"{lab.home}/bin/tiny opens it"

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from records import of_this_run
 from trainer_help import TRAINER, judged, torch_python
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,7 +169,7 @@ def test_variables_reach_the_training_alone(tmp_path: Path) -> None:
 def play(folder: Path, facts: dict[str, Any], *options: str, **arguments: Any) -> dict[str, Any]:
     """The result of the task for a host with this record."""
     tasks = [
-        {"name": "Known", "ansible.builtin.set_fact": {"gpuready": facts, "cacheable": True}},
+        {"name": "Known", "ansible.builtin.set_fact": of_this_run(facts)},
         {"name": "Train", "gpuready.lab.training_facts": arguments, "register": "trained"},
     ]
     book = folder / "play.yml"

@@ -152,3 +152,8 @@ def a_pass(record: dict[str, Any], fingerprint: Any, at: str) -> dict[str, Any]:
     found = verdict(good(), {})
     kept = {key: found[key] for key in ("state", "code", "cause", "next_step", "checks", "at")}  # type: ignore[literal-required]
     return {"fingerprint": fingerprint(record, "bb"), "verdict": kept, "at": at}
+
+
+def of_this_run(record: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of set_fact that make a record the host's, as a run of its own would have."""
+    return {"cacheable": True, "gpuready_run_id": "a test", "gpuready": {**record, "run": "a test"}}

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from records import of_this_run
 from winlab import PREFIXES, Machine, testing
 
 HOME = r"C:\ProgramData\gpuready"
@@ -147,7 +148,7 @@ class Bench:
             variables["PYTHONPATH"] = place
         limit = options.pop("time_limit", 300)
         tasks: list[dict[str, Any]] = [
-            {"name": "Record", "ansible.builtin.set_fact": {"cacheable": True, "gpuready": record or self.record}},
+            {"name": "Record", "ansible.builtin.set_fact": of_this_run(record or self.record)},
             {
                 "name": "Train",
                 "gpuready.lab.training_facts": {

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment_help import sha256, slow_index
 from python_environment_winlab_help import Lab, hold
+from records import of_this_run
 from winlab import PREFIXES, testing
 
 pytestmark = pytest.mark.slow
@@ -87,9 +88,9 @@ def test_the_stacks_index_beside_the_labs_own(lab: Lab) -> None:
         options = lab.options(None, stack=None, index_url=url, find_links=None, no_index=False)
         judged = "{{ ansible_facts.gpuready | combine({'verdict': verdict}) }}"
         tasks: list[dict[str, Any]] = [
-            {"ansible.builtin.set_fact": {"cacheable": True, "gpuready": record}},
+            {"ansible.builtin.set_fact": of_this_run(record)},
             {BUILD: options},
-            {"ansible.builtin.set_fact": {"cacheable": True, "gpuready": judged}},
+            {"ansible.builtin.set_fact": of_this_run(judged)},
             {PASS: {"state": "current"}},
             {PASS: {"state": "current"}},
         ]
