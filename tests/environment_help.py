@@ -15,7 +15,7 @@ from typing import Any
 
 def module_for(options: dict[str, Any]) -> str:
     """The module whose state this is."""
-    passes = options.get("state") in ("current", "unproven")
+    passes = options.get("state") in ("current", "trying", "unproven")
     return f"gpuready.lab.{'environment_pass' if passes else 'python_environment'}"
 
 

@@ -96,6 +96,19 @@ def test_switch_launcher_note_and_pass(lab: Lab, lock1: str, lock2: str) -> None
     other = {**start, "pass_record": {**record, "fingerprint": {"driver": "2"}}}
     assert lab.run(lock1, state="current", **other)["changed"]
     assert json.loads((lab.home / "passes/tiny.json").read_text())["fingerprint"] == {"driver": "2"}
+    lab.run(state="trying", check=True)
+    assert (lab.home / "passes/tiny.json").exists()
+    assert lab.run(state="trying")["changed"]
+    assert not list((lab.home / "passes").glob("*.json"))  # a training that brings the PC down leaves none
+    assert not lab.run(state="trying")["changed"]
+    again = {**other, "pass_record": {**other["pass_record"], "at": "2026-03-03T00:00:00Z"}}
+    assert not lab.run(lock1, state="current", **again)["changed"]
+    assert json.loads((lab.home / "passes/tiny.json").read_text())["at"] == "2026-03-03T00:00:00Z"
+    assert [path.name for path in (lab.home / "passes").iterdir()] == ["tiny.json"]
+    lab.run(state="trying")
+    assert lab.run(state="unproven")["changed"]
+    assert not list((lab.home / "passes").iterdir())
+    assert lab.run(lock1, state="current", **other)["changed"]
     unproven = [lab.run(state="unproven", check=check) for check in (True, False, False)]
     assert [one["changed"] for one in unproven] == [True, True, False]
     assert not (lab.home / "passes/tiny.json").exists()

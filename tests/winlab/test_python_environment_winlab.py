@@ -89,6 +89,17 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
 
     (lab.home / "teacher.txt").write_text("mine")
     assert (lab.home / "passes/tiny.json").exists()
+    aside, not_again, back, aside_again, for_good = lab.run(
+        (None, {"state": "trying"}),
+        (None, {"state": "trying"}),
+        (three, good),
+        (None, {"state": "trying"}),
+        (None, {"state": "unproven"}),
+    )
+    assert [one["changed"] for one in (aside, not_again, back)] == [True, False, False]
+    assert [one["changed"] for one in (aside_again, for_good)] == [True, True]
+    assert list((lab.home / "passes").iterdir()) == []
+    lab.run((three, good))
     *unproven, checked, gone, again, everything, nothing = lab.run(
         *((None, {"state": "unproven", "check_mode": check}) for check in (True, False, False)),
         *((None, {"state": "absent", "check_mode": check}) for check in (True, False, False)),

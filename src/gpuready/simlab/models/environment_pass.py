@@ -22,12 +22,12 @@ def environment_pass(task: Task) -> dict[str, Any]:
     """Bring the state about."""
     task.only(*_ARGUMENTS)
     state, wished = task.arguments.get("state"), task.arguments
-    if state not in ("current", "unproven") or not wished.get("stack"):
+    if state not in _STATES or not wished.get("stack"):
         raise ModuleFailed("missing required arguments: state, stack")
     if state == "current" and not wished.get("lock_sha256"):
         raise ModuleFailed("state is current but all of the following are missing: lock_sha256")
     home = Home(task.pc, str(wished.get("home") or documents.HOME).rstrip("\\"))
-    found = (current if state == "current" else unproven)(task, home)
+    found = _STATES[state](task, home)
     return {"home": home.path, "notes": [], "steps": [], **found}
 
 
@@ -49,8 +49,10 @@ def current(task: Task, home: Home) -> dict[str, Any]:
     }  # fmt: skip
     before = {"visible_devices": "", **known}
     same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
-    record, passes = wished.get("pass_record"), rf"{home.path}\passes\{stack}.json"
-    new_pass = isinstance(record, dict) and home.json(passes).get("digest") != record.get("digest")
+    record, (passes, tried) = wished.get("pass_record"), _passes(home, stack)
+    given_back = disk.get(tried) is not None
+    earlier = home.json(tried if given_back else passes)
+    new_pass = isinstance(record, dict) and earlier.get("digest") != record.get("digest")
     others = [path for path in home.environments_of(stack) if path.lower() != environment.lower()]
     whole = [path for path in others if home.json(rf"{path}\gpuready.json").get("complete") is True]
     whole.sort(key=lambda path: str(home.json(rf"{path}\gpuready.json").get("created_at")), reverse=True)
@@ -66,9 +68,13 @@ def current(task: Task, home: Home) -> dict[str, Any]:
         files[file] = json.dumps({**pointer, "switched_at": now()}, indent=1)  # the pointer last
     todo = {path: text for path, text in files.items() if disk.text(path) != text}
     changed = bool(todo) or bool(old)
-    if changed and not task.check:
+    if (changed or given_back) and not task.check:
         for path, text in todo.items():
             home.write(path, text)
+        if given_back:
+            if record:
+                home.write(passes, json.dumps(record, indent=1))
+            disk.remove(tried)
         for path in old:
             disk.remove(path)
     return {
@@ -88,8 +94,26 @@ def current(task: Task, home: Home) -> dict[str, Any]:
 
 def unproven(task: Task, home: Home) -> dict[str, Any]:
     """Take the stack's pass back."""
-    path = rf"{home.path}\passes\{task.arguments['stack']}.json"
-    found = home.disk.get(path) is not None
-    if found and not task.check:
-        home.disk.remove(path)
-    return {"changed": found, "steps": []}
+    found = [path for path in _passes(home, str(task.arguments["stack"])) if home.disk.get(path) is not None]
+    if not task.check:
+        for path in found:
+            home.disk.remove(path)
+    return {"changed": bool(found), "steps": []}
+
+
+def trying(task: Task, home: Home) -> dict[str, Any]:
+    """Lay the stack's pass aside before a training."""
+    passes, tried = _passes(home, str(task.arguments["stack"]))
+    text = home.disk.text(passes)
+    if text is not None and not task.check:
+        home.write(tried, text)
+        home.disk.remove(passes)
+    return {"changed": text is not None, "steps": []}
+
+
+def _passes(home: Home, stack: str) -> tuple[str, str]:
+    """Where the last pass lies, and where while a training is under way."""
+    return rf"{home.path}\passes\{stack}.json", rf"{home.path}\passes\{stack}.trying"
+
+
+_STATES = {"current": current, "trying": trying, "unproven": unproven}

@@ -221,7 +221,7 @@ def absent(task: Task, home: Home) -> dict[str, Any]:
     if stack:
         files = [
             rf"{home.path}\{place}\{stack}.{kind}"
-            for place, kind in (("current", "json"), ("passes", "json"), ("bin", "cmd"))
+            for place, kind in (("current", "json"), ("passes", "json"), ("passes", "trying"), ("bin", "cmd"))
         ]
         paths = home.environments_of(stack) + files
     else:

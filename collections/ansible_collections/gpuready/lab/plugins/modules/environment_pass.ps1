@@ -17,7 +17,7 @@ $ErrorActionPreference = 'Stop'
 
 $spec = @{
     options = @{
-        state = @{ type = 'str'; choices = 'current', 'unproven'; required = $true }
+        state = @{ type = 'str'; choices = 'current', 'trying', 'unproven'; required = $true }
         home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
         stack = @{ type = 'str'; required = $true }
         lock_sha256 = @{ type = 'str' }
@@ -35,7 +35,7 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
 $params = $module.Params
 $homePath = $params.home.TrimEnd('\')
 $stack = $params.stack
-$pass = "$homePath\passes\$stack.json"
+$pass, $tried = "$homePath\passes\$stack.json", "$homePath\passes\$stack.trying"
 $steps = New-Object -TypeName System.Collections.ArrayList
 $notes = New-Object -TypeName System.Collections.ArrayList
 
@@ -57,7 +57,7 @@ function Get-NewFile($Pointer, [bool]$Same) {
     # path -> text of what must stand there.
     $words, $record = $params.words, $params.pass_record
     $files = @{ "$homePath\bin\$stack.cmd" = Get-LauncherText $stack $Pointer.environment $Pointer.visible_devices $words }
-    $known = "$(Get-Field (Read-Json $pass) 'digest')"
+    $known = "$(Get-Field (Read-Json $(if ([System.IO.File]::Exists($tried)) { $tried } else { $pass })) 'digest')"
     if ($record -and $known -cne "$(Get-Field $record 'digest')") { $files[$pass] = Format-Json $record }
     $pointers = Get-Pointer $homePath
     $pointers[$stack] = $Pointer
@@ -94,10 +94,14 @@ function Invoke-Current {
         path = $environment; python = $pointer.python; lock_sha256 = $params.lock_sha256; built = $false; start = $pointer.start
         size_bytes = Get-Field $marker 'size_bytes'
     }
-    if ($module.CheckMode -or -not $module.Result.changed) { return }
+    $givenBack = [System.IO.File]::Exists($tried)
+    if ($module.CheckMode -or -not ($module.Result.changed -or $givenBack)) { return }
     $lock = Enter-Home $homePath $params.lock_wait
     try {
         foreach ($path in $todo) { $null = Write-Whole $path $files[$path] }
+        # With the numbers and the time of this training: no change that anybody sees.
+        if ($givenBack -and $params.pass_record) { $null = Write-Whole $pass (Format-Json $params.pass_record) }
+        if ($givenBack) { $null = Remove-Whole $tried }
         foreach ($path in $old) {
             $watch = [System.Diagnostics.Stopwatch]::StartNew()
             # A student may still work with it: then it goes another day.
@@ -112,14 +116,28 @@ function Invoke-Current {
 
 function Invoke-Unproven {
     # The stack no longer trains here: its pass goes, what students start stays.
+    $paths = @($pass, $tried | Where-Object { [System.IO.File]::Exists($_) })
+    $module.Result.changed = $paths.Count -gt 0
+    if ($module.CheckMode -or -not $module.Result.changed) { return }
+    $lock = Enter-Home $homePath $params.lock_wait
+    try { foreach ($path in $paths) { $null = Remove-Whole $path } } finally { Exit-Home $homePath $lock }
+}
+
+function Invoke-Trying {
+    # A training is about to begin: one that brings the PC down leaves no pass.
     $module.Result.changed = [System.IO.File]::Exists($pass)
     if ($module.CheckMode -or -not $module.Result.changed) { return }
     $lock = Enter-Home $homePath $params.lock_wait
-    try { $null = Remove-Whole $pass } finally { Exit-Home $homePath $lock }
+    try {
+        if ([System.IO.File]::Exists($tried)) { $null = Remove-Whole $tried }
+        [System.IO.File]::Move($pass, $tried)
+    } finally { Exit-Home $homePath $lock }
 }
 
 $module.Result.changed = $false
 $module.Result.home = $homePath
 $module.Result.steps = $steps
 $module.Result.notes = $notes
-Exit-Module $module { if ($params.state -eq 'current') { Invoke-Current } else { Invoke-Unproven } }
+Exit-Module $module {
+    switch ($params.state) { 'current' { Invoke-Current } 'trying' { Invoke-Trying } 'unproven' { Invoke-Unproven } }
+}

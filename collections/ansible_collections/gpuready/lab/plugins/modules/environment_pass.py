@@ -10,10 +10,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.home.run import run
-from ..module_utils.home.switch import current, unproven
+from ..module_utils.home.switch import current, trying, unproven
 
 SPEC: dict[str, Any] = {
-    "state": {"type": "str", "choices": ["current", "unproven"], "required": True},
+    "state": {"type": "str", "choices": ["current", "trying", "unproven"], "required": True},
     "home": {"type": "path"},
     "stack": {"type": "str", "required": True},
     "lock_sha256": {"type": "str"},
@@ -29,7 +29,7 @@ SPEC: dict[str, Any] = {
 def main() -> None:
     """Run as a module."""
     module = AnsibleModule(SPEC, supports_check_mode=True, required_if=[("state", "current", ["lock_sha256"])])
-    run(module, {"current": current, "unproven": unproven}[module.params["state"]])
+    run(module, {"current": current, "trying": trying, "unproven": unproven}[module.params["state"]])
 
 
 if __name__ == "__main__":

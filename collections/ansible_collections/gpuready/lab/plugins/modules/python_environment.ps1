@@ -206,7 +206,7 @@ function Invoke-Present {
 function Invoke-Absent {
     if (-not [System.IO.Directory]::Exists($homePath)) { return }
     $stack = $params.stack
-    $names = @("current\$stack.json", "passes\$stack.json", "bin\$stack.cmd")
+    $names = @("current\$stack.json", "passes\$stack.json", "passes\$stack.trying", "bin\$stack.cmd")
     if (-not $stack) {
         $names = 'environments', 'current', 'passes', 'bin', 'python', 'downloads', 'wheelhouse', 'cache', 'tmp', 'uv.exe', '.new-uv.exe'
         $names += 'README.txt'

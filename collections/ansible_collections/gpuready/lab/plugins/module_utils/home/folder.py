@@ -107,6 +107,10 @@ class Home:
         """The file that says what the last pass of a stack was bound to."""
         return self.path / "passes" / f"{stack}.json"
 
+    def trying(self, stack: str) -> Path:
+        """Where the last pass lies while a training is under way: a look finds none."""
+        return self.path / "passes" / f"{stack}.trying"
+
     def launcher(self, stack: str) -> Path:
         """How a student starts a stack."""
         return self.path / "bin" / stack

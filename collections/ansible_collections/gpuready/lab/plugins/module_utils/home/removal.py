@@ -20,7 +20,8 @@ def absent(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str,
     if not home.path.is_dir():
         return {"changed": False, "steps": []}
     if stack:
-        paths = [*home.environments_of(stack), home.current(stack), home.last_pass(stack), home.launcher(stack)]
+        files = (home.current(stack), home.last_pass(stack), home.trying(stack), home.launcher(stack))
+        paths = [*home.environments_of(stack), *files]
     else:
         paths = [home.path / name for name in OWN if name != ".lock"]
     found = [path for path in paths if path.exists() or path.is_symlink()]

@@ -40,18 +40,24 @@ def current(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str
         home.launcher(stack): (launcher(stack, environment, pointer["visible_devices"], words), 0o755),
         home.path / "README.txt": (note({**pointers(home.path), stack: pointer}, words) or "", 0o644),
     }
-    record = wishes.get("pass_record")
-    if record and json_of(home.last_pass(stack)).get("digest") != record.get("digest"):
+    record, tried = wishes.get("pass_record"), home.trying(stack)
+    given_back = tried.exists()
+    earlier = json_of(tried if given_back else home.last_pass(stack))
+    if record and earlier.get("digest") != record.get("digest"):
         files[home.last_pass(stack)] = (as_json(dict(record)), 0o644)
     if not same:
         files[home.current(stack)] = (as_json({**pointer, "switched_at": now()}), 0o644)  # the pointer last
     old = _surplus(home, stack, environment, int(wishes["keep_old"]))
     todo = {path: content for path, content in files.items() if not _has(path, *content)}
     changed = bool(todo or old)
-    with home.locked(int(wishes["lock_wait"])) if changed and not check_mode else nullcontext():
+    with home.locked(int(wishes["lock_wait"])) if (changed or given_back) and not check_mode else nullcontext():
         if not check_mode:
             for path, (text, mode) in todo.items():
                 write_whole(path, text, mode)
+            if given_back:  # with the numbers and the time of this training: no change that anybody sees
+                if record:
+                    write_whole(home.last_pass(stack), as_json(dict(record)))
+                home.remove(tried)
             for path in old:
                 home.remove(path)
     return {
@@ -71,11 +77,22 @@ def current(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str
 
 def unproven(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Take the stack's pass back: it no longer trains here. What students start stays as it is."""
-    path = home.last_pass(str(wishes["stack"]))
-    found = path.exists()
+    stack = str(wishes["stack"])
+    paths = [path for path in (home.last_pass(stack), home.trying(stack)) if path.exists()]
+    if paths and not check_mode:
+        with home.locked(int(wishes["lock_wait"])):
+            for path in paths:
+                home.remove(path)
+    return {"changed": bool(paths), "steps": []}
+
+
+def trying(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Lay the stack's pass aside before a training: one that brings the PC down leaves none."""
+    stack = str(wishes["stack"])
+    found = home.last_pass(stack).exists()
     if found and not check_mode:
         with home.locked(int(wishes["lock_wait"])):
-            home.remove(path)
+            home.last_pass(stack).replace(home.trying(stack))
     return {"changed": found, "steps": []}
 
 

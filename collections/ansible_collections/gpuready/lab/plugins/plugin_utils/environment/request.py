@@ -42,7 +42,7 @@ ENVIRONMENT_OPTIONS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("time_limit", "keep_old"), _NUMBER),
 }
 PASS_OPTIONS: dict[str, dict[str, Any]] = {
-    "state": {"type": "str", "choices": ["current", "unproven"], "required": True},
+    "state": {"type": "str", "choices": ["current", "trying", "unproven"], "required": True},
     **_STATE,
     "visible_devices": _TEXT,
     "pass_record": _MAPPING,
@@ -206,7 +206,7 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
     """
     given = {name: value for name, value in options.items() if value is not None}
     plan, verdict = record.get("plan") or {}, record.get("verdict") or {}
-    if given["state"] == "unproven":
+    if given["state"] != "current":
         given.setdefault("stack", plan.get("stack"))
         if not given["stack"]:
             raise RequestError("ARGUMENTS", "there is no plan and no stack: nothing can be taken back")
