@@ -47,6 +47,29 @@ def test_build_switch_and_nothing_the_second_time() -> None:
     assert "torch-directml" in (pc.disk.text(rf"{HOME}\README.txt") or "")
 
 
+def test_a_pc_that_goes_down_in_its_training_keeps_no_pass() -> None:
+    pc = pc_of()
+    environment(pc, BUILD)
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "pass_record": PASS}
+    environment(pc, switch)
+
+    def kept() -> list[dict[str, Any]]:
+        look = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]
+        return windows_facts.interpret(look).as_dict()["passes"]
+
+    aside = {"state": "trying", "stack": "torch-directml"}
+    assert environment(pc, aside, check=True)["changed"]
+    assert len(kept()) == 1
+    assert environment(pc, aside)["changed"]
+    assert kept() == []  # what a look sees after a blue screen
+    assert not environment(pc, {**switch, "pass_record": {**PASS, "at": "2026-11-24T08:00:00Z"}})["changed"]
+    assert [one["at"] for one in kept()] == ["2026-11-24T08:00:00Z"]
+    environment(pc, aside)
+    assert environment(pc, {"state": "unproven", "stack": "torch-directml"})["changed"]
+    environment(pc, switch)
+    assert [one["at"] for one in kept()] == [PASS["at"]]
+
+
 def test_a_new_lock_is_built_beside_and_old_ones_go_by_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     pc = pc_of()
     times = iter(f"2026-11-23T08:00:{second:02}Z" for second in range(60))
