@@ -54,7 +54,8 @@ def test_cancel_from_another_thread(project: Callable[..., Path], tmp_path: Path
 
 def test_ctrl_c_says_what_was_finished(project: Callable[..., Path], tmp_path: Path) -> None:
     judge = HEAD + "    - name: Judge\n      gpuready.lab.gpu_verdict:\n      when: inventory_hostname == 'pc1'\n"
-    root = project(plan=judge + SLOW.removeprefix(HEAD))
+    rest = SLOW.removeprefix(HEAD) + "      when: inventory_hostname == 'pc2'\n"
+    root = project(plan=judge + rest)
     plugins = root / "collections/ansible_collections/gpuready/lab/plugins/action"
     plugins.mkdir(parents=True)
     (plugins / "gpu_verdict.py").write_text(VERDICT)
