@@ -68,7 +68,7 @@ def test_a_file_that_is_mailed_names_nobody(tmp_path: Path) -> None:
     plain = explain(given)
     assert result.hosts[0].plan == plain.hosts[0].plan, "what is hidden changes no plan"
     files = [path for folder in ("mail", "report") for path in (tmp_path / folder).iterdir()]
-    assert len(files) == 7
+    assert len(files) == 8
     for path in files:
         assert not [
             name for name in ("anna", r"LAB\student", r"LAB\\student", "labadmin") if name in path.read_text()

@@ -327,3 +327,4 @@ def test_the_files_of_a_report() -> None:
     assert json.loads(files["report.json"]) == json.loads(json.dumps(found))
     assert set(renderings.not_among(files)) == {"report.html", "report.csv", "junit.xml"}
     assert renderings.not_among(renderings.files(found, renderings.RENDERINGS)) == ()
+    assert set(renderings.NAMES) == set(renderings.files(found, renderings.RENDERINGS)), "all can be pruned"

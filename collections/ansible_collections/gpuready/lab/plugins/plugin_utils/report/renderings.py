@@ -19,9 +19,7 @@ RENDERINGS = {
     "prom": ("metrics.prom", text.prometheus),
 }
 _FOR_PEOPLE = {"html", "md"}  # they refer to the page of codes, which lies beside them
-
-
-NAMES = (*(name for name, _ in RENDERINGS.values()), DOCUMENT)
+NAMES = (*(name for name, _ in RENDERINGS.values()), page.NAME, DOCUMENT)
 
 
 def files(document: Mapping[str, Any], formats: Iterable[str]) -> dict[str, str]:
@@ -35,4 +33,4 @@ def files(document: Mapping[str, Any], formats: Iterable[str]) -> dict[str, str]
 
 def not_among(names: Iterable[str]) -> tuple[str, ...]:
     """The files of other formats, which would contradict these."""
-    return tuple(file for file in (*(name for name, _ in RENDERINGS.values()), page.NAME) if file not in names)
+    return tuple(file for file in NAMES if file != DOCUMENT and file not in names)
