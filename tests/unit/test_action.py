@@ -59,6 +59,8 @@ def test_a_pc_that_goes_while_it_trains_was_cut_off(known: Any, code: str, expec
     action = SimpleNamespace(
         run_remote=lambda *_: {"trouble": {"code": code, "message": "gone"}},
         _task=SimpleNamespace(get_name=lambda: "Train"),
+        keep_tries=lambda *_: None,
+        _told=lambda answer, nothing: answer["trouble"],
     )
     record: Any = {**known, "troubles": []}
     assert RemoteAction.evidence(action, "x", record, "verify", "m", {}, {}) is None  # type: ignore[arg-type]
