@@ -21,7 +21,7 @@ _UNSIGNED = re.compile(r"(?<![\w.-])([2-4]\d{9})\b(?!\.\d)")
 _WIN32 = re.compile(
     r"\b(?:WinError|Win32(?:Error(?:Code)?|Exception| error)?|NativeErrorCode|GetLastError\(?\)?|LastError"
     r"|Windows error|System error|wsmanfault_code|WSManFault[^\n]{0,160}?\bCode"
-    r"|error code|failed with error|(?<=\[)error)"
+    r"|error code|failed with error|CreateProcess\w* error|(?<=\[)error)"
     r"(?: code| returned| is)?\W{1,4}(\d{1,5})\b(?!\.\d)",
     re.IGNORECASE,
 )
