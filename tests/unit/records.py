@@ -61,6 +61,7 @@ GOOD: dict[str, Any] = {
             "backend": "tensorflow2-directml",
             "device_kind": "DML",
             "reference": False,
+            "logs_operators": True,
             "gpu_variable": "DML_VISIBLE_DEVICES",
             "visible_devices": None,
         },

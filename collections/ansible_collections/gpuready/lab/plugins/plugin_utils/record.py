@@ -63,6 +63,8 @@ class PlannedEnvironment(TypedDict):
     device: str
     device_kind: str
     reference: bool
+    logs_operators: bool
+    ascii_paths: bool
     role: str
     gpu_variable: str | None
     visible_devices: str | None

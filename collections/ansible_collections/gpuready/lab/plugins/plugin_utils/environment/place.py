@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ..reading import shown
 from .sources import RequestError
@@ -14,7 +16,7 @@ _MOST = 260
 _SYNCHRONIZED = re.compile(r"(?:^|[\\/])(OneDrive[^\\/]*|Dropbox|Google Drive|iCloudDrive)(?:[\\/]|$)", re.IGNORECASE)
 
 
-def unsuitable(home: object, windows: bool, backend: object) -> RequestError | None:
+def unsuitable(home: object, windows: bool, planned: Mapping[str, Any]) -> RequestError | None:
     """Why a folder does not suit; None for one that does, or for the usual one."""
     if not isinstance(home, str) or not home:
         return None
@@ -25,10 +27,9 @@ def unsuitable(home: object, windows: bool, backend: object) -> RequestError | N
         most = _MOST - _BELOW
         cause = f"python_environment_home has {len(home)} letters, and {most} are the most: {shown(home)}"
         return RequestError("PATH_TOO_LONG", cause)
-    if windows and not home.isascii() and str(backend).startswith("tensorflow"):
+    if windows and not home.isascii() and planned.get("ascii_paths") is True:
         letters = "".join(dict.fromkeys(letter for letter in home if not letter.isascii()))
-        cause = (
-            f"TensorFlow loads no library from a path with {letters!r}, as python_environment_home has: {shown(home)}"
-        )
+        whose = shown(planned.get("framework"))
+        cause = f"{whose} loads no library from a path with {letters!r}, as python_environment_home has: {shown(home)}"
         return RequestError("PATH_LETTERS", cause)
     return None

@@ -140,7 +140,7 @@ def _building(given: dict[str, Any], record: Mapping[str, Any], place: Place) ->
             if planned.get(name) is not None:
                 given.setdefault(name, planned[name])
         stack_urls = list(planned.get("extra_index_urls") or [])
-    if bad := unsuitable(given.get("home"), place.windows, planned.get("backend")):
+    if bad := unsuitable(given.get("home"), place.windows, planned):
         raise bad
     if missing := [key for key in ("lock", "lock_sha256", "python") if not given.get(key)]:
         raise RequestError(

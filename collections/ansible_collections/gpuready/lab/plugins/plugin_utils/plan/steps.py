@@ -86,6 +86,8 @@ def environment(chosen: Candidate, facts: Facts) -> PlannedEnvironment | None:
         "device": chosen.stack.device,
         "device_kind": chosen.stack.device_kind,
         "reference": chosen.stack.reference,
+        "logs_operators": chosen.stack.logs_operators,
+        "ascii_paths": chosen.stack.ascii_paths,
         "role": chosen.stack.role,
         "gpu_variable": chosen.stack.gpu_variable.name if chosen.stack.gpu_variable else None,
         # A framework numbers its GPUs by itself: the uuid says which is meant, a number shows when it runs.

@@ -93,7 +93,8 @@ class Stack:
     """A stack. `vendors` empty: it needs no GPU. `platforms` is the reason why other targets are refused.
 
     `device_kind` is what the trainer reports of the stack's device; a `reference` is compared with and never READY.
-    `role` brings the environment; `oldest_gpus` names a list of hardware/oldest.py.
+    `role` brings the environment; `oldest_gpus` names a list of hardware/oldest.py. `logs_operators`: the framework
+    logs where each operator ran; `ascii_paths`: on Windows it loads nothing from a path with other letters.
     """
 
     name: str
@@ -120,6 +121,8 @@ class Stack:
     role: str = DEFAULT_ROLE
     oldest_gpus: str | None = None
     windows_licence: bool = False
+    logs_operators: bool = False
+    ascii_paths: bool = False
 
 
 def parse(data: object, file: str = "stack") -> Stack:
@@ -159,6 +162,8 @@ def parse(data: object, file: str = "stack") -> Stack:
         role=top.pattern("role", r"[a-z]\w*(\.[a-z]\w*){0,2}", DEFAULT_ROLE),
         oldest_gpus=top.choice("oldest_gpus", tuple(OLDEST)) if "oldest_gpus" in top else None,
         windows_licence=top.get("windows_licence", bool, False),
+        logs_operators=top.get("logs_operators", bool, False),
+        ascii_paths=top.get("ascii_paths", bool, False),
     )
     life.finish()
     top.finish()

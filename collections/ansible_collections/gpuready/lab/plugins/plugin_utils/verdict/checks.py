@@ -215,8 +215,7 @@ def _device(given: Given) -> Check:
     elsewhere = [place for place in places if not place.upper().endswith(name.upper())]
     if elsewhere:
         return _judged("device", "CPU_FALLBACK", False, f"{shown}, with tensors on {', '.join(elsewhere[:5])}")
-    counts = section(given.training, "framework").get("name") == "tensorflow"  # it logs each operator
-    if counts and _count(operators) is None:
+    if section(given.plan, "environment").get("logs_operators") is True and _count(operators) is None:
         return _unknown("device", f"{shown}, and its log names no operator")
     meant = section(given.plan, "environment").get("device_kind")
     if not isinstance(meant, str) or kind.upper() != meant:
