@@ -137,8 +137,8 @@ def explain_command(
 ) -> None:
     """`--json` prints the record of this one PC. No PC is reached."""
     if codes.is_code(str(evidence)):
-        found = codes.find(str(evidence))
-        typer.echo(plain.to_json({"schema_version": 1, **found.as_dict()}) if as_json else found.text)
+        code = codes.find(str(evidence))
+        typer.echo(plain.to_json({"schema_version": 1, **code.as_dict()}) if as_json else code.text)
         raise typer.Exit
 
     def work(progress: Progress) -> LabResult:
@@ -181,19 +181,19 @@ def _wishes(
     stack: str | None, experience: str | None, library: str | None, environment: str | None, adapter: str | None
 ) -> dict[str, Any]:
     named = {"stack": stack, "experience": experience, "library": library, "environment": environment}
-    found = {**named, "adapter": adapter}
-    for name, value in found.items():
+    wishes = {**named, "adapter": adapter}
+    for name, value in wishes.items():
         if value is not None and not value.strip():
             raise GpureadyError(f"--{name} is empty: give a value, or leave it out")
-    return found
+    return wishes
 
 
 def _extra_vars(given: list[str]) -> dict[str, Any]:
     """What Ansible takes after -e: `k=v k2=v2`, an object in JSON or YAML, or @FILE."""
-    found: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     for text in given:
         if text.startswith("@") or text.lstrip().startswith("{"):
-            found.update(_mapping(text))
+            variables.update(_mapping(text))
             continue
         try:
             parts = shlex.split(text)
@@ -203,8 +203,8 @@ def _extra_vars(given: list[str]) -> dict[str, Any]:
             name, sign, value = part.partition("=")
             if not sign or not name.isidentifier():
                 raise GpureadyError(f"-e {part}: give name=value, an object in JSON, or @FILE")
-            found[name] = value
-    return found
+            variables[name] = value
+    return variables
 
 
 def _mapping(text: str) -> dict[str, Any]:

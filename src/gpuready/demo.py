@@ -99,15 +99,15 @@ def demo(
 def surprises(lab: scenario.Scenario, result: LabResult, action: str) -> list[str]:
     """A line for each PC that did not end as its YAML says it must."""
     ended = {str(host["host"]): host.get("verdict") or {} for host in result.document["hosts"]}
-    found = []
+    lines = []
     for pc in lab.pcs:
         wanted, verdict = pc.expect.get(action), ended.get(pc.name, {})
         state, code = verdict.get("state"), verdict.get("code")
         if wanted and (state != wanted.state or (wanted.code is not None and code != wanted.code)):
-            found.append(
+            lines.append(
                 f"{pc.name}: ended {state} {code}, and the lab says {wanted.state} {wanted.code or ''}".rstrip()
             )
-    return found
+    return lines
 
 
 def _free_port(lab: scenario.Scenario, port: int) -> int:

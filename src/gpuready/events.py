@@ -123,17 +123,17 @@ def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostF
         message = " ".join(str(result.get("msg") or "").split())
     took = data.get("duration")
     seconds = took if isinstance(took, int | float) else None
-    found: list[StepStarted | StepFinished | HostFinished] = [
+    events: list[StepStarted | StepFinished | HostFinished] = [
         StepFinished(host, step, task, outcome, seconds, message, action)
     ]
     verdict = _verdict(result)
     if step == "judge" and verdict:
         texts = {key: str(verdict.get(key) or "") for key in ("state", "code", "cause", "next_step")}
-        found.append(HostFinished(host, **texts))
-    return found
+        events.append(HostFinished(host, **texts))
+    return events
 
 
 def _verdict(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
     record = (result.get("ansible_facts") or {}).get("gpuready")
-    found = record.get("verdict") if isinstance(record, dict) else None
-    return found if isinstance(found, dict) else None
+    verdict = record.get("verdict") if isinstance(record, dict) else None
+    return verdict if isinstance(verdict, dict) else None

@@ -65,10 +65,10 @@ def kill_all() -> None:
     """End every descendant; one that appears meanwhile too."""
     deadline = time.monotonic() + _LONGEST
     while time.monotonic() < deadline:
-        found = descendants(os.getpid())
-        if not found:
+        pids = descendants(os.getpid())
+        if not pids:
             return
-        for pid in found:
+        for pid in pids:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
@@ -85,12 +85,12 @@ def descendants(pid: int) -> list[int]:
             state, parent = entry.read_text("latin-1").rpartition(")")[2].split()[:2]
             if state not in ("Z", "X"):
                 children.setdefault(int(parent), []).append(int(entry.parent.name))
-    found, waiting = [], [pid]
+    pids, waiting = [], [pid]
     while waiting:
         mine = children.pop(waiting.pop(), [])
-        found += mine
+        pids += mine
         waiting += mine
-    return found
+    return pids
 
 
 def _adopt() -> None:

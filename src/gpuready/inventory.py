@@ -67,9 +67,9 @@ def hosts(
     if not names:
         raise GpureadyError(f"{', '.join(sources)}: the inventory names no PC")
     _check_wishes(names, known, sources, base, stacks)
-    found: dict[str, Mapping[str, Any]] = {name: {**known.get(name, {}), **(extra_vars or {})} for name in names}
-    _check_addresses(found, sources)
-    return found
+    pcs: dict[str, Mapping[str, Any]] = {name: {**known.get(name, {}), **(extra_vars or {})} for name in names}
+    _check_addresses(pcs, sources)
+    return pcs
 
 
 def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[dict[str, Any], str]:
@@ -97,14 +97,14 @@ def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[d
         raise GpureadyError(f"{', '.join(sources)}: the inventory did not answer in {_TIME_LIMIT} seconds") from None
     if done.returncode == 0:
         try:
-            found = json.loads(done.stdout)
+            listing = json.loads(done.stdout)
         except ValueError:
-            found = None
-        if isinstance(found, dict):
+            listing = None
+        if isinstance(listing, dict):
             left_out = _LEFT_OUT.search(done.stderr)
             if left_out:
                 raise GpureadyError(f"{', '.join(sources)}: the inventory is broken: {left_out[1]}")
-            return found, done.stderr
+            return listing, done.stderr
     raise GpureadyError(f"{', '.join(sources)}: {_reason(done.stderr, sources)}")
 
 
@@ -150,8 +150,8 @@ def _address(name: str, variables: Mapping[str, Any]) -> tuple[str, ...] | None:
     address = first(f"ansible_{own}_host", "ansible_host") or name
     plain_http = first(f"ansible_{own}_scheme", f"ansible_{own}_protocol").lower() == "http"
     port = first(f"ansible_{own}_port", "ansible_port") or str(5985 if plain_http else _PORTS[kind])
-    found = (address.strip().lower().rstrip("."), port.strip(), *(first(f"ansible_{one}") for one in _ON_THE_WAY))
-    return None if any("{{" in part or "{%" in part for part in found) else found
+    parts = (address.strip().lower().rstrip("."), port.strip(), *(first(f"ansible_{one}") for one in _ON_THE_WAY))
+    return None if any("{{" in part or "{%" in part for part in parts) else parts
 
 
 def _together(one: project.Stacks, other: project.Stacks) -> project.Stacks:
@@ -164,11 +164,11 @@ def _check_wishes(
 ) -> None:
     folder = Path(sources[0]) if Path(sources[0]).is_dir() else Path(sources[0]).parent
     for name in names:
-        found = known.get(name, {})
-        more = found.get("gpuready_stack_dirs") or []
+        variables = known.get(name, {})
+        more = variables.get("gpuready_stack_dirs") or []
         if not isinstance(more, list) or any(not isinstance(m, str) or "{{" in m for m in more):
             continue  # the collection says what is wrong with it, or where it leads
         exist = _together(stacks, project.stacks(base, (folder / m for m in more))) if stacks.names else stacks
-        problems = wishes.check(found, contract.load(base), exist)
+        problems = wishes.check(variables, contract.load(base), exist)
         if problems:
             raise GpureadyError(f"{', '.join(sources)}: {name}: {problems[0]}")

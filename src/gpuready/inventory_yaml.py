@@ -55,15 +55,15 @@ def check(source: str) -> None:
 
 def _sources(folder: Path) -> list[Path]:
     """Files that Ansible takes for inventories, those of folders within it too."""
-    found: list[Path] = []
+    files: list[Path] = []
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(".") or entry.name.endswith(_IGNORED):
             continue
         if entry.is_dir():
-            found += _sources(entry) if entry.name not in (*VARIABLES, "vars_plugins") else []
+            files += _sources(entry) if entry.name not in (*VARIABLES, "vars_plugins") else []
         elif entry.is_file():
-            found.append(entry)
-    return found
+            files.append(entry)
+    return files
 
 
 def _text(file: Path) -> str:
@@ -152,12 +152,12 @@ def _check_json(file: Path) -> None:
         return
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for name, value in pairs:
-            if name in found:
+            if name in members:
                 raise GpureadyError(f"{file}: {name} stands twice in one object: the first would be lost: remove one")
-            found[name] = value
-        return found
+            members[name] = value
+        return members
 
     try:
         json.loads(text, object_pairs_hook=once)

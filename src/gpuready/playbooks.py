@@ -156,10 +156,10 @@ class _Execution:
     def complaint(self) -> str:
         """Why there is no report, in one line."""
         text = "\n".join(self.text)
-        found = _ERROR.search(text)
-        if found:
-            origin = _ORIGIN.search(text, found.end())
-            reason = found[1] + (f" ({origin[1]})" if origin else "")
+        match = _ERROR.search(text)
+        if match:
+            origin = _ORIGIN.search(text, match.end())
+            reason = match[1] + (f" ({origin[1]})" if origin else "")
         else:
             reason = self.failures[-1] if self.failures else next(iter(text.strip().splitlines()), "")
             nobody = _NOBODY.search(reason)
@@ -268,20 +268,20 @@ def _variables_file(directory: Path, variables: Mapping[str, Any]) -> Path:
 
 def _arguments(order: Order, directory: Path) -> str:
     """What Python is called with: the guard, which calls Ansible."""
-    found = ["-I", "-S", str(guard.__file__), str(directory), str(os.getpid()), project.program("ansible-playbook")]
-    found += [str(order.playbook)]
-    found += [part for source in order.inventory for part in ("-i", source)]
-    found += ["-e", f"@{_variables_path(directory)}"]
+    arguments = ["-I", "-S", str(guard.__file__), str(directory), str(os.getpid()), project.program("ansible-playbook")]
+    arguments += [str(order.playbook)]
+    arguments += [part for source in order.inventory for part in ("-i", source)]
+    arguments += ["-e", f"@{_variables_path(directory)}"]
     if order.limit:
-        found += ["--limit", order.limit]
+        arguments += ["--limit", order.limit]
     if order.forks:
-        found += ["--forks", str(order.forks)]
+        arguments += ["--forks", str(order.forks)]
     if order.check:
-        found.append("--check")
+        arguments.append("--check")
     if order.verbosity:
-        found.append("-" + "v" * order.verbosity)
+        arguments.append("-" + "v" * order.verbosity)
     if order.vault_password_file:
-        found += ["--vault-password-file", str(order.vault_password_file)]
+        arguments += ["--vault-password-file", str(order.vault_password_file)]
     if order.connection_password:
-        found.append("--ask-pass")
-    return shlex.join(found)
+        arguments.append("--ask-pass")
+    return shlex.join(arguments)

@@ -30,11 +30,11 @@ def version() -> str:
 def root() -> Path:
     """The folder with `playbooks/`: $GPUREADY_ROOT, else the checkout this module lies in. Raises GpureadyError."""
     named = os.environ.get("GPUREADY_ROOT")
-    found = Path(named).expanduser().resolve() if named else Path(__file__).resolve().parents[2]
-    if not (found / "playbooks").is_dir():
+    folder = Path(named).expanduser().resolve() if named else Path(__file__).resolve().parents[2]
+    if not (folder / "playbooks").is_dir():
         what = "GPUREADY_ROOT names a folder" if named else "gpuready is installed"
-        raise GpureadyError(f"{found}: {what} without playbooks: set GPUREADY_ROOT to a checkout of gpuready")
-    return found
+        raise GpureadyError(f"{folder}: {what} without playbooks: set GPUREADY_ROOT to a checkout of gpuready")
+    return folder
 
 
 def playbook(base: Path, name: str) -> Path:
@@ -85,7 +85,7 @@ def environment(base: Path) -> dict[str, str]:
         before = os.environ.get(name)
         return f"{first}{os.pathsep}{before}" if before else str(first)
 
-    found = {
+    variables = {
         "ANSIBLE_COLLECTIONS_PATH": joined("ANSIBLE_COLLECTIONS_PATH", base / "collections"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
@@ -93,8 +93,8 @@ def environment(base: Path) -> dict[str, str]:
         **_locale(),
     }
     if "ANSIBLE_CONFIG" not in os.environ and (base / "ansible.cfg").is_file():
-        found["ANSIBLE_CONFIG"] = str(base / "ansible.cfg")
-    return found
+        variables["ANSIBLE_CONFIG"] = str(base / "ansible.cfg")
+    return variables
 
 
 def _locale() -> dict[str, str]:

@@ -55,13 +55,13 @@ def report(
 
 def _of(name: str, watch: Watch, why: str, lost: bool) -> dict[str, Any]:
     """What is known of a PC, and what kept it from its end where it came to none."""
-    found: dict[str, Any] = {"record": watch.records.get(name)}
+    entry: dict[str, Any] = {"record": watch.records.get(name)}
     if not watch.finished(name):
         task = watch.working.get(name)
-        found["code"] = "WORKER_LOST" if task and lost else "INTERRUPTED"
-        found["task"] = task or ""
-        found["message"] = f"{why}, in the task {task}" if task else f"{why} before the PC had its turn"
-    return found
+        entry["code"] = "WORKER_LOST" if task and lost else "INTERRUPTED"
+        entry["task"] = task or ""
+        entry["message"] = f"{why}, in the task {task}" if task else f"{why} before the PC had its turn"
+    return entry
 
 
 def _keep(content: Mapping[str, Any]) -> Path:

@@ -238,13 +238,13 @@ class LabResult:
     @property
     def bad_input(self) -> list[str]:
         """What is wrong with the variables, a line a PC."""
-        found = []
+        lines = []
         for host in self.hosts:
             mine = [one.message for one in host.troubles if one.code == "BAD_INPUT"]
             if host.verdict.code == "BAD_INPUT":
                 mine = mine or [host.verdict.cause]
-            found += [f"{host.host}: {line}" for line in mine]
-        return found
+            lines += [f"{host.host}: {line}" for line in mine]
+        return lines
 
     def _as_asked(self, host: HostResult) -> bool:
         if self.action == "facts":

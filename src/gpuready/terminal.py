@@ -93,38 +93,38 @@ def _facts(host: HostResult) -> list[tuple[str, str]]:
     facts = host.facts
     if facts is None:
         return []
-    found = [("system", " ".join(str(facts.os[key]) for key in ("name", "build", "architecture") if facts.os.get(key)))]
+    rows = [("system", " ".join(str(facts.os[key]) for key in ("name", "build", "architecture") if facts.os.get(key)))]
     for adapter in facts.adapters or ():
         memory = f", {_size(adapter.memory_bytes)}" if adapter.memory_bytes else ""
         driver = adapter.driver or {}
         version = driver.get("vendor_version") or driver.get("version")
         about = f", driver {version}" if version else ""
-        found.append((f"GPU {adapter.index}", f"{adapter.name or adapter.id} ({adapter.status}){memory}{about}"))
+        rows.append((f"GPU {adapter.index}", f"{adapter.name or adapter.id} ({adapter.status}){memory}{about}"))
     if not facts.adapters:
-        found.append(("GPU", _no_adapter(facts)))
-    found += [("ignored", f"{one.get('name')}: {one.get('reason')}") for one in facts.ignored_adapters]
-    found += [("not known", f"{one.get('piece')}: {one.get('code')}: {one.get('message')}") for one in facts.problems]
-    return found
+        rows.append(("GPU", _no_adapter(facts)))
+    rows += [("ignored", f"{one.get('name')}: {one.get('reason')}") for one in facts.ignored_adapters]
+    rows += [("not known", f"{one.get('piece')}: {one.get('code')}: {one.get('message')}") for one in facts.problems]
+    return rows
 
 
 def _plan(planned: Plan) -> list[tuple[str, str]]:
-    found = []
+    rows = []
     if planned.stack:
         where = _TARGETS.get(planned.target or "", planned.target or "?")
         variant = f", {planned.variant}" if planned.variant not in (None, "default") else ""
-        found.append(("stack", f"{planned.stack} on {where}{variant}"))
+        rows.append(("stack", f"{planned.stack} on {where}{variant}"))
     else:
-        found.append(("stack", "none"))
+        rows.append(("stack", "none"))
     if planned.adapter:
-        found.append(("trains on", str(planned.adapter.get("name") or planned.adapter.get("id"))))
-    found += [("why", reason) for reason in planned.reasons]
+        rows.append(("trains on", str(planned.adapter.get("name") or planned.adapter.get("id"))))
+    rows += [("why", reason) for reason in planned.reasons]
     needed = [step.name for step in planned.steps if step.needed]
-    found.append(("to do", ", ".join(needed) or "nothing"))
+    rows.append(("to do", ", ".join(needed) or "nothing"))
     for blocker in planned.blockers:
-        found += [("blocked", f"{blocker.code}: {blocker.cause}"), ("  next", blocker.next_step)]
-    found += [("warning", warning) for warning in planned.warnings]
-    found += _rejected(planned.rejected)
-    return found
+        rows += [("blocked", f"{blocker.code}: {blocker.cause}"), ("  next", blocker.next_step)]
+    rows += [("warning", warning) for warning in planned.warnings]
+    rows += _rejected(planned.rejected)
+    return rows
 
 
 def _rejected(rejected: list[Rejected]) -> list[tuple[str, str]]:
@@ -133,13 +133,13 @@ def _rejected(rejected: list[Rejected]) -> list[tuple[str, str]]:
     for one in rejected:
         where = _TARGETS.get(one.target or "", one.target or "?")
         grouped.setdefault(tuple(one.reasons), []).append(f"{one.stack} on {where}")
-    found = []
+    rows = []
     for reasons, names in grouped.items():
         places = {name.partition(" on ")[2] for name in names}
         if len(places) == 1 and len(names) > 1:
             names = [f"{', '.join(name.partition(' on ')[0] for name in names)} on {places.pop()}"]
-        found.append(("not", f"{', '.join(names)}: {'; '.join(reasons)}"))
-    return found
+        rows.append(("not", f"{', '.join(names)}: {'; '.join(reasons)}"))
+    return rows
 
 
 def _notes(console: Console, result: LabResult) -> None:
@@ -236,8 +236,8 @@ def _end(console: Console, result: LabResult) -> None:
 
 def _rest(result: LabResult) -> str:
     states = [host.verdict.state.value for host in result.hosts if not host.ready]
-    found = [f"{states.count(state)} {state}" for state in STYLES if state in states]
-    return f"; {', '.join(found)}" if found else ""
+    counts = [f"{states.count(state)} {state}" for state in STYLES if state in states]
+    return f"; {', '.join(counts)}" if counts else ""
 
 
 _JUDGING = ("provision", "verify", "report")

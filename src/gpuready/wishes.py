@@ -28,15 +28,15 @@ def variables(wishes: Mapping[str, Any], known: Contract, stacks: Stacks) -> dic
     return given
 
 
-def check(found: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str]:
+def check(given: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str]:
     """What is wrong with the wishes among some variables, a sentence each. Values with templates are not judged."""
     problems = [
         f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in known.wishes)}"
-        for name in found
+        for name in given
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in (*known.wishes, *known.variables)
     ]
     for name, allowed in known.wishes.items():
-        value = found.get(PREFIX + name)
+        value = given.get(PREFIX + name)
         if name == "stack" and stacks.names:
             allowed = (AUTO, *stacks.names)
         if name == "library" and allowed is not None:

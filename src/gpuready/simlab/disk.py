@@ -42,8 +42,8 @@ class Node:
 
 def normal(path: str) -> str:
     """A path in one spelling, as Windows shows it."""
-    found = ntpath.normpath(path.replace("/", "\\"))
-    return found[:2].upper() + found[2:] if found[1:2] == ":" else found
+    normalized = ntpath.normpath(path.replace("/", "\\"))
+    return normalized[:2].upper() + normalized[2:] if normalized[1:2] == ":" else normalized
 
 
 class Disk:
@@ -59,18 +59,18 @@ class Disk:
 
     def is_file(self, path: str) -> bool:
         """Whether a file lies there."""
-        found = self.get(path)
-        return found is not None and not found.is_folder
+        node = self.get(path)
+        return node is not None and not node.is_folder
 
     def is_folder(self, path: str) -> bool:
         """Whether it is a folder; the drive itself is one."""
-        found = self.get(path)
-        return normal(path).rstrip("\\").lower() == "c:" or (found is not None and found.is_folder)
+        node = self.get(path)
+        return normal(path).rstrip("\\").lower() == "c:" or (node is not None and node.is_folder)
 
     def text(self, path: str) -> str | None:
         """A file as text."""
-        found = self.get(path)
-        return None if found is None or found.data is None else found.data.decode("utf-8", "replace")
+        node = self.get(path)
+        return None if node is None or node.data is None else node.data.decode("utf-8", "replace")
 
     def make_folder(self, path: str) -> bool:
         """A folder and those above it; whether that changed anything."""
@@ -99,8 +99,8 @@ class Disk:
 
     def append(self, path: str, data: bytes) -> None:
         """More of a file."""
-        found = self.get(path)
-        self.write(path, (found.data or b"" if found else b"") + data)
+        node = self.get(path)
+        self.write(path, (node.data or b"" if node else b"") + data)
 
     def remove(self, path: str) -> bool:
         """A file, or a folder with all in it; whether there was one."""
@@ -113,8 +113,8 @@ class Disk:
     def children(self, path: str) -> Iterator[Node]:
         """What lies directly in a folder, by name."""
         key = normal(path).rstrip("\\").lower() + "\\"
-        found = (node for name, node in self._nodes.items() if name.startswith(key) and "\\" not in name[len(key) :])
-        yield from sorted(found, key=lambda node: node.path.lower())
+        nodes = (node for name, node in self._nodes.items() if name.startswith(key) and "\\" not in name[len(key) :])
+        yield from sorted(nodes, key=lambda node: node.path.lower())
 
     def below(self, path: str) -> list[Node]:
         """Everything in a folder, however deep, by name."""
@@ -169,14 +169,14 @@ class Registry:
 
     def value(self, key: str, name: str) -> Value | None:
         """A value, None when it or its key is not there."""
-        found = self._keys.get(key.lower())
-        entry = found[1].get(name.lower()) if found else None
+        stored = self._keys.get(key.lower())
+        entry = stored[1].get(name.lower()) if stored else None
         return entry[1] if entry else None
 
     def values(self, key: str) -> dict[str, Value] | None:
         """All values of a key, None when there is no such key."""
-        found = self._keys.get(key.lower())
-        return None if found is None else dict(found[1].values())
+        stored = self._keys.get(key.lower())
+        return None if stored is None else dict(stored[1].values())
 
     def subkeys(self, key: str) -> list[str]:
         """Names of the keys directly below."""

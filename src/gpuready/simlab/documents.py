@@ -97,7 +97,7 @@ def to_cim(pc: Pc) -> dict[str, list[dict[str, Any]]]:
 def to_registry(pc: Pc) -> dict[str, dict[str, Value]]:
     """Registry key -> values."""
     system = pc.os
-    found: dict[str, dict[str, Value]] = {
+    keys: dict[str, dict[str, Value]] = {
         r"HKLM\SOFTWARE\gpuready": {"Simulated": "simlab"},
         r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion": {
             "ProductName": system.caption.removeprefix("Microsoft ").replace("Windows 11", "Windows 10"),
@@ -114,40 +114,40 @@ def to_registry(pc: Pc) -> dict[str, dict[str, Value]]:
     }
     if pc.vc_runtime:
         major, minor, build = (int(part) for part in pc.vc_runtime.split(".")[:3])
-        found[r"HKLM\SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\X64"] = {
+        keys[r"HKLM\SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\X64"] = {
             "Installed": 1, "Version": f"v{major}.{minor}.{build}.00", "Major": major, "Minor": minor, "Bld": build,
         }  # fmt: skip
     for one in pc.interpreters:
         if one.source == "registry":
             key = rf"HKLM\SOFTWARE\Python\PythonCore\{'.'.join(one.version.split('.')[:2])}"
-            found[key] = {"Version": one.version}
-            found[rf"{key}\InstallPath"] = {"": ntpath.dirname(one.path) + "\\", "ExecutablePath": one.path}
-    return found | _wsl(pc) | _pending(pc)
+            keys[key] = {"Version": one.version}
+            keys[rf"{key}\InstallPath"] = {"": ntpath.dirname(one.path) + "\\", "ExecutablePath": one.path}
+    return keys | _wsl(pc) | _pending(pc)
 
 
 def _wsl(pc: Pc) -> dict[str, dict[str, Value]]:
-    found: dict[str, dict[str, Value]] = {}
+    keys: dict[str, dict[str, Value]] = {}
     if pc.wsl.version:
-        found[rf"HKLM\{LXSS}\MSI"] = {
+        keys[rf"HKLM\{LXSS}\MSI"] = {
             "Version": pc.wsl.version, "InstallLocation": "C:\\Program Files\\WSL\\",
             "ProductCode": "{408A5C50-34F2-4025-968E-A21D6A515D48}",
         }  # fmt: skip
     if pc.wsl.policies is not None:
-        found[r"HKLM\SOFTWARE\Policies\WSL"] = dict(pc.wsl.policies)
+        keys[r"HKLM\SOFTWARE\Policies\WSL"] = dict(pc.wsl.policies)
     identities = {
         one.name: f"{{0000000{number}-1b2c-4d5e-8f90-a1b2c3d4e5f6}}"
         for number, one in enumerate(pc.wsl.distributions, 1)
     }
     if identities:
         default = pc.wsl.default or pc.wsl.distributions[0].name
-        found[rf"HKCU\{LXSS}"] = {"DefaultDistribution": identities.get(default, ""), "DefaultVersion": 2}
+        keys[rf"HKCU\{LXSS}"] = {"DefaultDistribution": identities.get(default, ""), "DefaultVersion": 2}
     for one in pc.wsl.distributions:
-        found[rf"HKCU\{LXSS}\{identities[one.name]}"] = {
+        keys[rf"HKCU\{LXSS}\{identities[one.name]}"] = {
             "DistributionName": one.name, "State": _STATES[one.state], "Version": 2 if one.version == 2 else 1,
             "Flags": 15 if one.version == 2 else 7, "DefaultUid": one.uid, "BasePath": rf"C:\wsl\{one.name}",
             "VhdFileName": "ext4.vhdx",
         }  # fmt: skip
-    return found
+    return keys
 
 
 def _pending(pc: Pc) -> dict[str, dict[str, Value]]:
@@ -167,13 +167,13 @@ def _pending(pc: Pc) -> dict[str, dict[str, Value]]:
 def to_files(pc: Pc) -> list[Node]:
     """Files on drive C:, without the programs."""
     system32 = r"C:\Windows\System32"
-    found = [
+    nodes = [
         Node(rf"{system32}\{name}", b"MZ", version=pc.vc_runtime, machine=34404) for name in _RUNTIME if pc.vc_runtime
     ]
-    found += [Node(one.path, b"MZ", version=one.version, machine=one.machine) for one in pc.interpreters]
+    nodes += [Node(one.path, b"MZ", version=one.version, machine=one.machine) for one in pc.interpreters]
     for one in pc.environments:
-        found += _environment(one)
-    return found
+        nodes += _environment(one)
+    return nodes
 
 
 def _environment(one: Environment) -> list[Node]:

@@ -222,10 +222,10 @@ def _phantom() -> dict[str, Any]:
 
 def registry(pc: Pc) -> dict[str, dict[str, Value]]:
     """The display class and what Enum says of each device."""
-    found: dict[str, dict[str, Value]] = {}
+    keys: dict[str, dict[str, Value]] = {}
     number = 0
     for stale in pc.stale_keys:
-        found[rf"{CLASS_KEY}\{number:04}"] = _stale(stale)
+        keys[rf"{CLASS_KEY}\{number:04}"] = _stale(stale)
         number += 1
     for position, gpu in enumerate(pc.gpus):
         driver = driver_of(pc, gpu)
@@ -233,21 +233,21 @@ def registry(pc: Pc) -> dict[str, dict[str, Value]]:
         where: dict[str, Value] = {"LocationInformation": f"{_PLACE};({bus},{device},{function})"}
         if driver is not None:
             where["Driver"] = rf"{CLASS}\{number:04}"
-            found[rf"{CLASS_KEY}\{number:04}"] = _key(gpu, driver)
+            keys[rf"{CLASS_KEY}\{number:04}"] = _key(gpu, driver)
             number += 1
-        found[rf"{ENUM_KEY}\{device_id(pc, position)}"] = where
+        keys[rf"{ENUM_KEY}\{device_id(pc, position)}"] = where
     for kind in pc.virtual_adapters:
         virtual = _VIRTUAL.get(kind)
         if virtual is None:
             continue
-        found[rf"{CLASS_KEY}\{number:04}"] = {
+        keys[rf"{CLASS_KEY}\{number:04}"] = {
             "DriverDesc": virtual["name"], "ProviderName": virtual["maker"], "DriverVersion": virtual["version"],
             "DriverDate": "6-21-2006",
             "MatchingDeviceId": virtual["matching"], "InfPath": virtual["inf"],
         }  # fmt: skip
-        found[rf"{ENUM_KEY}\{virtual['id']}"] = {"Driver": rf"{CLASS}\{number:04}"}
+        keys[rf"{ENUM_KEY}\{virtual['id']}"] = {"Driver": rf"{CLASS}\{number:04}"}
         number += 1
-    return found
+    return keys
 
 
 def _key(gpu: Gpu, driver: Driver) -> dict[str, Value]:

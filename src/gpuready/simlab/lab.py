@@ -213,13 +213,13 @@ def _addresses(pcs: list[Pc], base: str) -> dict[str, str]:
     if not following.is_loopback:
         raise GpureadyError(f"{base}: a simulated PC listens on 127.x.y.z only")
     taken = {pc.address for pc in pcs}
-    found: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for pc in pcs:
         if pc.address:
-            found[pc.name] = pc.address
+            addresses[pc.name] = pc.address
             continue
         while str(following) in taken or str(following).endswith((".0", ".255")):
             following += 1
-        found[pc.name] = str(following)
+        addresses[pc.name] = str(following)
         following += 1
-    return found
+    return addresses

@@ -89,22 +89,22 @@ class Run:
 
 def for_pc(pc: Pc) -> dict[str, Program]:
     """Path -> program of everything that can be run on this PC, with the faults of the scenario."""
-    found: dict[str, Program] = {}
+    programs: dict[str, Program] = {}
     if pc.wsl.inbox:
-        found[INBOX_WSL] = inbox_wsl
+        programs[INBOX_WSL] = inbox_wsl
     if pc.wsl.version:
-        found[WSL] = wsl(pc)
+        programs[WSL] = wsl(pc)
     if pc.nvidia_smi == "no_driver":
-        found[NVIDIA_SMI] = nvidia_smi_without_driver
+        programs[NVIDIA_SMI] = nvidia_smi_without_driver
     elif pc.nvidia_smi == "auto" and _nvidia(pc):
-        found[NVIDIA_SMI] = nvidia_smi(pc)
+        programs[NVIDIA_SMI] = nvidia_smi(pc)
     if pc.uv:
-        found[r"C:\ProgramData\gpuready\uv.exe"] = uv(pc.uv)
+        programs[r"C:\ProgramData\gpuready\uv.exe"] = uv(pc.uv)
     for fault in pc.faults:
         if fault.kind.startswith("program_"):
-            for path in [path for path in found if path.rsplit("\\", 1)[1].lower() == (fault.on or "").lower()]:
-                found[path] = _faulty(fault, found[path])
-    return found
+            for path in [path for path in programs if path.rsplit("\\", 1)[1].lower() == (fault.on or "").lower()]:
+                programs[path] = _faulty(fault, programs[path])
+    return programs
 
 
 def _faulty(fault: Fault, program: Program) -> Program:

@@ -15,8 +15,8 @@ def _texts() -> dict[str, Any]:
 
 
 def _in(language: str) -> dict[str, Any]:
-    found = _texts()
-    return dict(found.get(language, found["en-US"]))
+    texts = _texts()
+    return dict(texts.get(language, texts["en-US"]))
 
 
 def versions(language: str, wsl: str, kernel: str, windows: str) -> str:

@@ -27,8 +27,8 @@ def environment_pass(task: Task) -> dict[str, Any]:
     if state == "current" and not wished.get("lock_sha256"):
         raise ModuleFailed("state is current but all of the following are missing: lock_sha256")
     home = Home(task.pc, str(wished.get("home") or documents.HOME).rstrip("\\"))
-    found = _STATES[state](task, home)
-    return {"home": home.path, "notes": [], "steps": [], **found}
+    answer = _STATES[state](task, home)
+    return {"home": home.path, "notes": [], "steps": [], **answer}
 
 
 def current(task: Task, home: Home) -> dict[str, Any]:
@@ -94,11 +94,11 @@ def current(task: Task, home: Home) -> dict[str, Any]:
 
 def unproven(task: Task, home: Home) -> dict[str, Any]:
     """Take the stack's pass back."""
-    found = [path for path in _passes(home, str(task.arguments["stack"])) if home.disk.get(path) is not None]
+    passes = [path for path in _passes(home, str(task.arguments["stack"])) if home.disk.get(path) is not None]
     if not task.check:
-        for path in found:
+        for path in passes:
             home.disk.remove(path)
-    return {"changed": bool(found), "steps": []}
+    return {"changed": bool(passes), "steps": []}
 
 
 def trying(task: Task, home: Home) -> dict[str, Any]:

@@ -89,11 +89,11 @@ class Collector(Reader):
 
     def display_class(self) -> Any:
         """The keys of four digits in the display class."""
-        found = []
+        keys = []
         for key in self.pc.registry.subkeys(CLASS_KEY):
             if len(key) == 4 and key.isdecimal():
-                found.append({**(self._values(rf"{CLASS_KEY}\{key}", CLASS_VALUES) or {}), "key": key})
-        return found
+                keys.append({**(self._values(rf"{CLASS_KEY}\{key}", CLASS_VALUES) or {}), "key": key})
+        return keys
 
     def architecture(self) -> Any:
         """The processor's and this process's."""
@@ -180,13 +180,13 @@ class Collector(Reader):
 
     def interpreters(self) -> Any:
         """Pythons: of the registry, of HOME, on the PATH."""
-        found: dict[str, dict[str, Any]] = {}
+        interpreters: dict[str, dict[str, Any]] = {}
 
         def add(path: str, source: str, version: Value | None = None) -> None:
             node = self.pc.disk.get(path)
-            if node is None or not node.data or path.lower() in found:
+            if node is None or not node.data or path.lower() in interpreters:
                 return
-            found[path.lower()] = {
+            interpreters[path.lower()] = {
                 "path": path,
                 "version": node.version or version,
                 "machine": node.machine,
@@ -204,7 +204,7 @@ class Collector(Reader):
         for one in self.pc.scenario.interpreters:
             if one.source == "path":
                 add(one.path, "path")
-        return list(found.values())
+        return list(interpreters.values())
 
     def vc_runtime(self) -> Any:
         """The C++ runtime: registry and files."""
@@ -225,14 +225,14 @@ class Collector(Reader):
     def users(self) -> Any:
         """Who is logged on."""
         rows = self.pc.cim["Win32_Process"]
-        found = [
+        users = [
             {"name": f"{row['Domain']}\\{row['User']}" if row["Domain"] else row["User"], "session": row["SessionId"]}
             for row in rows
         ]
         console = self.pc.cim["Win32_ComputerSystem"][0]["UserName"]
-        if console and all(one["name"] != console for one in found):
-            found.append({"name": console, "session": None})
-        return found
+        if console and all(one["name"] != console for one in users):
+            users.append({"name": console, "session": None})
+        return users
 
     def environments(self) -> Any:
         """What lies in HOME."""

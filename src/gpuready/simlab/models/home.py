@@ -33,10 +33,10 @@ class Home:
     def json(self, path: str) -> dict[str, Any]:
         """A JSON object; empty when there is none."""
         try:
-            found = json.loads(self.disk.text(path) or "")
+            parsed = json.loads(self.disk.text(path) or "")
         except ValueError:
             return {}
-        return found if isinstance(found, dict) else {}
+        return parsed if isinstance(parsed, dict) else {}
 
     def complete(self, environment: str, lock_sha256: str) -> dict[str, Any]:
         """The marker of an environment that is whole; empty when it must be built (again)."""
@@ -79,8 +79,8 @@ class Home:
     def texts(self, folder: str) -> list[dict[str, Any]]:
         """{name, text} of the .json files of a folder."""
         paths = [node.path for node in self.disk.children(rf"{self.path}\{folder}") if not node.is_folder]
-        found = [path for path in paths if path.lower().endswith(".json")]
-        return [{"name": ntpath.basename(path), "text": self.text(path)} for path in found]
+        json_paths = [path for path in paths if path.lower().endswith(".json")]
+        return [{"name": ntpath.basename(path), "text": self.text(path)} for path in json_paths]
 
     def contents(self, runtime_files: list[str]) -> dict[str, Any] | None:
         """The piece `environments` of the evidence; None when there is no home."""
@@ -108,11 +108,11 @@ class Home:
 
     def pointers(self) -> dict[str, dict[str, Any]]:
         """What is current, by stack."""
-        found = {
+        pointers = {
             one["name"][: -len(".json")]: self.json(rf"{self.path}\current\{one['name']}")
             for one in self.texts("current")
         }
-        return {stack: pointer for stack, pointer in found.items() if pointer}
+        return {stack: pointer for stack, pointer in pointers.items() if pointer}
 
 
 def fill(text: str, **values: object) -> str:

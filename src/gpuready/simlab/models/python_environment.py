@@ -49,12 +49,12 @@ def python_environment(task: Task) -> dict[str, Any]:
     if missing := [name for name in required if not wished.get(name)]:
         raise ModuleFailed(f"state is {state} but all of the following are missing: {', '.join(missing)}")
     try:
-        found = {"present": present, "absent": absent}[state](task, home)
+        answer = {"present": present, "absent": absent}[state](task, home)
     except Needs as needs:
         return {"changed": False, **needs.answer, "home": home.path, "steps": [], "notes": []}
     except DiskFullError as error:
         raise fail("DISK_FULL", f"There is not enough space on the disk: {error}") from None
-    return {"home": home.path, "notes": [], "steps": [], **found}
+    return {"home": home.path, "notes": [], "steps": [], **answer}
 
 
 def present(task: Task, home: Home) -> dict[str, Any]:
@@ -118,9 +118,11 @@ def _archive(task: Task, home: Home, kind: str, source: dict[str, Any]) -> dict[
 
 
 def _check(name: str, data: bytes, sha256: str) -> None:
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise fail("HASH_MISMATCH", f"{name}: its sha256 is {found}, not {sha256}; it was not used: get the right file")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise fail(
+            "HASH_MISMATCH", f"{name}: its sha256 is {digest}, not {sha256}; it was not used: get the right file"
+        )
 
 
 def _lost_runtime(task: Task, home: Home, environment: str) -> list[str]:
@@ -226,10 +228,10 @@ def absent(task: Task, home: Home) -> dict[str, Any]:
         paths = home.environments_of(stack) + files
     else:
         paths = [rf"{home.path}\{name}" for name in _OWN]
-    found = [path for path in paths if disk.get(path) is not None]
+    existing = [path for path in paths if disk.get(path) is not None]
     if not task.check and disk.is_folder(home.path):
         home.take()
-        for path in found:
+        for path in existing:
             disk.remove(path)
         left = note(home.pointers(), task.arguments.get("words") or {})
         if not stack:
@@ -239,6 +241,6 @@ def absent(task: Task, home: Home) -> dict[str, Any]:
         else:
             home.write(rf"{home.path}\README.txt", left)
     return {
-        "changed": bool(found),
-        "steps": [{"name": f"removed {ntpath.basename(path)}", "seconds": 0.1} for path in found],
+        "changed": bool(existing),
+        "steps": [{"name": f"removed {ntpath.basename(path)}", "seconds": 0.1} for path in existing],
     }

@@ -59,15 +59,15 @@ def training_facts(task: Task) -> dict[str, Any]:
     if known is None:
         error = {"type": "Stop", "code": "BAD_INPUT", "message": f"backend: {backend} is unknown", "where": None}
         return _answer({"schema_version": 1, "finished": False, "process": None, "error": error})
-    found = trained(task, known, python)
+    training = trained(task, known, python)
     outcome = task.pc.scenario.training.outcome
     if outcome is None:
         outcome = "trained" if known["kind"] == "CPU" or _adapter(task) else "no_adapter"
     if outcome == "no_adapter" and "no_adapter" in known:
-        _stopped(found, {"type": "Stop", "where": None, **known["no_adapter"]})
+        _stopped(training, {"type": "Stop", "where": None, **known["no_adapter"]})
     elif outcome in OUTCOMES:
-        OUTCOMES[outcome](found, task.pc, int(task.arguments.get("time_limit") or 600))
-    return _answer(found)
+        OUTCOMES[outcome](training, task.pc, int(task.arguments.get("time_limit") or 600))
+    return _answer(training)
 
 
 def _answer(training: dict[str, Any]) -> dict[str, Any]:
@@ -150,102 +150,107 @@ def _outcome(name: str) -> Callable[[Outcome], Outcome]:
 
 
 def _stopped(
-    found: dict[str, Any], error: dict[str, Any] | None, *, said: tuple[str, ...] = ("task",), **process: Any
+    training: dict[str, Any], error: dict[str, Any] | None, *, said: tuple[str, ...] = ("task",), **process: Any
 ) -> None:
     """It ended early: what was not said by then is null."""
     for part in ("task", "framework", "device", "reference", "result", "agreement"):
         if part not in said:
-            found[part] = None
-    found["error"], found["finished"] = error, False
-    found["process"] |= process
+            training[part] = None
+    training["error"], training["finished"] = error, False
+    training["process"] |= process
 
 
 _UNTIL_RESULT = ("task", "framework", "device", "reference")
 
 
 @_outcome("cpu_fallback")
-def _cpu_fallback(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    found["device"] |= {"placed": False, "places": ["cpu"], "name": "/device:CPU:0"}
+def _cpu_fallback(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    training["device"] |= {"placed": False, "places": ["cpu"], "name": "/device:CPU:0"}
 
 
 @_outcome("operator_fallback")
-def _operator_fallback(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    found["device"]["fallbacks"] = ["aten::nll_loss_forward.output"]
+def _operator_fallback(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    training["device"]["fallbacks"] = ["aten::nll_loss_forward.output"]
 
 
 @_outcome("nan")
-def _nan(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    losses = found["result"]["losses"]
-    found["result"] |= {"losses": losses[:5] + ["nan"] * (len(losses) - 5), "accuracy": 0.25}
-    found["agreement"]["loss_max_difference"] = "nan"
+def _nan(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    losses = training["result"]["losses"]
+    training["result"] |= {"losses": losses[:5] + ["nan"] * (len(losses) - 5), "accuracy": 0.25}
+    training["agreement"]["loss_max_difference"] = "nan"
 
 
 @_outcome("loss_flat")
-def _loss_flat(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    found["result"] |= {"losses": [found["result"]["losses"][0]] * len(found["result"]["losses"]), "accuracy": 0.25}
-    found["agreement"]["loss_max_difference"] = 1.7
+def _loss_flat(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    training["result"] |= {
+        "losses": [training["result"]["losses"][0]] * len(training["result"]["losses"]),
+        "accuracy": 0.25,
+    }
+    training["agreement"]["loss_max_difference"] = 1.7
 
 
 @_outcome("random_labels")
-def _random_labels(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    found["task"]["labels"] = False
+def _random_labels(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    training["task"]["labels"] = False
 
 
 @_outcome("disagreement")
-def _disagreement(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    found["result"]["losses"] = [loss * 1.25 for loss in found["reference"]["losses"]]
-    found["agreement"]["loss_max_difference"] = 0.44
+def _disagreement(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    training["result"]["losses"] = [loss * 1.25 for loss in training["reference"]["losses"]]
+    training["agreement"]["loss_max_difference"] = 0.44
 
 
 @_outcome("batchnorm")
-def _batchnorm(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    found["agreement"]["batchnorm_variance_difference"] = 0.3
+def _batchnorm(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    training["agreement"]["batchnorm_variance_difference"] = 0.3
 
 
 @_outcome("slow")
-def _slow(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    found["result"]["samples_per_second"] = round(found["reference"]["samples_per_second"] * 0.4, 1)
+def _slow(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    training["result"]["samples_per_second"] = round(training["reference"]["samples_per_second"] * 0.4, 1)
 
 
 @_outcome("wrong_adapter")
-def _wrong_adapter(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    others = [name for name in working(pc) if name != found["device"]["adapter_name"]]
-    found["device"]["adapter_name"] = others[0] if others else "Microsoft Basic Render Driver"
+def _wrong_adapter(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    others = [name for name in working(pc) if name != training["device"]["adapter_name"]]
+    training["device"]["adapter_name"] = others[0] if others else "Microsoft Basic Render Driver"
 
 
 @_outcome("hang")
-def _hang(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    _stopped(found, None, said=_UNTIL_RESULT, rc=1, timed_out=True, seconds=float(limit))
+def _hang(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    _stopped(training, None, said=_UNTIL_RESULT, rc=1, timed_out=True, seconds=float(limit))
 
 
 @_outcome("crash")
-def _crash(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    _stopped(found, None, said=_UNTIL_RESULT, rc="0xC0000409", stderr_tail=["F tensorflow/core: Check failed"])
+def _crash(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    _stopped(training, None, said=_UNTIL_RESULT, rc="0xC0000409", stderr_tail=["F tensorflow/core: Check failed"])
 
 
 @_outcome("access_violation")
-def _access_violation(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
-    _stopped(found, None, said=_UNTIL_RESULT, rc=_ACCESS_VIOLATION)
+def _access_violation(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+    _stopped(training, None, said=_UNTIL_RESULT, rc=_ACCESS_VIOLATION)
 
 
 @_outcome("truncated")
-def _truncated(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+def _truncated(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
     message = "the training ended in the middle of its answer"
     _stopped(
-        found, {"type": "Truncated", "code": "OUTPUT_TRUNCATED", "message": message, "where": None}, said=_UNTIL_RESULT
+        training,
+        {"type": "Truncated", "code": "OUTPUT_TRUNCATED", "message": message, "where": None},
+        said=_UNTIL_RESULT,
     )
 
 
 @_outcome("out_of_memory")
-def _out_of_memory(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+def _out_of_memory(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
     message = "Could not allocate tensor with 268435456 bytes. There is not enough GPU video memory available!"
-    _stopped(found, {"type": "RuntimeError", "message": message, "where": "train:120"}, said=_UNTIL_RESULT)
+    _stopped(training, {"type": "RuntimeError", "message": message, "where": "train:120"}, said=_UNTIL_RESULT)
 
 
 @_outcome("import_error")
-def _import_error(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+def _import_error(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
     _stopped(
-        found,
+        training,
         {
             "type": "ImportError",
             "message": "DLL load failed while importing _pywrap_tensorflow_internal",
@@ -255,6 +260,6 @@ def _import_error(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
 
 
 @_outcome("dll_missing")
-def _dll_missing(found: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
+def _dll_missing(training: dict[str, Any], pc: SimulatedPc, limit: int) -> None:
     message = "Could not load dynamic library 'DirectML.dll'; dlerror: DirectML.dll not found"
-    _stopped(found, {"type": "OSError", "message": message, "where": "<module>:1"})
+    _stopped(training, {"type": "OSError", "message": message, "where": "<module>:1"})

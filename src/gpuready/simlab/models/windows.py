@@ -46,7 +46,7 @@ def _stat(task: Task, path: str, checksum: bool = True) -> dict[str, Any]:
     node = task.pc.disk.get(path)
     if node is None:
         return {"exists": False}
-    found: dict[str, Any] = {
+    stat: dict[str, Any] = {
         "exists": True,
         "isdir": node.is_folder,
         "isreg": not node.is_folder,
@@ -56,8 +56,8 @@ def _stat(task: Task, path: str, checksum: bool = True) -> dict[str, Any]:
         "size": node.bytes,
     }
     if node.data is not None and checksum:
-        found["checksum"] = hashlib.sha1(node.data).hexdigest()  # noqa: S324 - as win_stat does
-    return found
+        stat["checksum"] = hashlib.sha1(node.data).hexdigest()  # noqa: S324 - as win_stat does
+    return stat
 
 
 @model("ansible.windows.win_stat")
@@ -103,12 +103,10 @@ def win_copy(task: Task) -> dict[str, Any]:
         files = []
         for one in task.arguments.get("files") or []:
             target = destination + one["dest"] if destination.endswith("\\") else destination
-            found = _stat(task, target)
-            if found.get("isdir"):
-                found = _stat(task, f"{target}\\{one['dest']}")
-            same = found["exists"] and (
-                found.get("checksum") == one["checksum"] or task.arguments.get("force") is False
-            )
+            stat = _stat(task, target)
+            if stat.get("isdir"):
+                stat = _stat(task, f"{target}\\{one['dest']}")
+            same = stat["exists"] and (stat.get("checksum") == one["checksum"] or task.arguments.get("force") is False)
             if not same:
                 files.append({"dest": one["dest"], "src": one["src"]})
         if task.arguments.get("directories"):

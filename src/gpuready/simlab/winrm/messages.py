@@ -83,10 +83,10 @@ def quota() -> Fault:
 
 def need(parent: ET.Element, path: str) -> ET.Element:
     """An element that must be there; a Fault when it is not."""
-    found = parent.find(path, NS)
-    if found is None:
+    element = parent.find(path, NS)
+    if element is None:
         raise Fault(2150858752, "w:SchemaValidationError", f"The request has no {path}.")
-    return found
+    return element
 
 
 def identify() -> str:

@@ -83,11 +83,11 @@ class ActionModule(Action):
             return [f"A {what} gives no verdict: the lab's state is as it was."]
         inventory = [str(one) for one in task_vars.get("ansible_inventory_sources") or ()]
         try:
-            found = labfolder.keep(lab, document, inventory, asked["pcs"], directory, asked["formats"])
+            lab_document = labfolder.keep(lab, document, inventory, asked["pcs"], directory, asked["formats"])
         except OSError as error:
             reason = f"{error.filename or lab}: {error.strerror or error}"
             return [f"The lab's state could not be kept: {reason}: mend it, or name another folder (gpuready_lab_dir)."]
-        return [f"The lab: {report.headline(found)} {lab / labfolder.LATEST / page}"]
+        return [f"The lab: {report.headline(lab_document)} {lab / labfolder.LATEST / page}"]
 
     def _document(
         self, hosts: list[str], verdicts: bool, task_vars: dict[str, Any], kept: dict[str, Any] | None
@@ -95,7 +95,7 @@ class ActionModule(Action):
         """Of the records that the hosts left among their facts, or of those `kept` of an earlier Ansible."""
         simulated = self._flag(task_vars.get("gpuready_simulated"))
         known = task_vars.get("hostvars") or {}
-        found = []
+        collected = []
         for host in dict.fromkeys(kept["hosts"] if kept else hosts):
             variables = known[host] if host in known else {}  # noqa: SIM401 its get() fails for a host that is not there
             left = kept["hosts"][host].get("record") if kept else _left(variables)
@@ -109,12 +109,12 @@ class ActionModule(Action):
                 record["simulated"] = lab or record["simulated"]
                 policy = {"simulated_lab": lab, "check_mode": self._task.check_mode, "trainer_sha256": trainer.sha256()}
                 record["verdict"] = judging.verdict(record, policy)
-            found.append(record)
-        machines.tell_apart(found)
-        run = report.run(task_vars, found, platform.node())
+            collected.append(record)
+        machines.tell_apart(collected)
+        run = report.run(task_vars, collected, platform.node())
         if kept:
             run["interrupted"] = shown(kept.get("interrupted")) or "it was stopped"
-        return report.build(found, {**run, "check": bool(self._task.check_mode), "verdicts": verdicts}, simulated)
+        return report.build(collected, {**run, "check": bool(self._task.check_mode), "verdicts": verdicts}, simulated)
 
     def _flag(self, value: object) -> bool:
         return boolean(self._templar.template(value), strict=False) if value is not None else False
@@ -145,13 +145,13 @@ def _kept(path: str | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: the records cannot be read: {error}") from None
-    hosts = found.get("hosts") if isinstance(found, dict) else None
+    hosts = content.get("hosts") if isinstance(content, dict) else None
     if not isinstance(hosts, dict) or not all(isinstance(one, dict) for one in hosts.values()):
         raise BadInput(f"{path}: this is no file of records")
-    return dict(found)
+    return dict(content)
 
 
 def _end(record: dict[str, Any], kept: Mapping[str, Any]) -> None:

@@ -33,19 +33,19 @@ class ActionModule(RemoteAction):
         """Collect, interpret, keep, plan."""
         prepared = planning.prepare(task_vars, self._templar.template) if asked["plan"] else None
         record = records.new(task_vars)
-        found: dict[str, Any] | None
+        collected: dict[str, Any] | None
         if asked["evidence_file"]:
-            record["host"], found = self._read(Path(asked["evidence_file"]))
+            record["host"], collected = self._read(Path(asked["evidence_file"]))
         else:
             arguments = {name: asked[name] for name in ON_THE_PC if asked[name] is not None}
             if self.is_windows:
                 arguments["runtime_files"] = list(runtime.FILES)
-            found = self.evidence("gpuready_evidence", record, "look", MODULE, arguments, task_vars)
-        if found is not None:
-            record["facts"] = facts.interpret(found).as_dict()
-            record["simulated"] = record["simulated"] or facts.simulated(found)
+            collected = self.evidence("gpuready_evidence", record, "look", MODULE, arguments, task_vars)
+        if collected is not None:
+            record["facts"] = facts.interpret(collected).as_dict()
+            record["simulated"] = record["simulated"] or facts.simulated(collected)
             if asked["save_evidence"]:
-                kept = hiding.without_secrets(found, self.secrets(task_vars))
+                kept = hiding.without_secrets(collected, self.secrets(task_vars))
                 kept = hiding.redacted(kept) if asked["redact"] else kept
                 self._save(Path(asked["save_evidence"]), record["host"], kept)
         result = {"ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
@@ -54,17 +54,17 @@ class ActionModule(RemoteAction):
     def _read(self, path: Path) -> tuple[str, dict[str, Any]]:
         """Name and evidence of the PC that a file is of: not of the controller, on which it lies."""
         try:
-            host, found = evidence.load(path.read_bytes())
+            host, collected = evidence.load(path.read_bytes())
         except OSError as error:
             raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
         except evidence.EvidenceError as error:
             raise BadInput(f"{path}: {error}") from None
-        return host or path.stem, found
+        return host or path.stem, collected
 
-    def _save(self, directory: Path, host: str, found: dict[str, Any]) -> None:
+    def _save(self, directory: Path, host: str, collected: dict[str, Any]) -> None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            write_whole(directory / evidence.name_of(host), evidence.dump(host, found))
+            write_whole(directory / evidence.name_of(host), evidence.dump(host, collected))
         except OSError as error:  # the controller's disk, not the PC's
             reason = f"the evidence cannot be saved on the controller: {error.strerror or error}"
             raise BadInput(f"gpuready_evidence_dir: {directory}: {reason}") from None

@@ -41,6 +41,6 @@ class ActionModule(Action):
             "check_mode": bool(self._task.check_mode),
             "trainer_sha256": trainer.sha256(),
         }
-        record["verdict"] = found = judging.verdict(record, policy)
-        line = f"{found['state']} {found['code']}: {found['cause']}"
-        return {"ansible_facts": {"gpuready": record}, "msg": line, "next_step": found["next_step"]}
+        record["verdict"] = verdict = judging.verdict(record, policy)
+        line = f"{verdict['state']} {verdict['code']}: {verdict['cause']}"
+        return {"ansible_facts": {"gpuready": record}, "msg": line, "next_step": verdict["next_step"]}

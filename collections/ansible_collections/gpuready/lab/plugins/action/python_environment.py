@@ -83,8 +83,8 @@ class ActionModule(RemoteAction):
         return str(remote)
 
     def _archive(self, path: str) -> Path | None:
-        found = self._path(path)
-        return found if found.is_file() else None
+        file = self._path(path)
+        return file if file.is_file() else None
 
     def _path(self, path: str) -> Path:
         """A path on the controller, relative ones found as Ansible's other actions find files."""

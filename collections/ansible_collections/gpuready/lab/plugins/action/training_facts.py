@@ -35,8 +35,8 @@ class ActionModule(RemoteAction):
             return {"ansible_facts": {"gpuready": record}, "msg": arguments}
         arguments["trainer"] = trainer.text()
         module = "gpuready.lab.training_facts"
-        found = self.evidence("gpuready_training", record, "verify", module, arguments, task_vars, "OUTPUT_GARBAGE")
-        if found is None:
+        outcome = self.evidence("gpuready_training", record, "verify", module, arguments, task_vars, "OUTPUT_GARBAGE")
+        if outcome is None:
             return {"ansible_facts": {"gpuready": record}, "msg": record["troubles"][-1]["message"]}
-        record["training"] = {**found, "trainer_sha256": trainer.sha256()}
-        return {"ansible_facts": {"gpuready": record}, "msg": training.ending(found)}
+        record["training"] = {**outcome, "trainer_sha256": trainer.sha256()}
+        return {"ansible_facts": {"gpuready": record}, "msg": training.ending(outcome)}

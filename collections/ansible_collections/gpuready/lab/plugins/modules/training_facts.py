@@ -94,9 +94,9 @@ def read(out: str, ended: dict) -> dict:
     lines = [line[line.index(MARK) :] for line in out.split("\n") if MARK in line]
     if lines:
         try:
-            found = json.loads(lines[-1][len(MARK) :])
-            if isinstance(found, dict):
-                return found
+            answer = json.loads(lines[-1][len(MARK) :])
+            if isinstance(answer, dict):
+                return answer
         except ValueError:
             pass
         return {**failed("OUTPUT_TRUNCATED", "the trainer's answer cannot be read"), "process": ended}
@@ -143,8 +143,8 @@ def main() -> None:
         "visible": given["visible_devices"],
         "time_limit": given["time_limit"],
     }
-    found = run(given["python"], given["trainer"], options, given["environment"])
-    module.exit_json(changed=False, ansible_facts={"gpuready_training": found})
+    outcome = run(given["python"], given["trainer"], options, given["environment"])
+    module.exit_json(changed=False, ansible_facts={"gpuready_training": outcome})
 
 
 if __name__ == "__main__":

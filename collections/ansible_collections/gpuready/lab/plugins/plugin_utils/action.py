@@ -30,10 +30,10 @@ def options(name: str, given: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     """
     for unknown in sorted(str(option) for option in given if option not in spec):
         raise BadInput(f"{name}: {unknown} is not one of {', '.join(spec)}")
-    found = ArgumentSpecValidator({key: dict(value) for key, value in spec.items()}).validate(dict(given))
-    if found.error_messages:
-        raise BadInput(f"{name}: {' '.join(found.error_messages[0].split())}")
-    return dict(found.validated_parameters)
+    result = ArgumentSpecValidator({key: dict(value) for key, value in spec.items()}).validate(dict(given))
+    if result.error_messages:
+        raise BadInput(f"{name}: {' '.join(result.error_messages[0].split())}")
+    return dict(result.validated_parameters)
 
 
 class Action(ActionBase):

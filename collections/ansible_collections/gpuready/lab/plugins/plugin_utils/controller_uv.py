@@ -83,10 +83,10 @@ def _fetch(own: Path, target: Path) -> None:
             timeout=TIME_LIMIT,
             check=False,
         )
-        found = next(Path(folder).rglob("uv.exe"), None)
-        if done.returncode or found is None:
+        program = next(Path(folder).rglob("uv.exe"), None)
+        if done.returncode or program is None:
             raise OSError("uv for Windows could not be fetched")
         new = Path(folder) / target.name
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:  # the same bytes on every controller
-            archive.writestr(zipfile.ZipInfo("uv.exe"), found.read_bytes(), zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo("uv.exe"), program.read_bytes(), zipfile.ZIP_DEFLATED)
         new.replace(target)

@@ -38,7 +38,7 @@ def secrets_of(variables: Mapping[str, Any], read: Callable[[Any], Any]) -> tupl
 
     A value that cannot be read is none.
     """
-    found = set()
+    secrets = set()
     for name in variables:
         if not isinstance(name, str) or not contract.SECRET_NAME.search(name):
             continue
@@ -47,8 +47,8 @@ def secrets_of(variables: Mapping[str, Any], read: Callable[[Any], Any]) -> tupl
         except Exception:  # noqa: S112 - a broken template is for the task that uses it to complain of
             continue
         if isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) >= _SHORTEST:
-            found.add(str(value))
-    return tuple(sorted(found, key=lambda one: (-len(one), one)))
+            secrets.add(str(value))
+    return tuple(sorted(secrets, key=lambda one: (-len(one), one)))
 
 
 def without_secrets(value: Any, secrets: Iterable[str], free: bool = False) -> Any:
@@ -111,20 +111,20 @@ def _redacted(value: Any, names: Mapping[str, str], word: re.Pattern[str] | None
 
 def _people(value: Any) -> set[str]:
     """Names of the people that something tells of, lower case: as who is logged on, and as owner of a folder."""
-    found: set[str] = set()
+    names: set[str] = set()
     for one in _texts(value):
-        found |= {_name(match[2]) for match in _OF_A_USER.finditer(one)}
+        names |= {_name(match[2]) for match in _OF_A_USER.finditer(one)}
     for place in _places(value):
-        found |= {_name(name) for name in _logged_on(place)}
-    return {name.lower() for name in found if len(name) > 1 and name.lower() not in _NOBODY}
+        names |= {_name(name) for name in _logged_on(place)}
+    return {name.lower() for name in names if len(name) > 1 and name.lower() not in _NOBODY}
 
 
 def _places(value: Any) -> list[Mapping[str, Any]]:
     """The evidence or the records inside: of a file, of a report."""
-    found = [section(value), section(value, "gpuready_evidence")]
+    places = [section(value), section(value, "gpuready_evidence")]
     for record in items(section(value).get("hosts")):
-        found.append(record)
-    return found
+        places.append(record)
+    return places
 
 
 def _logged_on(place: Mapping[str, Any]) -> list[str]:

@@ -45,18 +45,18 @@ def keep(
         known = _state(folder / STATE)
         place = where.relative_to(folder).as_posix() if where.is_relative_to(folder) else str(where)
         state = lab.taken(known, document, inventory, pcs, place)
-        found = lab.document(state, inventory)
-        texts = renderings.files(found, formats)
+        lab_document = lab.document(state, inventory)
+        texts = renderings.files(lab_document, formats)
         write_whole(folder / STATE, json.dumps(state, ensure_ascii=False, allow_nan=False) + "\n")
         write_together(folder / LATEST, texts, renderings.not_among(texts))
-    return found
+    return lab_document
 
 
 def prune(folder: Path, most: int) -> None:
     """Take away the oldest runs beyond `most`: of each what a report writes, and the folder when it is empty then."""
     with suppress(OSError):
-        found = [one for one in (folder / RUNS).iterdir() if lab.is_run_name(one.name) and not one.is_symlink()]
-        for old in sorted(found, key=lambda one: one.name, reverse=True)[most:]:
+        runs = [one for one in (folder / RUNS).iterdir() if lab.is_run_name(one.name) and not one.is_symlink()]
+        for old in sorted(runs, key=lambda one: one.name, reverse=True)[most:]:
             with suppress(OSError):
                 for name in renderings.NAMES:
                     (old / name).unlink(missing_ok=True)
@@ -72,12 +72,12 @@ def _state(file: Path) -> dict[str, Any] | None:
     except ValueError:
         text = ""
     try:
-        found = json.loads(text)
+        state = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if lab.is_state(found):
-        return dict(found)
-    version = found.get("schema_version") if isinstance(found, dict) else None
+        state = None
+    if lab.is_state(state):
+        return dict(state)
+    version = state.get("schema_version") if isinstance(state, dict) else None
     if isinstance(version, int) and version > lab.STATE_VERSION:
         raise OSError(errno.EPROTO, "it is of a newer version of gpuready", str(file))
     file.replace(file.with_name(f"{file.stem}-broken-{time.time_ns()}{file.suffix}"))

@@ -49,13 +49,13 @@ def prepare(
     try:
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         brought = {name for stack in library.values() for name in stack.libraries}
-        found = Preparation(wishes.parse(values, library, brought), library)
+        preparation = Preparation(wishes.parse(values, library, brought), library)
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
     for role in sorted({role.rpartition(".")[2] for role in (DEFAULT_ROLE, *(s.role for s in library.values()))}):
         if task_vars.get(f"{role}_state", "present") != "present":
             raise BadInput(f"{role}_state: playbooks/remove.yml takes environments away; the others bring them")
-    return found
+    return preparation
 
 
 def extend(record: Record, prepared: Preparation) -> list[str]:
@@ -69,13 +69,13 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
 def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """The gpuready_ variables, templated where they have a meaning here."""
     names = [name for name in task_vars if isinstance(name, str) and name.startswith(wishes.PREFIX)]
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in names:
         try:
-            found[name] = template(task_vars[name]) if name in _MEANT else None
+            values[name] = template(task_vars[name]) if name in _MEANT else None
         except AnsibleError as error:
             raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
-    return found
+    return values
 
 
 def _list(value: object) -> list[str]:

@@ -39,8 +39,8 @@ def text(value: object) -> str | None:
 
 def line(value: object) -> str | None:
     """A text in one line: each run of blanks is one blank."""
-    found = text(value)
-    return " ".join(found.split()) or None if found else None
+    plain = text(value)
+    return " ".join(plain.split()) or None if plain else None
 
 
 def code(value: object) -> str | None:
@@ -71,8 +71,8 @@ def integer(value: object) -> int | None:
 
 def whole(value: object) -> int | None:
     """A size, a count or a position: an integer that is not negative."""
-    found = integer(value)
-    return found if found is not None and found >= 0 else None
+    amount = integer(value)
+    return amount if amount is not None and amount >= 0 else None
 
 
 def number(value: object) -> float | None:
@@ -133,11 +133,11 @@ def parsed(given: str) -> Any:
 def one_line(given: str, limit: int = SAID) -> str:
     """The words of a program in one printable line without passwords and tokens, at most `limit` characters."""
     given = given[: max(_READ, 4 * limit)]  # what follows searches it more than once
-    found = _FRAME.sub("", " ".join("".join(c if c.isprintable() else " " for c in given).split()))
-    found = re.sub(r"(?<=://)[^\s'\"]*@(?=[\w\[])", "", found)
+    words = _FRAME.sub("", " ".join("".join(c if c.isprintable() else " " for c in given).split()))
+    words = re.sub(r"(?<=://)[^\s'\"]*@(?=[\w\[])", "", words)
     for pattern, instead in contract.SECRETS:
-        found = re.sub(pattern, instead, found)
-    return found if len(found) <= limit else found[: limit - 1] + "…"
+        words = re.sub(pattern, instead, words)
+    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def said(value: object) -> str | None:
@@ -168,7 +168,7 @@ def shown(value: object) -> str:
 
 def all_shown(value: object) -> list[str]:
     """Of a list what can be shown, each a line."""
-    return [found for one in value if (found := shown(one))] if isinstance(value, list) else []
+    return [words for one in value if (words := shown(one))] if isinstance(value, list) else []
 
 
 def as_json(value: object, depth: int = 0) -> Any:

@@ -218,27 +218,27 @@ def of(variables: Mapping[str, Any]) -> Record:
 def fit(left: object, host: str) -> dict[str, Any]:
     """What a PC left, as the report's schema has it. A verdict that is none is left out: the caller judges anew."""
     given = {key: as_json(value) for key, value in section({"record": left}, "record").items() if key in SECTIONS}
-    found = {key: value for key, value in given.items() if value is not None}
+    record = {key: value for key, value in given.items() if value is not None}
     for name in ("facts", "plan", "apply", "training"):
-        if not isinstance(found.get(name, {}), dict):
-            del found[name]
-    if not isinstance(found.get("looked_at", ""), str):
-        del found["looked_at"]
-    if not (isinstance(found.get("host"), str) and found["host"].strip()):
-        found["host"] = as_json(host)
-    found["schema_version"] = SCHEMA_VERSION
-    claimed = found.get("simulated", False if "simulated" not in given else None)
-    found["simulated"] = claimed if isinstance(claimed, bool) else None
-    if not isinstance(found.get("run", ""), str):
-        del found["run"]
-    for name in ("troubles", *(["tried_again"] if "tried_again" in found else [])):
-        found[name] = [
+        if not isinstance(record.get(name, {}), dict):
+            del record[name]
+    if not isinstance(record.get("looked_at", ""), str):
+        del record["looked_at"]
+    if not (isinstance(record.get("host"), str) and record["host"].strip()):
+        record["host"] = as_json(host)
+    record["schema_version"] = SCHEMA_VERSION
+    claimed = record.get("simulated", False if "simulated" not in given else None)
+    record["simulated"] = claimed if isinstance(claimed, bool) else None
+    if not isinstance(record.get("run", ""), str):
+        del record["run"]
+    for name in ("troubles", *(["tried_again"] if "tried_again" in record else [])):
+        record[name] = [
             {**one, "code": code(one.get("code")) or "TASK_FAILED", "message": shown(one.get("message"))}
-            for one in items(found.get(name))
+            for one in items(record.get(name))
         ]
-    if not _is_verdict(found.get("verdict")):
-        found.pop("verdict", None)
-    return {key: found[key] for key in SECTIONS if key in found}
+    if not _is_verdict(record.get("verdict")):
+        record.pop("verdict", None)
+    return {key: record[key] for key in SECTIONS if key in record}
 
 
 def _is_verdict(given: object) -> bool:

@@ -134,9 +134,9 @@ class RemoteAction(Action):
         """
         answer = self.run_remote(module_name, module_args, task_vars)
         self.keep_tries(record, answer, step)
-        found = reading.section(answer, "ansible_facts").get(fact)
-        if isinstance(found, dict):
-            return dict(found)
+        evidence = reading.section(answer, "ansible_facts").get(fact)
+        if isinstance(evidence, dict):
+            return dict(evidence)
         trouble = self._told(answer, nothing)
         code = troubles.cut_off(trouble["code"]) if record.get("facts") else trouble["code"]
         record["troubles"].append(
@@ -156,8 +156,8 @@ class RemoteAction(Action):
     def _told(self, answer: dict[str, Any], nothing: str) -> Trouble:
         """Why an answer is none."""
         if "trouble" in answer:
-            found: Trouble = answer["trouble"]
-            return found
+            trouble: Trouble = answer["trouble"]
+            return trouble
         if not answer.get("failed"):
             return {"code": reading.code(answer.get("code")) or nothing, "message": "the PC answered without evidence"}
         said = modules.explain(answer, nothing)
@@ -165,10 +165,10 @@ class RemoteAction(Action):
 
     def _trouble(self, text: str, error: Exception | None, answered: bool = False) -> Trouble:
         text = hiding.hidden(text, self._secrets)  # before it is cut: half a password is one too
-        found = troubles.classify(text, exception=error, connection=self._connection.transport)
-        if answered and found["code"] == "UNREACHABLE":
-            found["code"] = "OUTPUT_GARBAGE"
-        return found
+        trouble = troubles.classify(text, exception=error, connection=self._connection.transport)
+        if answered and trouble["code"] == "UNREACHABLE":
+            trouble["code"] = "OUTPUT_GARBAGE"
+        return trouble
 
 
 def _refuse_redirects() -> None:

@@ -99,14 +99,14 @@ class Store:
         return self._home.wheelhouse if offered else None
 
     def _check(self, path: Path, wanted: str, keep: bool) -> None:
-        found = sha256_of(path)
-        if found == wanted:
+        actual = sha256_of(path)
+        if actual == wanted:
             return
         if not keep:
             with suppress(OSError):
                 path.unlink()
         raise Trouble(
-            "HASH_MISMATCH", f"{path.name}: its sha256 is {found}, not {wanted}; it was not used: get the right file"
+            "HASH_MISMATCH", f"{path.name}: its sha256 is {actual}, not {wanted}; it was not used: get the right file"
         )
 
     def _download(self, url: str, wanted: str) -> Path:

@@ -92,20 +92,26 @@ class Builder:
     def _interpreter(self, uv: uvs.Uv) -> Path:
         if archive := self._wishes.get("interpreter_archive"):
             return self._from_archive(archive)
-        found = self._look(uv)
-        shared = next((path for path in found if _for_all(path)), None)
+        interpreters = self._look(uv)
+        shared = next((path for path in interpreters if _for_all(path)), None)
         if shared:
             return shared
         try:
             uv.run(
-                "interpreter", "python", "install", "--no-bin", self._version, limit=900, retries="0" if found else "3"
+                "interpreter",
+                "python",
+                "install",
+                "--no-bin",
+                self._version,
+                limit=900,
+                retries="0" if interpreters else "3",
             )
         except Trouble as trouble:
-            if found:  # better than none for whoever runs this
+            if interpreters:  # better than none for whoever runs this
                 self.notes.append(
-                    f"{found[0]}: only its owner can run this Python, so only its owner can run the environment"
+                    f"{interpreters[0]}: only its owner can run this Python, so only its owner can run the environment"
                 )
-                return found[0]
+                return interpreters[0]
             if trouble.code == "UV_FAILED":
                 trouble.code, trouble.message = "INTERPRETER_MISSING", f"there is no Python {self._version} on this PC"
             raise
@@ -113,7 +119,7 @@ class Builder:
 
     def _look(self, uv: uvs.Uv) -> list[Path]:
         """Interpreters of the version that are there: what uv finds, then pyenv's."""
-        found: list[Path] = []
+        paths: list[Path] = []
         for arguments in (["--managed-python"], ["--no-managed-python", "--system"]):
             try:
                 text = uv.run(
@@ -125,13 +131,13 @@ class Builder:
                     *arguments,
                     self._version,
                 )
-                found.append(Path(text.strip().splitlines()[-1]))
+                paths.append(Path(text.strip().splitlines()[-1]))
             except (Trouble, IndexError):
                 continue
         pyenv = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
         pattern = f"{glob.escape(pyenv)}/versions/{self._version}*/bin/python{self._version}"
-        found += [Path(path) for path in sorted(glob.glob(pattern), reverse=True)]  # noqa: PTH207 - one that may not be read is none
-        return [path for path in dict.fromkeys(found) if is_version(ask(path).get("version"), self._version)]
+        paths += [Path(path) for path in sorted(glob.glob(pattern), reverse=True)]  # noqa: PTH207 - one that may not be read is none
+        return [path for path in dict.fromkeys(paths) if is_version(ask(path).get("version"), self._version)]
 
     def _from_archive(self, archive: dict[str, Any]) -> Path:
         target = self._home.python / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
@@ -145,9 +151,9 @@ class Builder:
             for file in folder.glob("python*._pth"):
                 file.unlink()  # with it a Python makes no virtual environments
             python = _python_in(folder)
-            found = ask(python).get("version") if python else None
-            if not is_version(found, self._version):
-                what = f"holds Python {found}" if found else "holds no Python that runs here"
+            version = ask(python).get("version") if python else None
+            if not is_version(version, self._version):
+                what = f"holds Python {version}" if version else "holds no Python that runs here"
                 raise Trouble("INTERPRETER_MISSING", f"{source.name} {what}, not {self._version}; give another archive")
             if os.geteuid() == 0:
                 self._home.open_to_all(folder)

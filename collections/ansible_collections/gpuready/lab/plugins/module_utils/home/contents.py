@@ -71,5 +71,5 @@ def environments(home: Path) -> dict[str, Any] | None:
 
 def pointers(home: Path) -> dict[str, dict[str, Any]]:
     """stack -> the content of its file in HOME/current."""
-    found = {one.stem: json_of(one) for one in json_files(home / "current")}
-    return {stack: pointer for stack, pointer in found.items() if pointer}
+    contents = {one.stem: json_of(one) for one in json_files(home / "current")}
+    return {stack: pointer for stack, pointer in contents.items() if pointer}

@@ -60,6 +60,6 @@ def complete(environment: Path, lock_sha256: str, version: str | None = None) ->
     return marker
 
 
-def is_version(found: object, wanted: str) -> bool:
+def is_version(version: object, wanted: str) -> bool:
     """Whether `3.10.4` is a `3.10`."""
-    return isinstance(found, str) and (found + ".").startswith(wanted + ".")
+    return isinstance(version, str) and (version + ".").startswith(wanted + ".")

@@ -18,12 +18,12 @@ from .contents import text_of
 
 def said(environment: Mapping[str, str]) -> dict[str, Any]:
     """{files: texts, the one that wins last; variables: those that begin with PIP_}."""
-    found = []
+    texts = []
     for file in files(environment):
         with suppress(OSError):  # pip says so itself; one that may not be read is no reason not to go on without it
-            found.append(text_of(file))
+            texts.append(text_of(file))
     variables = {name: value for name, value in environment.items() if name.startswith("PIP_")}
-    return {"files": [text for text in found if text is not None], "variables": variables}
+    return {"files": [text for text in texts if text is not None], "variables": variables}
 
 
 def files(environment: Mapping[str, str]) -> list[Path]:
@@ -32,9 +32,9 @@ def files(environment: Mapping[str, str]) -> list[Path]:
     if own == os.devnull:
         return []
     user = Path(environment.get("HOME") or "/")
-    found = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"), user / ".pip/pip.conf"]
-    found += [
+    paths = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"), user / ".pip/pip.conf"]
+    paths += [
         Path(environment.get("XDG_CONFIG_HOME") or user / ".config") / "pip/pip.conf",
         Path(sys.prefix) / "pip.conf",
     ]
-    return [*found, Path(own)] if own else found
+    return [*paths, Path(own)] if own else paths

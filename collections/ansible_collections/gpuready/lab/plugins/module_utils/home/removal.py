@@ -24,11 +24,11 @@ def absent(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str,
         paths = [*home.environments_of(stack), *files]
     else:
         paths = [home.path / name for name in OWN if name != ".lock"]
-    found = [path for path in paths if path.exists() or path.is_symlink()]
+    present = [path for path in paths if path.exists() or path.is_symlink()]
     if check_mode:
-        return {"changed": bool(found), "steps": [{"name": f"remove {path.name}", "seconds": 0} for path in found]}
+        return {"changed": bool(present), "steps": [{"name": f"remove {path.name}", "seconds": 0} for path in present]}
     with home.locked(int(wishes["lock_wait"])):
-        for path in found:
+        for path in present:
             home.remove(path)
         if stack:
             text, file = note(pointers(home.path), wishes["words"]), home.path / "README.txt"
@@ -37,4 +37,4 @@ def absent(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str,
             home.remove(home.path / ".lock")
     if not stack and not any(home.path.iterdir()):
         home.path.rmdir()
-    return {"changed": bool(found), "steps": [{"name": f"removed {path.name}", "seconds": 0} for path in found]}
+    return {"changed": bool(present), "steps": [{"name": f"removed {path.name}", "seconds": 0} for path in present]}

@@ -89,11 +89,11 @@ def unproven(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[st
 def trying(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Lay the stack's pass aside before a training: one that brings the PC down leaves none."""
     stack = str(wishes["stack"])
-    found = home.last_pass(stack).exists()
-    if found and not check_mode:
+    passed = home.last_pass(stack).exists()
+    if passed and not check_mode:
         with home.locked(int(wishes["lock_wait"])):
             home.last_pass(stack).replace(home.trying(stack))
-    return {"changed": found, "steps": []}
+    return {"changed": passed, "steps": []}
 
 
 def _has(path: Path, text: str, mode: int) -> bool:

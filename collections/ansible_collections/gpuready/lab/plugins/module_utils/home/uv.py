@@ -104,12 +104,12 @@ def bring_uv(home: Home, store: Store, archive: dict[str, Any] | None, binary: d
     try:
         if archive:
             folder = unpack(store.take("uv", archive), home.tmp / "uv-archive")
-            found = [path for path in sorted(folder.rglob("uv")) if path.is_file()]
-            if not found:
+            binaries = [path for path in sorted(folder.rglob("uv")) if path.is_file()]
+            if not binaries:
                 raise Trouble(
                     "ARCHIVE_UNREADABLE", f"{archive.get('path') or archive.get('name')}: there is no uv in it"
                 )
-            shutil.copy2(found[0], new)
+            shutil.copy2(binaries[0], new)
         elif binary:
             shutil.copy2(store.take("uv_binary", binary), new)
         else:

@@ -45,15 +45,15 @@ def os_release(paths: tuple[str, ...] = ("/etc/os-release", "/usr/lib/os-release
     text = next((t for t in map(read, paths) if t is not None), None)
     if text is None:
         return None
-    found = {}
+    fields = {}
     for line in text.splitlines():
         key, sign, value = line.partition("=")
         if sign and re.match(r"^[A-Z][A-Z0-9_]*$", key.strip()):
             try:
-                found[key.strip()] = " ".join(shlex.split(value))
+                fields[key.strip()] = " ".join(shlex.split(value))
             except ValueError:
-                found[key.strip()] = value.strip()
-    return found
+                fields[key.strip()] = value.strip()
+    return fields
 
 
 def kernel(proc: str = "/proc") -> dict[str, Any]:
@@ -87,13 +87,13 @@ def pci_display(sysfs: str = "/sys", names: tuple[str, ...] = PCI_NAMES) -> list
     base = Path(sysfs, "bus/pci/devices")
     if not base.is_dir():
         return None
-    found = []
+    devices = []
     for directory in sorted(base.iterdir()):
         kind = attribute(directory / "class")
         if kind and re.match(r"^0x(03|12)", kind):
-            found.append(_pci_device(directory, kind))
-    _name(found, names)
-    return found
+            devices.append(_pci_device(directory, kind))
+    _name(devices, names)
+    return devices
 
 
 def _pci_device(directory: Path, kind: str) -> dict[str, Any]:
@@ -171,10 +171,10 @@ def wsl(proc: str = "/proc") -> dict[str, Any]:
 
 def memory(proc: str = "/proc") -> dict[str, Any]:
     """Bytes of memory: all, and what a program could get."""
-    found = dict(re.findall(r"^(\w+):\s+(\d+) kB$", read(f"{proc}/meminfo") or "", re.MULTILINE))
+    kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", read(f"{proc}/meminfo") or "", re.MULTILINE))
     return {
-        "total_bytes": int(found["MemTotal"]) * 1024,
-        "available_bytes": int(found["MemAvailable"]) * 1024 if "MemAvailable" in found else None,
+        "total_bytes": int(kilobytes["MemTotal"]) * 1024,
+        "available_bytes": int(kilobytes["MemAvailable"]) * 1024 if "MemAvailable" in kilobytes else None,
     }
 
 

@@ -102,13 +102,13 @@ def start_interpreters(home: str, limit: float) -> list[tuple[str, Program]]:
 
 def finish_interpreters(running: list[tuple[str, Program]]) -> tuple[list[dict[str, Any]], Error | None]:
     """The value of the piece `interpreters`, and the error of the first that did not end."""
-    found, slow = [], None
+    interpreters, slow = [], None
     for source, one in running:
         says, error = one.finish()
-        found.append({"path": one.path, "source": source, "says": says})
+        interpreters.append({"path": one.path, "source": source, "says": says})
         if error and error["code"] == "TIME_LIMIT":
             slow = slow or error
-    return found, slow
+    return interpreters, slow
 
 
 def interpreter_paths(home: str) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ def interpreter_paths(home: str) -> list[tuple[str, str]]:
     places = [(Path(d), "path") for d in os.environ.get("PATH", os.defpath).split(os.pathsep) if d.startswith("/")]
     own = Path(home, "python")
     places += [(one / "bin", "home") for one in (sorted(own.iterdir()) if own.is_dir() else ())]
-    found: list[tuple[str, str]] = []
+    interpreters: list[tuple[str, str]] = []
     seen: set[Path] = set()
     for directory, source in places:
         # A shim starts what its tool thinks fit, or says that it starts nothing.
@@ -125,5 +125,5 @@ def interpreter_paths(home: str) -> list[tuple[str, str]]:
         for path in sorted(directory.iterdir()):
             if re.match(r"^python3(\.\d+)?$", path.name) and executable(str(path)) and path.resolve() not in seen:
                 seen.add(path.resolve())
-                found.append((str(path), source))
-    return found[:MOST_INTERPRETERS]
+                interpreters.append((str(path), source))
+    return interpreters[:MOST_INTERPRETERS]

@@ -22,7 +22,7 @@ def section(before: Mapping[str, Any] | None, answer: Mapping[str, Any], seconds
     built = bool((before.get("environment") or {}).get("built"))
     environment = dict(answer.get("environment") or {})
     environment["built"] = bool(environment.get("built")) or built
-    found: Apply = {
+    apply: Apply = {
         "changed": bool(answer.get("changed")) or bool(before.get("changed")),
         "environment": environment,
         "home": answer.get("home"),
@@ -30,8 +30,8 @@ def section(before: Mapping[str, Any] | None, answer: Mapping[str, Any], seconds
         "seconds": round(seconds + float(before.get("seconds") or 0), 1),
     }
     if "keep_old" in before:
-        found["keep_old"] = before["keep_old"]
-    return found
+        apply["keep_old"] = before["keep_old"]
+    return apply
 
 
 def refused(error: RequestError) -> dict[str, Any]:
@@ -52,7 +52,9 @@ def failure(answer: Mapping[str, Any], ways: list[dict[str, Any]] | None = None)
     if code == "UV_FAILED" and answer.get("failures"):
         lines = told(list(answer["failures"]), ways or [])
     details = [uv_output.scrub(line[:_READ]) for line in lines]
-    found = modules.explain({**answer, "details": details})
-    failed = refused(RequestError(found.code, found.line if found.code != code else found.cause))
-    failed |= {"cause": found.cause, "next_step": found.next_step}
+    explanation = modules.explain({**answer, "details": details})
+    failed = refused(
+        RequestError(explanation.code, explanation.line if explanation.code != code else explanation.cause)
+    )
+    failed |= {"cause": explanation.cause, "next_step": explanation.next_step}
     return {**failed, "details": details[-_MOST_LINES:], "notes": answer.get("notes") or []}

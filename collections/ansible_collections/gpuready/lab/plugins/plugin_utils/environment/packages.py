@@ -18,7 +18,7 @@ def pip_settings(said: Mapping[str, Any]) -> dict[str, str]:
 
     Of a file [global] counts, then [install]; the variables win.
     """
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for text in said.get("files") or []:
         parser = configparser.RawConfigParser(strict=False)
         try:
@@ -27,11 +27,11 @@ def pip_settings(said: Mapping[str, Any]) -> dict[str, str]:
             continue  # pip says so itself; a broken file is no reason not to go on without it
         for section in ("global", "install"):
             if parser.has_section(section):
-                found.update({key.replace("_", "-"): value for key, value in parser.items(section)})
+                settings.update({key.replace("_", "-"): value for key, value in parser.items(section)})
     for name, value in (said.get("variables") or {}).items():
         if name.upper().startswith("PIP_") and str(value).strip():
-            found[name[4:].lower().replace("_", "-")] = str(value)
-    return found
+            settings[name[4:].lower().replace("_", "-")] = str(value)
+    return settings
 
 
 def ways(
@@ -59,13 +59,13 @@ def ways(
     # A lab's own mirror first, the stack's index when that does not have it all; or the other way round.
     own = bool(given or index or any(pip.get(name) for name in _SOURCES))
     order = [True] if not stack_urls else [False, True] if own else [True, False]
-    found = []
+    tries = []
     for with_stack in order:
         urls = dict.fromkeys([*more, *(stack_urls if with_stack else [])])
         options = [*common, *(option for url in urls for option in ("--index", url)), *trusted]
         options += ["--index-strategy", "unsafe-best-match"]
-        found.append({"options": options, "links": links, "variables": variables, "own_index": with_stack})
-    return found
+        tries.append({"options": options, "links": links, "variables": variables, "own_index": with_stack})
+    return tries
 
 
 def told(failures: list[dict[str, Any]], tried: list[dict[str, Any]]) -> list[str]:

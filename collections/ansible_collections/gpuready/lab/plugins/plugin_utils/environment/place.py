@@ -20,8 +20,8 @@ def unsuitable(home: object, windows: bool, planned: Mapping[str, Any]) -> Reque
     """Why a folder does not suit; None for one that does, or for the usual one."""
     if not isinstance(home, str) or not home:
         return None
-    if found := _SYNCHRONIZED.search(home):
-        cause = f"python_environment_home lies in {found[1]}, which moves files away: {shown(home)}"
+    if match := _SYNCHRONIZED.search(home):
+        cause = f"python_environment_home lies in {match[1]}, which moves files away: {shown(home)}"
         return RequestError("CACHE_LINKS", cause)
     if windows and len(home) + _BELOW > _MOST:
         most = _MOST - _BELOW

@@ -166,7 +166,7 @@ def _building(given: dict[str, Any], record: Mapping[str, Any], place: Place) ->
 
 def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, sources: Sources) -> dict[str, Any]:
     """Archives and wheels: what lies on the controller is offered, the rest is the PC's to fetch."""
-    found: dict[str, Any] = {}
+    sent: dict[str, Any] = {}
     archives = {"uv_archive": given.get("uv_archive"), "interpreter_archive": given.get("interpreter_archive")}
     archives["interpreter_archive"] = archives["interpreter_archive"] or (given.get("interpreters") or {}).get(
         given["python"]
@@ -176,18 +176,18 @@ def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, source
     for name, value in archives.items():
         if value is not None and not isinstance(value, dict):
             raise RequestError("ARGUMENTS", f"{name}: this is not a mapping with path or url, and sha256")
-        found[name] = sources.archive(name, value, _on_controller(value, place))
-    if not given.get("uv") and not found["uv_archive"]:
+        sent[name] = sources.archive(name, value, _on_controller(value, place))
+    if not given.get("uv") and not sent["uv_archive"]:
         facts = record.get("facts") or {}
         there = str((facts.get("uv") or {}).get("path") or "").lower()
         ours = str(given.get("home") or WINDOWS_HOME).lower() + r"\uv.exe"  # then none need be fetched for it
         system = "windows" if place.windows else "linux"
         own = None if there == ours else place.uv(system, (facts.get("os") or {}).get("architecture"))
-        found["uv_archive" if place.windows else "uv_binary"] = sources.offer(own)
+        sent["uv_archive" if place.windows else "uv_binary"] = sources.offer(own)
     if folder := given.get("wheelhouse"):
         system = "windows" if place.windows else "linux"
-        found["offered_wheels"] = sources.wheelhouse(place.folder(folder), given["lock"], system, given["python"])
-    return {name: value for name, value in found.items() if value is not None}
+        sent["offered_wheels"] = sources.wheelhouse(place.folder(folder), given["lock"], system, given["python"])
+    return {name: value for name, value in sent.items() if value is not None}
 
 
 def _on_controller(value: Mapping[str, Any] | None, place: Place) -> Path | None:
@@ -272,7 +272,7 @@ def _known_path(record: Mapping[str, Any], lock_sha256: str) -> str | None:
 
 def _arguments(given: Mapping[str, Any], windows: bool, *names: str) -> dict[str, Any]:
     """These options, the texts for students, and how they start the stack on this PC."""
-    found = {name: given[name] for name in names if name in given}
-    if str(found.get("start") or "").startswith("HOME"):
-        found["start"] = "{home}" + found["start"].removeprefix("HOME")
-    return {**found, "words": words(windows)}
+    chosen = {name: given[name] for name in names if name in given}
+    if str(chosen.get("start") or "").startswith("HOME"):
+        chosen["start"] = "{home}" + chosen["start"].removeprefix("HOME")
+    return {**chosen, "words": words(windows)}

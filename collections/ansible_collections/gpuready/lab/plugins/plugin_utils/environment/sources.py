@@ -41,8 +41,8 @@ class Sources:
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
 
-    def archive(self, option: str, value: Mapping[str, Any] | None, found: Path | None) -> dict[str, Any] | None:
-        """The archive as the PC's module takes it. `found`: the file of its path on the controller, if it is there."""
+    def archive(self, option: str, value: Mapping[str, Any] | None, file: Path | None) -> dict[str, Any] | None:
+        """The archive as the PC's module takes it. `file`: the file of its path on the controller, if it is there."""
         if not value:
             return None
         given = {key: str(item) for key, item in value.items() if item is not None}
@@ -53,19 +53,19 @@ class Sources:
         sha256 = given.get("sha256", "").lower()
         if len(sha256) != 64:
             raise RequestError("ARGUMENTS", f"{option}: it needs the file's sha256 (64 hexadecimal digits)")
-        if found is None:
+        if file is None:
             return {**given, "sha256": sha256}
         try:
-            actual = sha256_of(found)
+            actual = sha256_of(file)
         except OSError as error:
-            raise RequestError("ARCHIVE_MISSING", f"{option}: {found} cannot be read: {error.strerror}") from None
+            raise RequestError("ARCHIVE_MISSING", f"{option}: {file} cannot be read: {error.strerror}") from None
         if actual != sha256:
             raise RequestError(
                 "HASH_MISMATCH",
-                f"{option}: the sha256 of {found} is {actual}, not {sha256}; it was not sent: get the right file",
+                f"{option}: the sha256 of {file} is {actual}, not {sha256}; it was not sent: get the right file",
             )
-        self.files[sha256] = found
-        return {"name": found.name, "sha256": sha256}
+        self.files[sha256] = file
+        return {"name": file.name, "sha256": sha256}
 
     def wheelhouse(self, folder: Path, lock: str, target: str, python: str) -> list[dict[str, Any]]:
         """The files of a wheelhouse that the lock names by sha256, as [{name, sha256}]."""

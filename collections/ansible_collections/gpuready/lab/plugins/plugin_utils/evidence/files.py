@@ -39,11 +39,11 @@ def load(text: str | bytes) -> tuple[str | None, dict[str, Any]]:
         raise EvidenceError('not evidence of gpuready: "host" is not a name')
     if isinstance(data.get("ansible_facts"), dict):
         data = data["ansible_facts"]
-    found = data.get("gpuready_evidence", data)
-    if not isinstance(found, dict):
-        raise EvidenceError(f'not evidence of gpuready: "gpuready_evidence" is {_kind(found)}, not an object')
-    _check(found)
-    return (host.strip() if host else None), found
+    evidence = data.get("gpuready_evidence", data)
+    if not isinstance(evidence, dict):
+        raise EvidenceError(f'not evidence of gpuready: "gpuready_evidence" is {_kind(evidence)}, not an object')
+    _check(evidence)
+    return (host.strip() if host else None), evidence
 
 
 def name_of(host: str) -> str:
@@ -54,9 +54,9 @@ def name_of(host: str) -> str:
     return f"{name}.json"
 
 
-def dump(host: str, found: dict[str, Any]) -> str:
+def dump(host: str, evidence: dict[str, Any]) -> str:
     """Evidence as it is saved, which `load` reads."""
-    return json.dumps({"host": host, "gpuready_evidence": found}, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps({"host": host, "gpuready_evidence": evidence}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _text(text: str | bytes) -> str:
@@ -91,12 +91,12 @@ def _parse(content: str) -> Any:
         ) from None
 
 
-def _check(found: dict[str, Any]) -> None:
-    version, platform, pieces = found.get("schema_version"), found.get("platform"), found.get("pieces")
-    if {"run", "hosts"} <= set(found) or {"facts", "troubles"} & set(found):
+def _check(evidence: dict[str, Any]) -> None:
+    version, platform, pieces = evidence.get("schema_version"), evidence.get("platform"), evidence.get("pieces")
+    if {"run", "hosts"} <= set(evidence) or {"facts", "troubles"} & set(evidence):
         raise EvidenceError("a report or record of gpuready, not evidence: give a file that was saved with --save")
-    if "pieces" not in found and "platform" not in found:
-        keys = ", ".join(sorted(str(key) for key in found)[:4]) or "nothing"
+    if "pieces" not in evidence and "platform" not in evidence:
+        keys = ", ".join(sorted(str(key) for key in evidence)[:4]) or "nothing"
         raise EvidenceError(f"not evidence of gpuready, but another program's JSON (it has {_short(keys)})")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise EvidenceError(f"schema_version is {_short(version)}: expected {SCHEMA_VERSION}")

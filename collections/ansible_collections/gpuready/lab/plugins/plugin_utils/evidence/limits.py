@@ -15,9 +15,9 @@ _NAMED = 20  # of what was cut
 def fit(value: Any) -> tuple[Any, list[str]]:
     """The value cut to size, and where it was cut: `pieces.video_controllers: 30000 elements, 256 are read`."""
     reader = _Reader()
-    found = reader.fit(value, "", 0)
+    fitted = reader.fit(value, "", 0)
     more = len(reader.cuts) - _NAMED
-    return found, [*reader.cuts[:_NAMED], *([f"and {more} more"] if more > 0 else [])]
+    return fitted, [*reader.cuts[:_NAMED], *([f"and {more} more"] if more > 0 else [])]
 
 
 class _Reader:

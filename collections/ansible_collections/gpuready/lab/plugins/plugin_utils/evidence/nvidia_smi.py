@@ -97,22 +97,22 @@ def parse(xml: object) -> NvidiaSmi:
     if not isinstance(xml, str) or not xml.strip():
         return NvidiaSmi(problems=[Problem("NVIDIA_SMI_EMPTY", "nvidia-smi wrote nothing")])
     text = _NOT_XML.sub("", xml)
-    root, found = _document(text)
+    root, problems = _document(text)
     if root is None:
         root = from_text(text)
     if root is None:
         known = _message(text)
-        found.append(known or Problem("NVIDIA_SMI_UNREADABLE", f"not an answer of nvidia-smi: {_short(text)}"))
-        return NvidiaSmi(problems=found)
+        problems.append(known or Problem("NVIDIA_SMI_UNREADABLE", f"not an answer of nvidia-smi: {_short(text)}"))
+        return NvidiaSmi(problems=problems)
     elements = root.findall("gpu")
     result = NvidiaSmi(
         driver_version=_version(root, ("kmd_version", "driver_version"), "driver", "kmd"),
         cuda_version=_version(root, ("cuda_umd_version", "cuda_version"), "cuda"),
         gpus=[_gpu(element) for element in elements],
-        problems=found,
+        problems=problems,
     )
     attached = (root.findtext("attached_gpus") or "").strip()
-    cut_off = any(problem.code == "NVIDIA_SMI_TRUNCATED" for problem in found)
+    cut_off = any(problem.code == "NVIDIA_SMI_TRUNCATED" for problem in problems)
     if re.fullmatch("[0-9]{1,4}", attached) and int(attached) != len(elements) and not cut_off:
         problem = f"nvidia-smi counts {int(attached)} GPUs and describes {len(elements)}"
         result.problems.append(Problem("NVIDIA_SMI_INCOMPLETE", problem))
@@ -277,5 +277,5 @@ def _short(text: str) -> str:
 
 def complaints(text: str | None) -> list[Problem]:
     """What nvidia-smi says on its error output beside an answer, as far as it is known."""
-    found = _message(text or "")
-    return [found] if found else []
+    problem = _message(text or "")
+    return [problem] if problem else []

@@ -26,18 +26,18 @@ class Row:
 
     def text(self, name: str) -> str | None:
         """A text, or None."""
-        found: str | None = self._got(name, reading.text(self.values.get(name)))
-        return found
+        text: str | None = self._got(name, reading.text(self.values.get(name)))
+        return text
 
     def integer(self, name: str) -> int | None:
         """An integer, or None."""
-        found: int | None = self._got(name, reading.integer(self.values.get(name)))
-        return found
+        integer: int | None = self._got(name, reading.integer(self.values.get(name)))
+        return integer
 
     def flag(self, name: str) -> bool | None:
         """True, False, or None."""
-        found: bool | None = self._got(name, reading.flag(self.values.get(name)))
-        return found
+        flag: bool | None = self._got(name, reading.flag(self.values.get(name)))
+        return flag
 
     def row(self, name: str) -> Row | None:
         """An object inside, or None."""
@@ -69,9 +69,9 @@ class Pieces:
 
     def problem(self, piece: str, code: str, message: str) -> None:
         """Note a problem once."""
-        found = {"piece": piece, "code": code, "message": message}
-        if found not in self.problems:
-            self.problems.append(found)
+        problem = {"piece": piece, "code": code, "message": message}
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def malformed(self, piece: str, message: str) -> None:
         """Note that a piece is not as the documentation says."""

@@ -113,9 +113,9 @@ def versions(text: str) -> Versions | None:
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("wsl: ")]  # a warning
-    found = [match[1] if (match := _VERSION.search(line)) else None for line in lines]
-    known = [version for version in found if version]
-    if len(known) != len(found) or len(known) < 2 or not _PACKAGE.match(known[0]):
+    numbers = [match[1] if (match := _VERSION.search(line)) else None for line in lines]
+    known = [version for version in numbers if version]
+    if len(known) != len(numbers) or len(known) < 2 or not _PACKAGE.match(known[0]):
         return None
     if len(known) == 6:
         known.insert(5, "")

@@ -25,6 +25,6 @@ def simulated(evidence: dict[str, Any]) -> bool | None:
 def interpret(evidence: dict[str, Any]) -> Facts:
     """The facts of EVIDENCE (docs/evidence.md).  Never raises for what stands in the pieces; it becomes a problem."""
     evidence, cuts = limits.fit(evidence)
-    found = linux.interpret(evidence) if evidence.get("platform") == "linux" else windows.interpret(evidence)
+    facts = linux.interpret(evidence) if evidence.get("platform") == "linux" else windows.interpret(evidence)
     said = tuple(Problem(cut.partition(":")[0], "CUT", cut) for cut in cuts)
-    return replace(found, problems=found.problems + said)
+    return replace(facts, problems=facts.problems + said)

@@ -29,7 +29,7 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
         pointer = _content(pieces, "environments", file)
         if pointer:
             current[reading.text(pointer.get("stack"))] = _same(reading.text(pointer.get("environment")))
-    found = []
+    ours = []
     for directory in home.rows("directories"):
         name, path = directory.text("name"), directory.text("path")
         if not name or not path:
@@ -38,7 +38,7 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
         complete = about.get("complete") is True
         stack = reading.text(about.get("stack")) or (name.rpartition("-")[0] or None)
         is_current = complete and current.get(stack) in (_same(path), _same(name))
-        found.append(
+        ours.append(
             Environment(
                 stack=stack,
                 lock_sha256=reading.text(about.get("lock_sha256")),
@@ -48,18 +48,18 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
                 vc_runtime=_has_runtime(directory, windows_runtime),
             )
         )
-    return tuple(sorted(found, key=lambda one: str(one.path)))
+    return tuple(sorted(ours, key=lambda one: str(one.path)))
 
 
 def passes(pieces: Pieces) -> tuple[Pass, ...]:
     """Each stack's last pass, the latest first."""
     whole = []
     for file in pieces.rows("last_pass"):
-        found = _content(pieces, "last_pass", file)
-        if found is None:
+        content = _content(pieces, "last_pass", file)
+        if content is None:
             continue
-        if isinstance(found.get("fingerprint"), dict) and isinstance(found.get("verdict"), dict):
-            whole.append(Pass(found["fingerprint"], found["verdict"], reading.text(found.get("at"))))
+        if isinstance(content.get("fingerprint"), dict) and isinstance(content.get("verdict"), dict):
+            whole.append(Pass(content["fingerprint"], content["verdict"], reading.text(content.get("at"))))
         else:
             pieces.malformed("last_pass", f"{file.text('name')}: a pass lacks its fingerprint or its verdict")
     return tuple(sorted(whole, key=lambda one: str(one.at or ""), reverse=True))
@@ -79,13 +79,13 @@ def _content(pieces: Pieces, piece: str, file: Row) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        found = reading.parsed(text) if isinstance(text, str) else None
+        content = reading.parsed(text) if isinstance(text, str) else None
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         pieces.problem(piece, "FILE_UNREADABLE", f"{file.text('name')}: not an object in JSON")
         return None
-    return found
+    return content
 
 
 def _same(path: str | None) -> str | None:

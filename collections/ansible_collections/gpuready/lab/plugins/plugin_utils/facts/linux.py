@@ -73,10 +73,10 @@ def _nvidia_version(driver: Row | None) -> str | None:
     return driver.text("version") or (match[1] if match else None)
 
 
-def _wsl(found: Row | None) -> bool | None:
-    if found is None:
+def _wsl(signs: Row | None) -> bool | None:
+    if signs is None:
         return None
-    said = (found.flag("kernel_says_microsoft"), found.flag("interop"))
+    said = (signs.flag("kernel_says_microsoft"), signs.flag("interop"))
     return True if any(said) else None if None in said else False
 
 
@@ -146,7 +146,7 @@ def _uv(program: Row | None) -> Uv | None:
 
 def _interpreters(rows: list[Row]) -> tuple[Interpreter, ...]:
     """CPythons that said what they are."""
-    found = []
+    interpreters = []
     for row in rows:
         says = row.row("says")
         words = (says.text("stdout") or "").split() if says and says.integer("rc") == 0 else []
@@ -154,5 +154,5 @@ def _interpreters(rows: list[Row]) -> tuple[Interpreter, ...]:
             architecture = _MACHINES.get(words[1].lower(), words[1])
             if architecture == "x86_64" and words[3] == "4":
                 architecture = "x86"
-            found.append(Interpreter(row.text("path"), words[0], architecture))
-    return tuple(found)
+            interpreters.append(Interpreter(row.text("path"), words[0], architecture))
+    return tuple(interpreters)

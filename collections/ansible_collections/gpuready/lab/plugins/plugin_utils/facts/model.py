@@ -293,8 +293,8 @@ class Facts:
 
     def as_dict(self) -> dict[str, Any]:
         """The section `facts` of a record."""
-        found: dict[str, Any] = _json(self)
-        return {**found, "last_pass": found["passes"][0] if found["passes"] else None}
+        section: dict[str, Any] = _json(self)
+        return {**section, "last_pass": section["passes"][0] if section["passes"] else None}
 
     @property
     def guest(self) -> bool:
@@ -329,10 +329,10 @@ class Facts:
 
 def version_key(text: str | None) -> tuple[int, ...] | None:
     """A version as numbers to compare: the digits and dots it begins with (`5.15.153.1-microsoft` is 5.15.153.1)."""
-    found = re.match(r"v?(\d+(?:\.\d+)*)", text.strip()) if isinstance(text, str) else None
-    if found is None or len(found.group(1)) > 60:
+    match = re.match(r"v?(\d+(?:\.\d+)*)", text.strip()) if isinstance(text, str) else None
+    if match is None or len(match.group(1)) > 60:
         return None
-    numbers = [int(part) for part in found.group(1).split(".")]
+    numbers = [int(part) for part in match.group(1).split(".")]
     while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)
@@ -355,14 +355,14 @@ def _json(value: Any) -> Any:
 
 def _adapters(given: list[Any]) -> tuple[Adapter, ...]:
     """An adapter always has a number and a name to be told by."""
-    found = ((position, _read(Adapter, one)) for position, one in enumerate(given) if isinstance(one, Mapping))
+    numbered = ((position, _read(Adapter, one)) for position, one in enumerate(given) if isinstance(one, Mapping))
     return tuple(
         replace(
             adapter,
             index=position if adapter.index is None else adapter.index,
             name=adapter.name or "a GPU without a name",
         )
-        for position, adapter in found
+        for position, adapter in numbered
     )
 
 
@@ -389,13 +389,13 @@ def _field(kind: Any, value: object) -> Any:
     """The value of a field: None, or empty where the type has no None, for what is of another kind."""
     origin, of = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType or origin is typing.Union:
-        return next((found for one in of if _fits(one, value) and (found := _field(one, value)) is not None), None)
+        return next((fitting for one in of if _fits(one, value) and (fitting := _field(one, value)) is not None), None)
     if origin is Literal:
         return value if isinstance(value, str) and value in of else of[-1]
     if origin is tuple:
         values = value if isinstance(value, list) else []
-        found = (_field(of[0], one) for one in values if _fits(of[0], one))
-        return tuple(one for one in found if one is not None)
+        fitting = (_field(of[0], one) for one in values if _fits(of[0], one))
+        return tuple(one for one in fitting if one is not None)
     if origin is Mapping:
         return dict(reading.section(value))
     return _READERS[kind](value) if kind in _READERS else _read(kind, value)

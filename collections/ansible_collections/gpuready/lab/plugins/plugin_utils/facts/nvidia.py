@@ -17,18 +17,18 @@ def smi(pieces: Pieces) -> nvidia_smi.NvidiaSmi | None:
     output, errors, code = program.text("stdout"), program.text("stderr"), program.integer("rc")
     if not (output or errors) and pieces.error(PIECE):
         return None  # the error says it already
-    found = nvidia_smi.parse(output or errors)
+    answer = nvidia_smi.parse(output or errors)
     if output:
-        found.problems += nvidia_smi.complaints(errors)
-    if code not in (0, None) and not found.problems:
+        answer.problems += nvidia_smi.complaints(errors)
+    if code not in (0, None) and not answer.problems:
         # It answers in full and complains, of a damaged infoROM for one.
         said = f": {errors}" if errors else ""
-        found.problems.append(
+        answer.problems.append(
             nvidia_smi.Problem("NVIDIA_SMI_WARNING", f"nvidia-smi ended with code {code}{said}"[:500])
         )
-    for problem in found.problems:
+    for problem in answer.problems:
         pieces.problem(PIECE, problem.code, problem.message)
-    for gpu in found.gpus:
+    for gpu in answer.gpus:
         for problem in gpu.problems:
             pieces.problem(PIECE, problem.code, f"{gpu.pci_bus_id or gpu.uuid or gpu.name}: {problem.message}")
-    return found
+    return answer

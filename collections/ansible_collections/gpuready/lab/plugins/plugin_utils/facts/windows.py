@@ -52,8 +52,8 @@ def interpret(evidence: object) -> Facts:
     os, machine = _os(pieces)
     smi = nvidia.smi(pieces)
     controllers, entities = pieces.rows("video_controllers"), pieces.rows("pnp_display")
-    found = devices.gather(controllers, entities, pieces.rows("display_class"))
-    kept, ignored = adapters.interpret(found, smi)
+    display_devices = devices.gather(controllers, entities, pieces.rows("display_class"))
+    kept, ignored = adapters.interpret(display_devices, smi)
     # None found is "there is none" only where Windows was asked for all of them.
     looked = pieces.known("video_controllers") and pieces.known("pnp_display")
     features = windows_software.features(pieces)

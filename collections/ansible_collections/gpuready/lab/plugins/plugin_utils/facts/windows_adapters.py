@@ -80,7 +80,7 @@ def vendor(device: Device) -> Vendor:
         match = re.match(r"ACPI\\(?:VEN_)?([A-Z]{4})", device.id, re.I)
         return _ACPI_VENDORS.get(match[1].upper(), "other") if match else "other"
     text = " ".join(part for part in (device.manufacturer, device.name) if part)
-    return next((found for found, pattern in _NAMES if pattern.search(text)), "other")
+    return next((maker for maker, pattern in _NAMES if pattern.search(text)), "other")
 
 
 def ignored_because(device: Device) -> str | None:
@@ -166,12 +166,12 @@ def _memory(device: Device, gpu: NvidiaGpu | None, basic: bool | None) -> int | 
 
     Intel's driver gives its cards a fixed AdapterRAM (2 GB for one of 12), so there it says nothing.
     """
-    found = memory(device.registry, "HardwareInformation.qwMemorySize") or (gpu.memory_bytes if gpu else None)
-    if found or basic or (vendor(device) == "intel" and device.integrated is False):
-        return found
-    found = small_memory(memory(device.registry, "HardwareInformation.MemorySize")) or small_memory(device.adapter_ram)
+    size = memory(device.registry, "HardwareInformation.qwMemorySize") or (gpu.memory_bytes if gpu else None)
+    if size or basic or (vendor(device) == "intel" and device.integrated is False):
+        return size
+    size = small_memory(memory(device.registry, "HardwareInformation.MemorySize")) or small_memory(device.adapter_ram)
     # Without an id nobody knows whether the driver is one of those that stop at 2 GB.
-    return None if device.id is None and found is not None and found >= _SMALL_CAP else found
+    return None if device.id is None and size is not None and size >= _SMALL_CAP else size
 
 
 def _capability(gpu: NvidiaGpu | None, vendor_id: str | None, device_id: str | None) -> str | None:
@@ -208,15 +208,15 @@ def _from_smi(index: int, gpu: NvidiaGpu, smi: NvidiaSmi | None) -> Adapter:
 
 def _join(devices: list[Device], gpus: list[NvidiaGpu]) -> dict[int, NvidiaGpu]:
     """Which of nvidia-smi's GPUs each device is: by the place on the bus, by the chip's number and order, by name."""
-    found: dict[int, NvidiaGpu] = {}
+    joined: dict[int, NvidiaGpu] = {}
 
     def match(fits: Any) -> None:
         for position, device in enumerate(devices):
-            if position in found or vendor(device) != "nvidia":
+            if position in joined or vendor(device) != "nvidia":
                 continue
             for gpu in gpus:
-                if not any(gpu is other for other in found.values()) and fits(device, gpu):
-                    found[position] = gpu
+                if not any(gpu is other for other in joined.values()) and fits(device, gpu):
+                    joined[position] = gpu
                     break
 
     def same_place(device: Device, gpu: NvidiaGpu) -> bool | None:
@@ -238,4 +238,4 @@ def _join(devices: list[Device], gpus: list[NvidiaGpu]) -> dict[int, NvidiaGpu]:
     match(lambda device, gpu: same_place(device, gpu) is None and same_chip(device, gpu))
     match(lambda device, gpu: same_place(device, gpu) is None and comparable(device, gpu) and same_name(device, gpu))
     match(lambda device, gpu: same_place(device, gpu) is False and same_chip(device, gpu))
-    return found
+    return joined

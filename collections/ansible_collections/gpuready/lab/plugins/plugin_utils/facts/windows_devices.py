@@ -64,14 +64,14 @@ class Device:
         vendor_id, device_id = self.pci_ids
         if self.bus == "ACPI":
             return True
-        found = pci.integrated(vendor_id, device_id)
-        if pci.vendor(vendor_id) == "intel" and found:
+        by_chip = pci.integrated(vendor_id, device_id)
+        if pci.vendor(vendor_id) == "intel" and by_chip:
             instance = (self.id or "").rsplit("\\", 1)[-1] if (self.id or "").count("\\") > 1 else ""
             bus, device = (self.location or (None, None, None))[:2]
             if bus is not None:
                 return bus == 0 and device == 2
             return bool(_INTEL_GRAPHICS.match(instance)) if instance else None
-        return found
+        return by_chip
 
 
 def gather(controllers: list[Row], entities: list[Row], keys: list[Row]) -> list[Device]:

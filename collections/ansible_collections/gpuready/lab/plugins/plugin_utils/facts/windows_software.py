@@ -119,12 +119,12 @@ def _default_version(user: Row | None) -> int | None:
 
 def _distributions(user: Row) -> tuple[WslDistribution, ...]:
     default = (user.text("DefaultDistribution") or "").lower()
-    found = []
+    distributions = []
     for row in user.rows("distributions"):
         name, flags, state = row.text("DistributionName"), row.integer("Flags"), row.integer("State")
         if name is None:
             continue
-        found.append(
+        distributions.append(
             WslDistribution(
                 name=name,
                 state=_DISTRIBUTION_STATES.get(state or 0, "unknown"),
@@ -133,7 +133,7 @@ def _distributions(user: Row) -> tuple[WslDistribution, ...]:
                 uid=row.integer("DefaultUid"),
             )
         )
-    return tuple(found)
+    return tuple(distributions)
 
 
 def _wsl_answer(pieces: Pieces) -> tuple[wsl_output.Versions | None, WslError | None, bool]:
@@ -181,8 +181,8 @@ def vc_runtime(pieces: Pieces) -> VcRuntime | None:
 
 def runtime_files(pieces: Pieces) -> set[str] | None:
     """The files of the C++ runtime that Windows has; None when that is not known."""
-    row, found = pieces.row("vc_runtime"), vc_runtime(pieces)
-    if found is not None and found.installed:
+    row, redistributable = pieces.row("vc_runtime"), vc_runtime(pieces)
+    if redistributable is not None and redistributable.installed:
         return set(runtime.FILES)
     files = row.row("files") if row else None
     return {name for name in runtime.FILES if files.values.get(name) is not None} if files and files.values else None
@@ -210,13 +210,13 @@ def uv(pieces: Pieces) -> Uv | None:
 
 def interpreters(pieces: Pieces) -> tuple[Interpreter, ...]:
     """Python interpreters; those in HOME first, since they are ours."""
-    found = []
+    ranked = []
     for row in pieces.rows("interpreters"):
         version = _NUMBERS.match(row.text("version") or "")
         machine = row.integer("machine")
         if path := row.text("path"):
             architecture = _MACHINES.get(machine) if machine is not None else None
-            found.append(
+            ranked.append(
                 (row.text("source") != "home", Interpreter(path, version[0] if version else None, architecture))
             )
-    return tuple(entry for _, entry in sorted(found, key=lambda one: one[0]))
+    return tuple(entry for _, entry in sorted(ranked, key=lambda one: one[0]))

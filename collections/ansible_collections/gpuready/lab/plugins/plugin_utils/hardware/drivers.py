@@ -57,9 +57,9 @@ def date(*candidates: str | None) -> str | None:
     Read are the forms that no language changes: ISO, DMTF (CIM) and M-D-YYYY (registry).
     """
     for text in candidates:
-        found = _date(text or "")
-        if found:
-            return found.isoformat()
+        day = _date(text or "")
+        if day:
+            return day.isoformat()
     return None
 
 

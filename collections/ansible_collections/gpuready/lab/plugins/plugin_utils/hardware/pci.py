@@ -148,7 +148,7 @@ def compute_capability(vendor_id: str | None, device_id: str | None) -> str | No
     number = _number(device_id)
     if vendor(vendor_id) != "nvidia" or number is None:
         return None
-    return next((found for first, last, found in _NVIDIA_CHIPS if first <= number <= last), None)
+    return next((capability for first, last, capability in _NVIDIA_CHIPS if first <= number <= last), None)
 
 
 def integrated(vendor_id: str | None, device_id: str | None) -> bool | None:
@@ -168,5 +168,5 @@ def integrated(vendor_id: str | None, device_id: str | None) -> bool | None:
 
 
 def _number(text: str | None) -> int | None:
-    found = hex_id(text)
-    return None if found is None else int(found, 16)
+    digits = hex_id(text)
+    return None if digits is None else int(digits, 16)

@@ -28,17 +28,17 @@ def meant(wish: str, adapters: tuple[Adapter, ...]) -> tuple[tuple[Adapter, ...]
         return adapters, None
     low = wish.lower()
     if wish.isascii() and wish.isdigit():
-        found = [adapter for adapter in adapters if adapter.index == int(wish)] if len(wish) < 10 else []
-        found = found or [adapter for adapter in adapters if _named(low, adapter)]
+        matches = [adapter for adapter in adapters if adapter.index == int(wish)] if len(wish) < 10 else []
+        matches = matches or [adapter for adapter in adapters if _named(low, adapter)]
     elif low in VENDORS:
-        found = [adapter for adapter in adapters if adapter.vendor == low]
+        matches = [adapter for adapter in adapters if adapter.vendor == low]
     else:
         exact = [adapter for adapter in adapters if adapter.name.lower() == low]
-        found = exact or [adapter for adapter in adapters if _named(low, adapter)]
-    if len(found) == 1:
-        return tuple(found), None
-    shown = "; ".join(adapter.shown() for adapter in found or adapters) or "none"
-    if found:
+        matches = exact or [adapter for adapter in adapters if _named(low, adapter)]
+    if len(matches) == 1:
+        return tuple(matches), None
+    shown = "; ".join(adapter.shown() for adapter in matches or adapters) or "none"
+    if matches:
         return (), problem(
             "ADAPTER_AMBIGUOUS", f"gpuready_adapter {wish!r} names more than one GPU: {shown}", fatal=True
         )
@@ -97,31 +97,31 @@ def _state(adapter: Adapter) -> str:
 def _problems(adapter: Adapter) -> list[Problem]:
     name, code = adapter.name, adapter.problem_code
     shown = f" (code {code})" if code else ""
-    found = []
+    problems = []
     if adapter.status == "disabled":
-        found.append(problem("GPU_DISABLED", f"{name} is disabled{shown}"))
+        problems.append(problem("GPU_DISABLED", f"{name} is disabled{shown}"))
     elif adapter.status == "no_driver" and adapter.basic and code == 0:
-        found.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
+        problems.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
     elif adapter.status == "no_driver":
-        found.append(problem("GPU_NO_DRIVER", f"{name} has no driver{shown}"))
+        problems.append(problem("GPU_NO_DRIVER", f"{name} has no driver{shown}"))
     elif adapter.status == "failing":
-        found.append(problem("GPU_FAILING", f"{name} is stopped by its driver or the system{shown}"))
+        problems.append(problem("GPU_FAILING", f"{name} is stopped by its driver or the system{shown}"))
     elif adapter.status == "restart_needed":
-        found.append(problem("GPU_RESTART_NEEDED", f"{name} waits for a restart{shown}"))
+        problems.append(problem("GPU_RESTART_NEEDED", f"{name} waits for a restart{shown}"))
     elif adapter.status != "ok":
-        found.append(problem("GPU_STATUS_UNKNOWN", f"whether {name} works is not known{shown}"))
+        problems.append(problem("GPU_STATUS_UNKNOWN", f"whether {name} works is not known{shown}"))
     elif adapter.basic:
-        found.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
-    return found
+        problems.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
+    return problems
 
 
 def warnings(adapters: tuple[Adapter, ...], chosen: Adapter | None) -> list[str]:
     """What is wrong with the GPUs that were not chosen, and whether the chosen one is in use."""
-    found = []
+    remarks = []
     for adapter in adapters:
         if adapter is not chosen and (adapter.status != "ok" or adapter.basic):
-            found.append(f"{adapter.name}, not used here, does not work: {_state(adapter)}")
+            remarks.append(f"{adapter.name}, not used here, does not work: {_state(adapter)}")
     percent = chosen.busy.utilization_percent if chosen is not None and chosen.busy else None
     if chosen is not None and percent is not None and percent >= 50:
-        found.append(f"{chosen.name} is busy ({percent} %): training now would be slow")
-    return found
+        remarks.append(f"{chosen.name} is busy ({percent} %): training now would be slow")
+    return remarks

@@ -42,7 +42,7 @@ class Candidate:
     @property
     def possible(self) -> bool:
         """Whether something can be done to make it run."""
-        return not any(found.fatal for found in self.problems)
+        return not any(blocker.fatal for blocker in self.problems)
 
 
 def host_targets(facts: Facts) -> tuple[str, ...]:
@@ -64,18 +64,18 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
         problems.insert(0, _no_target(stack, name))
     if name not in host_targets(at.facts):
         problems.append(_not_here(name, at.facts))
-    if target is None or any(found.fatal for found in problems):
+    if target is None or any(unmet.fatal for unmet in problems):
         return Candidate(stack, name, rule, choice, problems=tuple(problems))
     problems += _machine(stack, target, at.facts)
     gpu = _gpu(stack, target, choice, at)
     problems += gpu
     variant, reason = None, ""
     unseen = bool(stack.vendors) and choice.adapter is None and (at.facts.gpus is None or bool(at.facts.nvidia_blocked))
-    if not unseen and not any(found.fatal for found in gpu):
-        variant, reason, found = choose_variant(target, choice.adapter, linux=name == "linux")
+    if not unseen and not any(unmet.fatal for unmet in gpu):
+        variant, reason, unmet = choose_variant(target, choice.adapter, linux=name == "linux")
         if any(one in choice.problems for one in gpu):  # mending the GPU does not help one for which there is no build
-            variant, reason, found = None, "", [one for one in found if one.fatal]
-        problems += found
+            variant, reason, unmet = None, "", [one for one in unmet if one.fatal]
+        problems += unmet
     problems += _disk(stack, target, variant, at.facts)
     if name == "wsl" and not at.facts.guest:
         problems += _wsl(target, at)
@@ -85,10 +85,10 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
 def _choice(stack: Stack, at: Situation) -> Choice:
     if not stack.vendors:
         return Choice(None, "")
-    found = choose(at.adapters, stack.vendors, at.wishes.adapter != AUTO)
+    choice = choose(at.adapters, stack.vendors, at.wishes.adapter != AUTO)
     if at.facts.passed_on and not at.facts.gpus and len(stack.vendors) > 1 and at.wishes.adapter == AUTO:
         return Choice(at.facts.passed_on, "the GPU is the one that Windows passes on through /dev/dxg")
-    return found
+    return choice
 
 
 def _rule(stack: Stack, target: str, wishes: Wishes, adapter: Adapter | None) -> Rule | None:
@@ -107,16 +107,16 @@ def _rule(stack: Stack, target: str, wishes: Wishes, adapter: Adapter | None) ->
 
 
 def _wished(stack: Stack, target: str, at: Situation) -> list[Problem]:
-    found = []
+    problems = []
     if at.wishes.stack not in (AUTO, stack.name):
-        found.append(problem("NO_STACK", f"gpuready_stack asks for {at.wishes.stack}", fatal=True))
+        problems.append(problem("NO_STACK", f"gpuready_stack asks for {at.wishes.stack}", fatal=True))
     if at.wishes.environment not in ("any", target):
         cause = f"gpuready_environment asks for {SIDES[at.wishes.environment]}"
-        found.append(problem("TARGET_UNSUPPORTED", cause, fatal=True))
+        problems.append(problem("TARGET_UNSUPPORTED", cause, fatal=True))
     if at.wishes.library != "any" and at.wishes.library not in stack.libraries:
         cause = f"gpuready_library asks for {at.wishes.library}, which {stack.name} does not bring ({stack.framework})"
-        found.append(problem("LIBRARY_NOT_SERVED", cause, fatal=True))
-    return found
+        problems.append(problem("LIBRARY_NOT_SERVED", cause, fatal=True))
+    return problems
 
 
 def _no_target(stack: Stack, target: str) -> Problem:
@@ -138,61 +138,61 @@ def _not_here(target: str, facts: Facts) -> Problem:
 
 
 def _machine(stack: Stack, target: Target, facts: Facts) -> list[Problem]:
-    found, system = [], facts.os
+    problems, system = [], facts.os
     if system.architecture is None:
-        found.append(problem("FACTS_INCOMPLETE", "the processor architecture is not known"))
+        problems.append(problem("FACTS_INCOMPLETE", "the processor architecture is not known"))
     elif system.architecture not in stack.architectures:
         cause = f"{stack.name} has no packages for {system.architecture} (only for {', '.join(stack.architectures)})"
-        found.append(problem("ARCHITECTURE_UNSUPPORTED", cause, fatal=True))
+        problems.append(problem("ARCHITECTURE_UNSUPPORTED", cause, fatal=True))
     if system.family == "windows" and target.min_windows_build is not None:
         if system.build is None:
-            found.append(problem("FACTS_INCOMPLETE", "the build of Windows is not known"))
+            problems.append(problem("FACTS_INCOMPLETE", "the build of Windows is not known"))
         elif system.build < target.min_windows_build:
             least = target.min_windows_build
             cause = f"Windows build {system.build} is older than {least}, which {SIDES[target.name]} needs"
-            found.append(problem("OS_BUILD_TOO_OLD", f"{cause} for {stack.name}"))
+            problems.append(problem("OS_BUILD_TOO_OLD", f"{cause} for {stack.name}"))
     if system.family == "linux" and target.min_glibc is not None and at_least(system.glibc, target.min_glibc) is False:
         cause = f"glibc {system.glibc} is older than {target.min_glibc}, which the packages of {stack.name} need"
-        found.append(problem("GLIBC_TOO_OLD", cause))
+        problems.append(problem("GLIBC_TOO_OLD", cause))
     if facts.guest and target.min_kernel is not None and at_least(system.kernel, target.min_kernel) is False:
         cause = f"the WSL kernel {system.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
-        found.append(problem("WSL_KERNEL_TOO_OLD", cause))
-    return found
+        problems.append(problem("WSL_KERNEL_TOO_OLD", cause))
+    return problems
 
 
 def _gpu(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Problem]:
     if not stack.vendors:
         return _no_gpu_meant(stack, at)
-    found = []
+    problems = []
     if at.facts.guest:
         if at.facts.dxg is False:
-            found.append(problem("NO_DXG", "/dev/dxg, the GPU of a WSL 2 guest, is not there"))
+            problems.append(problem("NO_DXG", "/dev/dxg, the GPU of a WSL 2 guest, is not there"))
         elif at.facts.dxg is None:
-            found.append(
+            problems.append(
                 problem("FACTS_INCOMPLETE", "whether /dev/dxg, the GPU of a WSL 2 guest, is there is not known")
             )
     if at.facts.nvidia_blocked:  # Windows has an NVIDIA GPU: another stack would hide that it is not given here
         cause = f"Windows has an NVIDIA GPU, and this guest is not let to it: {at.facts.nvidia_blocked}"
-        return [*found, problem("NVIDIA_GPU_BLOCKED", cause)]
+        return [*problems, problem("NVIDIA_GPU_BLOCKED", cause)]
     if at.adapter_problem is not None:
-        return [*found, at.adapter_problem]
+        return [*problems, at.adapter_problem]
     if choice.adapter is None:
-        return found + _no_gpu(stack, at)
+        return problems + _no_gpu(stack, at)
     if choice.adapter.paravirtual and target.name == "wsl":
         cause = f"{choice.adapter.name} reaches this virtual machine by GPU-P, and WSL 2 in such a machine gets no GPU"
-        return [*found, problem("GPU_PASSED_ON", cause, fatal=True)]
+        return [*problems, problem("GPU_PASSED_ON", cause, fatal=True)]
     if choice.adapter.driver_model == "TCC" and target.name != "linux":
         cause = f"{choice.adapter.name} is in TCC mode, in which {stack.name} on {SIDES[target.name]} cannot reach it"
-        return [*found, problem("TCC_MODE", cause, fatal=True)]
-    found += choice.problems
-    found += _beside(choice.adapter, target, at.facts)
+        return [*problems, problem("TCC_MODE", cause, fatal=True)]
+    problems += choice.problems
+    problems += _beside(choice.adapter, target, at.facts)
     if choice.adapter.mig_instances == 0 and stack.vendors == ("nvidia",):
         cause = f"{choice.adapter.name} is cut up by MIG and has no instance, so CUDA sees no GPU"
-        found.append(problem("MIG_WITHOUT_INSTANCES", cause))
+        problems.append(problem("MIG_WITHOUT_INSTANCES", cause))
     need = target.min_drivers.get(choice.adapter.vendor)
     if need is not None and not choice.problems:
-        found += driver_problem(choice.adapter, need, stack.name, linux=target.name == "linux")
-    return found
+        problems += driver_problem(choice.adapter, need, stack.name, linux=target.name == "linux")
+    return problems
 
 
 def _beside(adapter: Adapter, target: Target, facts: Facts) -> list[Problem]:
@@ -273,18 +273,18 @@ def current(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:
 
 def _wsl(target: Target, at: Situation) -> list[Problem]:
     """What stands between a Windows PC and its WSL side."""
-    found, machine, wsl = [], at.facts.machine, at.facts.wsl or Wsl()
+    problems, machine, wsl = [], at.facts.machine, at.facts.wsl or Wsl()
     if wsl.policy_allows is False:
-        found.append(problem("WSL_POLICY", "a policy of the PC forbids WSL"))
+        problems.append(problem("WSL_POLICY", "a policy of the PC forbids WSL"))
     if machine.virtualization is False and machine.hypervisor is not True:
-        found.append(problem("VIRTUALIZATION_OFF", "virtualization is off in the firmware, and WSL 2 needs it"))
+        problems.append(problem("VIRTUALIZATION_OFF", "virtualization is off in the firmware, and WSL 2 needs it"))
     if target.min_kernel is not None and at_least(wsl.kernel, target.min_kernel) is False:
         cause = f"the WSL kernel {wsl.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
-        found.append(problem("WSL_KERNEL_TOO_OLD", cause))
+        problems.append(problem("WSL_KERNEL_TOO_OLD", cause))
     if not at.wsl_automated:
         cause = "WSL 2 has to be set up by hand: this version of gpuready does not do it"
-        found.append(problem("WSL_SETUP_MANUAL", cause))
-    return found
+        problems.append(problem("WSL_SETUP_MANUAL", cause))
+    return problems
 
 
 __all__ = ["SIDES", "TARGETS", "Candidate", "Situation", "candidate", "current", "driver_problem", "host_targets"]

@@ -44,13 +44,13 @@ def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automate
         if target in stacks[name].targets or target in here
     ]
     asked = wishes.stack != AUTO
-    ordered = sorted(all_of_them, key=lambda found: _preference(found, at, asked))
-    chosen = next((found for found in ordered if found.possible and (found.rule or asked)), None)
+    ordered = sorted(all_of_them, key=lambda one: _preference(one, at, asked))
+    chosen = next((one for one in ordered if one.possible and (one.rule or asked)), None)
     # The processor's stack is no substitute that is worth setting WSL up for.
     if chosen is None or (_gpu_is_missed(ordered, at, asked) and not chosen.stack.vendors and chosen.problems):
         return _refused(ordered, at, asked, here)
     native = _native_way(chosen, ordered, at)
-    blockers = [_with_way_out(found, native).as_dict() for found in _once(chosen.problems)]
+    blockers = [_with_way_out(blocker, native).as_dict() for blocker in _once(chosen.problems)]
     adapter = chosen.choice.adapter
     return Plan(
         target=chosen.target,
@@ -71,83 +71,85 @@ def _meant(adapter: Adapter) -> PlannedAdapter:
     return {"index": adapter.index, "id": adapter.id, "name": adapter.name, "vendor": adapter.vendor}
 
 
-def _preference(found: Candidate, at: Situation, asked: bool) -> tuple[Any, ...]:
+def _preference(contender: Candidate, at: Situation, asked: bool) -> tuple[Any, ...]:
     """Least first: the stack meant for these wishes, then the target in reach, then the target that is preferred."""
     rank = (
-        found.rule.rank
-        if found.rule
-        else (_UNRANKED - 1 if asked and found.stack.name == at.wishes.stack else _UNRANKED)
+        contender.rule.rank
+        if contender.rule
+        else (_UNRANKED - 1 if asked and contender.stack.name == at.wishes.stack else _UNRANKED)
     )
-    by_hand = any(one.code == "WSL_SETUP_MANUAL" for one in found.problems)
+    by_hand = any(one.code == "WSL_SETUP_MANUAL" for one in contender.problems)
     order = ("wsl", "windows", "linux") if at.wishes.knows_linux else ("windows", "wsl", "linux")
-    here = found.target not in host_targets(at.facts)
+    out_of_reach = contender.target not in host_targets(at.facts)
     return (
-        asked and found.stack.name != at.wishes.stack,
+        asked and contender.stack.name != at.wishes.stack,
         rank,
-        here,
+        out_of_reach,
         by_hand,
-        bool(found.problems),
-        order.index(found.target),
-        found.stack.name,
+        bool(contender.problems),
+        order.index(contender.target),
+        contender.stack.name,
     )
 
 
 def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native: str | None) -> list[str]:
     wishes = at.wishes
-    found = []
+    reasons = []
     if wishes.stack != AUTO:
-        found.append(f"{chosen.stack.title}: gpuready_stack asks for it")
+        reasons.append(f"{chosen.stack.title}: gpuready_stack asks for it")
     elif chosen.rule:
-        found.append(f"{chosen.stack.title}: {chosen.rule.why}")
+        reasons.append(f"{chosen.stack.title}: {chosen.rule.why}")
     if chosen.choice.reason:
-        found.append(chosen.choice.reason)
+        reasons.append(chosen.choice.reason)
     if chosen.variant_reason:
-        found.append(chosen.variant_reason)
+        reasons.append(chosen.variant_reason)
     twin = next(
         (one for one in ordered if one.stack is chosen.stack and one is not chosen and one.possible and one.rule), None
     )
     if wishes.environment != "any":
-        found.append(f"on {SIDES[chosen.target]}: gpuready_environment asks for it")
+        reasons.append(f"on {SIDES[chosen.target]}: gpuready_environment asks for it")
     elif twin is not None and at.facts.os.family == "windows" and chosen.target == "windows":
         if wishes.knows_linux:
             against = twin.problems[0].cause if twin.problems else "it comes first here"
-            found.append(
+            reasons.append(
                 f"on native Windows: the guides send people who know Linux to WSL 2, but {against}, and the same stack "
                 "trains natively (gpuready_environment: wsl insists)"
             )
         else:
-            found.append("on native Windows: nothing says that its user knows Linux, and nothing more has to be set up")
+            reasons.append(
+                "on native Windows: nothing says that its user knows Linux, and nothing more has to be set up"
+            )
     elif twin is not None and at.facts.os.family == "windows":
-        found.append("in WSL 2: its user knows Linux")
+        reasons.append("in WSL 2: its user knows Linux")
     if native is not None:
-        found.append(f"without WSL 2, {native} trains natively on this PC as it is (gpuready_environment: windows)")
-    return found
+        reasons.append(f"without WSL 2, {native} trains natively on this PC as it is (gpuready_environment: windows)")
+    return reasons
 
 
 def _native_way(chosen: Candidate, ordered: list[Candidate], at: Situation) -> str | None:
     """The stack that native Windows could train with at once while the chosen one waits for WSL 2."""
     if chosen.target != "wsl" or at.facts.os.family != "windows" or not chosen.problems or at.wishes.stack != AUTO:
         return None
-    here = [
+    natively = [
         candidate(one.stack, "windows", replace(at, wishes=replace(at.wishes, environment="windows")))
         for one in ordered
         if one.target == "windows"
     ]
-    return next((one.stack.name for one in here if one.rule and not one.problems), None)
+    return next((one.stack.name for one in natively if one.rule and not one.problems), None)
 
 
-def _with_way_out(found: Problem, native: str | None) -> Problem:
-    if found.code != "WSL_SETUP_MANUAL" or native is None:
-        return found
+def _with_way_out(blocker: Problem, native: str | None) -> Problem:
+    if blocker.code != "WSL_SETUP_MANUAL" or native is None:
+        return blocker
     return replace(
-        found, next_step=f"{found.next_step} Or set gpuready_environment to windows: {native} trains natively."
+        blocker, next_step=f"{blocker.next_step} Or set gpuready_environment to windows: {native} trains natively."
     )
 
 
 def _rejected(ordered: list[Candidate], chosen: Candidate | None, at: Situation) -> list[Rejected]:
     """Every other stack and target with what stands against it; what merely comes later says so."""
     here = host_targets(at.facts)
-    found: list[Rejected] = []
+    rejected: list[Rejected] = []
     for one in sorted(ordered, key=lambda item: (item.stack.name, TARGETS.index(item.target))):
         if one is chosen:
             continue
@@ -159,7 +161,7 @@ def _rejected(ordered: list[Candidate], chosen: Candidate | None, at: Situation)
         elif one.possible and chosen is not None:
             why = f": {one.rule.behind}" if one.rule and one.rule.behind else ""
             reasons.append(f"{chosen.stack.name} comes before it for these wishes{why}")
-        found.append(
+        rejected.append(
             {
                 "stack": one.stack.name,
                 "target": one.target,
@@ -167,7 +169,7 @@ def _rejected(ordered: list[Candidate], chosen: Candidate | None, at: Situation)
                 "reasons": reasons or ["no GPU fits"],
             }
         )
-    return found
+    return rejected
 
 
 def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> Plan:
@@ -181,7 +183,7 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
         environment=None,
         reasons=[],
         rejected=_rejected(ordered, None, at),
-        blockers=[_checked(found, ordered, at).as_dict() for found in _once(_why(ordered, at, asked, here))],
+        blockers=[_checked(blocker, ordered, at).as_dict() for blocker in _once(_why(ordered, at, asked, here))],
         warnings=plan_steps.pc_warnings(at.facts) + plan_adapters.warnings(at.facts.gpus or (), None),
         wishes=at.wishes.as_dict(),
     )
@@ -195,8 +197,8 @@ def _gpu_is_missed(ordered: list[Candidate], at: Situation, asked: bool) -> bool
 
 def _why(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> list[Problem]:
     """Why nothing: that there is no GPU first, whatever else stands against the wish."""
-    found = _why_nothing(ordered, at, asked, here)
-    return [no_adapter(), *found] if here and _gpu_is_missed(ordered, at, asked) else found
+    problems = _why_nothing(ordered, at, asked, here)
+    return [no_adapter(), *problems] if here and _gpu_is_missed(ordered, at, asked) else problems
 
 
 def _why_nothing(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> list[Problem]:
@@ -224,16 +226,16 @@ def _why_nothing(ordered: list[Candidate], at: Situation, asked: bool, here: tup
     if not relevant:
         return [problem("NO_STACK", "no stack is meant for these wishes on this PC")]
     relevant = [one for one in relevant if one.target in one.stack.targets] or relevant
-    best = min(relevant, key=lambda one: (sum(found.fatal for found in one.problems), ordered.index(one)))
-    fatal = [found for found in best.problems if found.fatal]
+    best = min(relevant, key=lambda one: (sum(blocker.fatal for blocker in one.problems), ordered.index(one)))
+    fatal = [blocker for blocker in best.problems if blocker.fatal]
     # Where there are no packages for a PC, what its GPU is does not matter any more.
-    return _once([found for found in fatal if found.code in _WHATEVER_ELSE] or fatal or best.problems)
+    return _once([blocker for blocker in fatal if blocker.code in _WHATEVER_ELSE] or fatal or best.problems)
 
 
-def _checked(found: Problem, ordered: list[Candidate], at: Situation) -> Problem:
+def _checked(blocker: Problem, ordered: list[Candidate], at: Situation) -> Problem:
     """A next step that names another stack names one that can work on this very PC."""
-    if found.code not in _ASK_FOR_ANOTHER:
-        return found
+    if blocker.code not in _ASK_FOR_ANOTHER:
+        return blocker
     free = replace(at.wishes, stack=AUTO, library="any", environment="any")
     others = [candidate(one.stack, one.target, replace(at, wishes=free)) for one in ordered]
     ways = [one for one in others if one.target in host_targets(at.facts) and not one.problems and one.stack.vendors]
@@ -244,7 +246,7 @@ def _checked(found: Problem, ordered: list[Candidate], at: Situation) -> Problem
         step = (
             "No stack here trains on this PC's GPU: use a PC with an NVIDIA GPU, or gpuready_stack: cpu as a reference."
         )
-    return replace(found, next_step=step)
+    return replace(blocker, next_step=step)
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:

@@ -14,7 +14,7 @@ _DRIVER_CODES = ("BASIC_DRIVER", "GPU_NO_DRIVER", "DRIVER_TOO_OLD", "DRIVER_UNKN
 
 def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
     """wsl, gpu_driver, cuda, python_environment, verify: each with whether it has something to do."""
-    codes = {found.code: found for found in chosen.problems}
+    codes = {blocker.code: blocker for blocker in chosen.problems}
     from_windows = chosen.target == "wsl" and facts.os.family == "windows"
     driver = next((codes[code] for code in _DRIVER_CODES if code in codes), None)
     mine = current(chosen.stack, chosen.variant, facts) if chosen.variant is not None else None
@@ -47,14 +47,14 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
         False,
         chosen.stack.cuda_note or "the stack does not use CUDA",
     )
-    found = {
+    todo = {
         "wsl": wsl,
         "gpu_driver": gpu_driver,
         "cuda": cuda,
         "python_environment": python,
         "verify": (True, "only training proves it"),
     }
-    return [{"name": name, "needed": needed, "reason": reason} for name, (needed, reason) in found.items()]
+    return [{"name": name, "needed": needed, "reason": reason} for name, (needed, reason) in todo.items()]
 
 
 def _needs_runtime(chosen: Candidate) -> bool:
@@ -62,11 +62,11 @@ def _needs_runtime(chosen: Candidate) -> bool:
 
 
 def _python_reason(chosen: Candidate, facts: Facts) -> str:
-    same = [found for found in facts.environments if found.stack == chosen.stack.name]
+    same = [env for env in facts.environments if env.stack == chosen.stack.name]
     lock = chosen.variant.lock_sha256 if chosen.variant else None
-    if any(found.state == "old" and found.lock_sha256 == lock for found in same):
+    if any(env.state == "old" and env.lock_sha256 == lock for env in same):
         return "an environment of this lock is there but not in use: it is checked, and built anew if it is not whole"
-    if any(found.state == "current" for found in same):
+    if any(env.state == "current" for env in same):
         return "the lock has changed since the environment in use was made"
     return "there is no environment of this stack yet"
 
@@ -111,14 +111,14 @@ def _uuid(chosen: Candidate, facts: Facts) -> str | None:
 
 def pc_warnings(facts: Facts) -> list[str]:
     """What is worth knowing of the PC whatever the stack."""
-    found = []
+    cautions = []
     if facts.os.kind == "server":
-        found.append(
+        cautions.append(
             f"{facts.os.name or 'Windows Server'} is a server: Microsoft's guides speak of Windows 10 and 11 only"
         )
     if (facts.pending_reboot or PendingReboot()).pending is True:
-        found.append("the PC waits for a restart: restart it before you trust what is installed now")
-    return found
+        cautions.append("the PC waits for a restart: restart it before you trust what is installed now")
+    return cautions
 
 
 def _old_hardware(chosen: Candidate) -> list[str]:
@@ -134,35 +134,35 @@ def _old_hardware(chosen: Candidate) -> list[str]:
 
 def warnings(chosen: Candidate, facts: Facts) -> list[str]:
     """End of life, other GPUs, little memory, what is not known."""
-    stack, found = chosen.stack, []
+    stack, cautions = chosen.stack, []
     if stack.life_state != "maintained":
-        found.append(f"{stack.name} is {stack.life_state}: {stack.life_note}; exit: {stack.life_exit}")
+        cautions.append(f"{stack.name} is {stack.life_state}: {stack.life_note}; exit: {stack.life_exit}")
     elif not stack.vendors:
-        found.append(f"{stack.name}: {stack.life_note}")
-    found += pc_warnings(facts)
-    found += plan_adapters.warnings(facts.gpus or (), chosen.choice.adapter)
-    found += _old_hardware(chosen)
+        cautions.append(f"{stack.name}: {stack.life_note}")
+    cautions += pc_warnings(facts)
+    cautions += plan_adapters.warnings(facts.gpus or (), chosen.choice.adapter)
+    cautions += _old_hardware(chosen)
     if facts.smi_complaints and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":
-        found.append(f"nvidia-smi complains ({facts.smi_complaints[0]}): restart the PC if the training fails")
+        cautions.append(f"nvidia-smi complains ({facts.smi_complaints[0]}): restart the PC if the training fails")
     if facts.machine.memory_bytes is None:
-        found.append("how much memory the PC has is not known")
+        cautions.append("how much memory the PC has is not known")
     elif facts.machine.memory_bytes < stack.memory_bytes * 0.95:
         need, have = stack.memory_bytes / 2**30, facts.machine.memory_bytes / 2**30
-        found.append(f"the PC has {have:.1f} GiB of memory, and {stack.name} wants {need:.0f} GiB")
+        cautions.append(f"the PC has {have:.1f} GiB of memory, and {stack.name} wants {need:.0f} GiB")
     if (facts.disk or Disk()).free_bytes is None:
-        found.append("how much disk space is free is not known")
+        cautions.append("how much disk space is free is not known")
     if facts.os.family == "linux" and facts.os.glibc is None:
-        found.append("the C library is not known to be glibc: the packages need it")
+        cautions.append("the C library is not known to be glibc: the packages need it")
     if facts.guest and stack.vendors and chosen.choice.adapter in (None, facts.passed_on):
-        found.append("which GPU the guest has cannot be seen from inside it: training tells")
+        cautions.append("which GPU the guest has cannot be seen from inside it: training tells")
     if (
         chosen.target == "wsl"
         and facts.os.family == "windows"
         and facts.machine.virtualization is None
         and facts.machine.hypervisor is not True
     ):
-        found.append("whether virtualization is on in the firmware is not known; WSL 2 needs it")
-    return found
+        cautions.append("whether virtualization is on in the firmware is not known; WSL 2 needs it")
+    return cautions
 
 
 def summary(planned: Plan) -> list[str]:

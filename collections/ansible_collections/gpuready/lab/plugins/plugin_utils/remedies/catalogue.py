@@ -85,9 +85,9 @@ class Saying:
     condition: re.Pattern[str] | None = None
     last: bool = False
 
-    def is_numbered(self, text: str, found: frozenset[tuple[str, int]]) -> bool:
+    def is_numbered(self, text: str, numbers: frozenset[tuple[str, int]]) -> bool:
         """Whether the text has one of the numbers or names."""
-        return bool(self.numbers & found) or any(re.search(rf"\b{name}\b", text, re.I) for name in self.names)
+        return bool(self.numbers & numbers) or any(re.search(rf"\b{name}\b", text, re.I) for name in self.names)
 
 
 @dataclass
@@ -100,14 +100,14 @@ class Catalogue:
     def match(self, text: str, channels: Iterable[str], phase: str = "") -> str | None:
         """The code of the first row that fits: by a number with words beside it, by a number, by words."""
         text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-        asked, found = frozenset(channels), program_numbers.read(text)
+        asked, numbers = frozenset(channels), program_numbers.read(text)
         here = [said for said in self.sayings if said.phase in ("", phase) and said.channels & asked]
         here = [said for said in here if not said.condition or said.condition.search(text)]
         for last in (False, True):
             now = [said for said in here if said.last is last]
             for conditional in (True, False):
                 for said in now:
-                    if (said.condition is not None) is conditional and said.is_numbered(text, found):
+                    if (said.condition is not None) is conditional and said.is_numbered(text, numbers):
                         return said.code
             for said in now:
                 if said.pattern and said.pattern.search(text):
@@ -142,10 +142,10 @@ def codes() -> list[str]:
 
 def sayings() -> dict[str, list[Saying]]:
     """What each code is said by."""
-    found: dict[str, list[Saying]] = {}
+    by_code: dict[str, list[Saying]] = {}
     for saying in _catalogue().sayings:
-        found.setdefault(saying.code, []).append(saying)
-    return found
+        by_code.setdefault(saying.code, []).append(saying)
+    return by_code
 
 
 def remedy(code: str) -> Remedy:
@@ -174,8 +174,8 @@ def by_number(value: int, kind: str = "number", channel: str = "exit") -> str | 
 def names(channel: str) -> dict[str, int]:
     """The names that programs have for their errors, with the numbers of these."""
     said = (one for one in _catalogue().sayings if channel in one.channels and one.names and not one.condition)
-    found = ((saying.names[0], [value for kind, value in saying.numbers if kind == "number"]) for saying in said)
-    return {name: values[0] for name, values in found if len(values) == 1}
+    numbered = ((saying.names[0], [value for kind, value in saying.numbers if kind == "number"]) for saying in said)
+    return {name: values[0] for name, values in numbered if len(values) == 1}
 
 
 # --- reading the file -------------------------------------------------------------------------------------------------
@@ -191,30 +191,30 @@ def parse(text: str, where: str) -> Catalogue:
     if not isinstance(rows, list) or not rows:
         raise CatalogueError(f"{where}: codes: this is not a list of rows")
     mistakes: list[str] = []
-    found = Catalogue({}, [])
+    catalogue = Catalogue({}, [])
     taken: dict[tuple[Any, ...], str] = {}
     for index, row in enumerate(rows, 1):
         code = row.get("code") if isinstance(row, dict) else None
         name = code if isinstance(code, str) else f"row {index}"
         wrong = list(_mistakes(row))
-        if name in found.remedies:
+        if name in catalogue.remedies:
             wrong.append("code: it stands in the file already")
         if not wrong and (other := taken.setdefault(("cause", row["cause"]), name)) != name:
             wrong.append(f"cause: {other} has the same: say how they differ")
         if not wrong:
-            found.remedies[name] = _remedy(row)
+            catalogue.remedies[name] = _remedy(row)
             for said in row.get("said_by", ()):
                 try:
                     saying = _saying(name, said)
                 except re.error as error:
                     wrong.append(f"said_by: pattern: {error.pattern!r}: {error.msg}")
                     continue
-                found.sayings.append(saying)
+                catalogue.sayings.append(saying)
                 wrong += [f"said_by: {what}" for what in _useless(saying, taken)]
         mistakes += [f"{where}: {name}: {what}" for what in wrong]
     if mistakes:
         raise CatalogueError("\n".join(mistakes))
-    return found
+    return catalogue
 
 
 def _remedy(row: dict[str, Any]) -> Remedy:
@@ -248,11 +248,11 @@ def _saying(code: str, said: dict[str, Any]) -> Saying:
 
 def _values(given: Any) -> list[Any]:
     """Numbers, with `A-B` as all from A to B."""
-    found: list[Any] = []
+    numbers: list[Any] = []
     for value in _list(given):
         ends = _RANGE.fullmatch(value) if isinstance(value, str) else None
-        found += range(int(ends[1], 0), min(int(ends[2], 0), int(ends[1], 0) + 10_000) + 1) if ends else [value]
-    return found
+        numbers += range(int(ends[1], 0), min(int(ends[2], 0), int(ends[1], 0) + 10_000) + 1) if ends else [value]
+    return numbers
 
 
 def _list(value: Any) -> list[Any]:

@@ -39,28 +39,28 @@ _ERRNO_LAST = 133  # of Linux
 
 def read(text: str) -> frozenset[tuple[str, int]]:
     """All numbers of a text: (kind, value)."""
-    found: set[tuple[str, int]] = set()
+    numbers: set[tuple[str, int]] = set()
     wide = [int(one[1] or one[2], 16) for one in _HEX.finditer(text)]
     wide += [2**32 - int(one[1]) for one in _SIGNED.finditer(text) if int(one[1]) <= 2**31]
     wide += [value for one in _UNSIGNED.finditer(text) if 2**31 <= (value := int(one[1])) < 2**32]
     for value in wide:
-        found |= of_code(value)
-    found |= {("win32", int(one[1], 16)) for one in _SHORT.finditer(text)}
-    found |= {("win32", int(one[1])) for one in _WIN32.finditer(text)}
-    found |= {("errno", int(one[1])) for one in _ERRNO.finditer(text)}
-    found |= {("cuda", int(one[1])) for one in _CUDA.finditer(text)}
+        numbers |= of_code(value)
+    numbers |= {("win32", int(one[1], 16)) for one in _SHORT.finditer(text)}
+    numbers |= {("win32", int(one[1])) for one in _WIN32.finditer(text)}
+    numbers |= {("errno", int(one[1])) for one in _ERRNO.finditer(text)}
+    numbers |= {("cuda", int(one[1])) for one in _CUDA.finditer(text)}
     on_windows = _WINDOWS_PATH.search(text) is not None
     for one in _OS_ERROR.finditer(text):
         value = int(one[1])
-        found.add(("win32", value))
+        numbers.add(("win32", value))
         if not on_windows and value <= _ERRNO_LAST:
-            found.add(("errno", value))
-    return frozenset(found)
+            numbers.add(("errno", value))
+    return frozenset(numbers)
 
 
 def of_code(value: int) -> frozenset[tuple[str, int]]:
     """A 32-bit code, and the Windows error number in it."""
-    found = {("number", value)}
+    numbers = {("number", value)}
     if value & 0xFFFF0000 in _FACILITIES or 0 < value < 0x10000:
-        found.add(("win32", value & 0xFFFF))
-    return frozenset(found)
+        numbers.add(("win32", value & 0xFFFF))
+    return frozenset(numbers)

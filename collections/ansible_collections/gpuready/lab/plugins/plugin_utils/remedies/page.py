@@ -60,7 +60,7 @@ def _part(remedy: Remedy, sayings: Iterable[Saying]) -> str:
 def _said(saying: Saying) -> Iterable[str]:
     beside = " where its words say so" if saying.condition else ""
     for kind, word in _KINDS.items():
-        values = sorted(value for found, value in saying.numbers if found == kind)
+        values = sorted(value for value_kind, value in saying.numbers if value_kind == kind)
         shown = [_range(kind, *ends) for ends in _runs(values)]
         if shown:
             yield f"{word} {' '.join(shown)}{beside}"

@@ -26,9 +26,9 @@ _POOL = re.compile(
 def classify(text: str, exception: BaseException | None = None, connection: str | None = None) -> Trouble:
     """`{code, message}` of a failure. `exception` gives its chain of causes; `connection` is the transport's name."""
     words = "\n".join([*_chain(exception), text[:_READ]])[:_READ]
-    found = remedies.match(words, "connection") or remedies.match(words) or "UNREACHABLE"
+    code = remedies.match(words, "connection") or remedies.match(words) or "UNREACHABLE"
     message = _line((text or words)[:_READ], connection)
-    return {"code": found, "message": message or remedies.remedy(found).cause}
+    return {"code": code, "message": message or remedies.remedy(code).cause}
 
 
 def cut_off(code: str) -> str:
@@ -46,15 +46,15 @@ def _chain(error: BaseException | None) -> list[str]:
 
 def _plainly(text: str) -> str:
     """urllib3's nested words as what is in their middle: `10.0.0.7:5985: [Errno 111] Connection refused`."""
-    found = _POOL.search(text)
-    if not found:
+    match = _POOL.search(text)
+    if not match:
         return text
-    inner = re.sub(r"^[\s(]*(?:\w+\((?:\d+, )?)+", "", found["inner"])
+    inner = re.sub(r"^[\s(]*(?:\w+\((?:\d+, )?)+", "", match["inner"])
     inner = re.sub(r"HTTPS?Connection\([^)]*\): |<[^>]*>, ?|Failed to establish a new connection: ", "", inner)
     inner = re.sub(r" ?\(_ssl\.c:\d+\)|\[SSL: \w+\] ", "", inner).lstrip("('\" ")
     while inner.endswith(("'", '"', " ")) or (inner.endswith(")") and inner.count(")") > inner.count("(")):
         inner = inner[:-1]
-    return f"{text[: found.start()]}{found['host']}:{found['port']}: {inner}" if inner else text
+    return f"{text[: match.start()]}{match['host']}:{match['port']}: {inner}" if inner else text
 
 
 def _line(text: str, connection: str | None) -> str:

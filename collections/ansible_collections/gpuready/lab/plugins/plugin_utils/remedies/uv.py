@@ -42,8 +42,8 @@ class Explained:
 
 def classify(phase: str, text: str, known: str | None = None) -> tuple[str, str]:
     """The code, and one line: phase, cause, next step. As `explain`."""
-    found = explain(phase, text, known)
-    return found.code, found.line
+    explained = explain(phase, text, known)
+    return explained.code, explained.line
 
 
 def explain(phase: str, text: str, known: str | None = None) -> Explained:
@@ -58,7 +58,7 @@ def explain(phase: str, text: str, known: str | None = None) -> Explained:
     # The same words mean the same in every phase: what was tried, which the PC knows, gives way to why it failed.
     code = (code or (known if known in _TRIED[1:] else usual)) if known is None or known in _TRIED else known
     places = {}
-    if package := next((found[1] for pattern in _PACKAGE if (found := re.search(pattern, joined))), None):
+    if package := next((hit[1] for pattern in _PACKAGE if (hit := re.search(pattern, joined))), None):
         places["package"] = package
     if host := re.search(r"https?://([^/\s`)>]+)", joined):
         places["host"] = host[1]

@@ -41,7 +41,7 @@ def causes(hosts: Iterable[Mapping[str, Any]], verdicts: bool) -> list[dict[str,
         key = (state, shown(verdict["code"]), shown(verdict.get("next_step")))
         cause = shown(verdict.get("cause"))
         groups.setdefault(key, {}).setdefault(cause, []).append(host)
-    found = []
+    summaries = []
     for (state, code, step), by_cause in groups.items():
         names = [name for some in by_cause.values() for name in some]
         ranked = sorted(by_cause.items(), key=lambda one: -len(one[1]))
@@ -51,9 +51,9 @@ def causes(hosts: Iterable[Mapping[str, Any]], verdicts: bool) -> list[dict[str,
             others = f"{len(ranked) - _MOST_CAUSES} other causes of this kind: the report has each"
             told.append({"cause": others, "count": len(rest), "pcs": named(rest)})
         group = {"state": state, "code": code, "next_step": step, "count": len(names), "pcs": named(names)}
-        found.append({**group, "hosts": names, "causes": told})
+        summaries.append({**group, "hosts": names, "causes": told})
     order = (*STATES, LOOKED_AT)
-    return sorted(found, key=lambda one: (-one["count"], order.index(one["state"]), one["code"]))
+    return sorted(summaries, key=lambda one: (-one["count"], order.index(one["state"]), one["code"]))
 
 
 def named(names: Sequence[str]) -> str:
@@ -74,24 +74,24 @@ def named(names: Sequence[str]) -> str:
 
 def _next(name: str) -> str | None:
     """The name that counts one up: pc09 -> pc10."""
-    found = _NUMBERED.fullmatch(name)
-    if not found:
+    match = _NUMBERED.fullmatch(name)
+    if not match:
         return None
-    before, digits, after = found.groups()
+    before, digits, after = match.groups()
     return f"{before}{int(digits) + 1:0{len(digits)}}{after}"
 
 
 def lines(groups: Iterable[Mapping[str, Any]]) -> list[str]:
     """The groups for a terminal: who and how many, why, what next."""
-    found = []
+    rows = []
     for group in groups:
-        found.append(f"{group['state']} {group['code']}, {whose(group)}{_pcs(group['count'])}: {group['pcs']}")
+        rows.append(f"{group['state']} {group['code']}, {whose(group)}{_pcs(group['count'])}: {group['pcs']}")
         several = len(group["causes"]) > 1
         for one in group["causes"]:
-            found.append(f"    {one['pcs']}: {one['cause']}" if several else f"    {one['cause']}")
+            rows.append(f"    {one['pcs']}: {one['cause']}" if several else f"    {one['cause']}")
         if group["next_step"]:
-            found.append(f"    next: {group['next_step']}")
-    return found
+            rows.append(f"    next: {group['next_step']}")
+    return rows
 
 
 def whose(group: Mapping[str, Any]) -> str:

@@ -65,11 +65,11 @@ def _pairs(title: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _named(one: Mapping[str, Any], name: str, words: str) -> str:
-    return ": ".join(found for found in (shown(one.get(name)), shown(one.get(words))) if found)
+    return ": ".join(part for part in (shown(one.get(name)), shown(one.get(words))) if part)
 
 
 def _trouble(one: Mapping[str, Any]) -> str:
-    where = ", ".join(found for found in (shown(one.get("step")), shown(one.get("task"))) if found)
+    where = ", ".join(part for part in (shown(one.get("step")), shown(one.get("task"))) if part)
     return _named(one, "code", "message") + (f" ({where})" if where else "")
 
 
@@ -108,15 +108,15 @@ def _checks(checks: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _speed(training: Mapping[str, Any], name: str) -> str:
-    found = section(training, name).get("samples_per_second")
-    return f"{found:.0f} samples a second" if isinstance(found, int | float) and not isinstance(found, bool) else ""
+    rate = section(training, name).get("samples_per_second")
+    return f"{rate:.0f} samples a second" if isinstance(rate, int | float) and not isinstance(rate, bool) else ""
 
 
 def _losses(training: Mapping[str, Any], name: str) -> str:
-    found = section(training, name).get("losses")
-    if not isinstance(found, list) or not found:
+    losses = section(training, name).get("losses")
+    if not isinstance(losses, list) or not losses:
         return ""
-    return f"loss {shown(found[0])} to {shown(found[-1])} in {len(found)} steps"
+    return f"loss {shown(losses[0])} to {shown(losses[-1])} in {len(losses)} steps"
 
 
 def _training(training: Mapping[str, Any]) -> str:
@@ -131,7 +131,7 @@ def _training(training: Mapping[str, Any]) -> str:
         [
             (
                 "Framework",
-                " ".join(found for key in ("name", "version", "plugin") if (found := shown(framework.get(key)))),
+                " ".join(part for key in ("name", "version", "plugin") if (part := shown(framework.get(key)))),
             ),
             ("Device", joined(shown(device.get("name")), shown(device.get("adapter_name")))),
             ("On the GPU", joined(_losses(training, "result"), _speed(training, "result"))),

@@ -40,7 +40,7 @@ def run(variables: Mapping[str, Any], records: Iterable[Mapping[str, Any]], cont
     """The section `run` but for `check`: what the playbook's variables say of it, the clock where they say nothing."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     looked = [record["looked_at"] for record in records if record.get("looked_at")]
-    found = {
+    fields = {
         "id": run_of(variables),
         "started_at": shown(variables.get("gpuready_started_at")) or min(looked, default=now),
         "finished_at": now,
@@ -48,19 +48,19 @@ def run(variables: Mapping[str, Any], records: Iterable[Mapping[str, Any]], cont
         "gpuready_version": shown(variables.get("gpuready_version")),
         "playbook": shown(variables.get("gpuready_playbook")),
     }
-    return {**found, "seconds": seconds_of(found)}
+    return {**fields, "seconds": seconds_of(fields)}
 
 
 def bad_input(document: Mapping[str, Any]) -> list[str]:
     """What is wrong with the variables of each PC, a line each: the lab's mistake even where the PC is in trouble too."""
-    found = []
+    mistakes = []
     for record in document["hosts"]:
         if record["verdict"]["code"] == "BAD_INPUT":
             said = [record["verdict"]["cause"]]
         else:
             said = [one.get("message") for one in items(record["troubles"]) if one.get("code") == "BAD_INPUT"]
-        found += [f"{shown(record['host'])}: {shown(one)}" for one in said]
-    return found
+        mistakes += [f"{shown(record['host'])}: {shown(one)}" for one in said]
+    return mistakes
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
@@ -105,10 +105,10 @@ def outcome(document: Mapping[str, Any], record: Mapping[str, Any]) -> str:
 
 def counts(document: Mapping[str, Any]) -> dict[str, int]:
     """PCs by outcome, those that none has left out."""
-    found = dict.fromkeys((*STATES, reasons.LOOKED_AT), 0)
+    tally = dict.fromkeys((*STATES, reasons.LOOKED_AT), 0)
     for record in document["hosts"]:
-        found[outcome(document, record)] += 1
-    return {name: count for name, count in found.items() if count}
+        tally[outcome(document, record)] += 1
+    return {name: count for name, count in tally.items() if count}
 
 
 def seconds_of(run: Mapping[str, Any]) -> float | None:
@@ -123,16 +123,16 @@ def seconds_of(run: Mapping[str, Any]) -> float | None:
 
 def headline(document: Mapping[str, Any]) -> str:
     """One sentence: how many PCs are ready, how many are not; of a run that judges nobody, how many it looked at."""
-    found, total = counts(document), document["summary"]["total"]
+    tally, total = counts(document), document["summary"]["total"]
     simulated = " SIMULATED" if document["simulated"] else ""
     pcs = f"of {total}{simulated} PC{'s' * (total != 1)}"
     if document["run"].get("verdicts") is False:
         looked = sum(isinstance(record.get("facts"), Mapping) for record in document["hosts"])
         begin = f"{looked} {pcs} looked at, none judged"
     else:
-        slow = f" ({found['DEGRADED']} of them DEGRADED)" if "DEGRADED" in found else ""
-        begin = f"{sum(found.get(state, 0) for state in READY)} {pcs} ready{slow}"
-    rest = [f"{count} {name}" for name, count in found.items() if name not in (*READY, reasons.LOOKED_AT)]
+        slow = f" ({tally['DEGRADED']} of them DEGRADED)" if "DEGRADED" in tally else ""
+        begin = f"{sum(tally.get(state, 0) for state in READY)} {pcs} ready{slow}"
+    rest = [f"{count} {name}" for name, count in tally.items() if name not in (*READY, reasons.LOOKED_AT)]
     return f"{begin}; {', '.join(rest)}." if rest else f"{begin}."
 
 
@@ -180,7 +180,7 @@ def _rows(document: Mapping[str, Any], width: int) -> list[str]:
 
 def _groups(document: Mapping[str, Any]) -> list[str]:
     """A line an outcome, for a lab whose PCs would fill the screen."""
-    found: dict[str, list[str]] = {name: [] for name in counts(document)}
+    by_outcome: dict[str, list[str]] = {name: [] for name in counts(document)}
     for record in document["hosts"]:
-        found[outcome(document, record)].append(shown(record["host"]))
-    return [f"{name:<11}  {len(hosts)}: {reasons.named(hosts)}" for name, hosts in found.items()]
+        by_outcome[outcome(document, record)].append(shown(record["host"]))
+    return [f"{name:<11}  {len(hosts)}: {reasons.named(hosts)}" for name, hosts in by_outcome.items()]

@@ -109,10 +109,10 @@ def _columns(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _headline(document: Mapping[str, Any]) -> str:
-    found = report.headline(document)
+    sentence = report.headline(document)
     for state in STATES:
-        found = found.replace(f" {state}", f" {_words(state)}")
-    return found
+        sentence = sentence.replace(f" {state}", f" {_words(state)}")
+    return sentence
 
 
 def _when(run: Mapping[str, Any]) -> str:
@@ -151,18 +151,18 @@ def _duration(seconds: float) -> str:
 
 
 def _banners(document: Mapping[str, Any]) -> str:
-    found = ""
+    banners = ""
     if words := report.interrupted_words(document):
-        found += f'<p class="banner"><strong>Interrupted.</strong> {escape(words)}</p>'
+        banners += f'<p class="banner"><strong>Interrupted.</strong> {escape(words)}</p>'
     if document["simulated"]:
-        found += f'<p class="banner"><strong>Simulated.</strong> {escape(report.simulated_words(document))}</p>'
+        banners += f'<p class="banner"><strong>Simulated.</strong> {escape(report.simulated_words(document))}</p>'
     if document["run"].get("check"):
         words = "Nothing was changed and nothing was trained in this run."
-        found += f'<p class="banner"><strong>Check.</strong> {words}</p>'
+        banners += f'<p class="banner"><strong>Check.</strong> {words}</p>'
     if document["run"].get("verdicts") is False:
         words = "A look or a plan gives no verdict of readiness; the state of the lab is as it was before."
-        found += f'<p class="banner"><strong>No verdict.</strong> {words}</p>'
-    return found
+        banners += f'<p class="banner"><strong>No verdict.</strong> {words}</p>'
+    return banners
 
 
 def _counts(document: Mapping[str, Any]) -> str:
@@ -234,7 +234,7 @@ def _judged(document: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     newest = section(record, "newest")
     at = newest.get("at")
     age = _age(at, document["run"].get("finished_at"))
-    words = ", ".join(found for found in (_moment(at), age) if found)
+    words = ", ".join(part for part in (_moment(at), age) if part)
     by = f"<code>{escape(shown(newest.get('playbook')) or 'run')}</code>" if newest else ""
     value = escape(shown(at), quote=True)
     return f'<td role="cell" data-label="Judged" data-value="{value}">{_cell(words)}{by}</td>'
@@ -250,7 +250,7 @@ def _cell(value: str) -> str:
 
 def _details(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) -> str:
     system = section(record, "facts", "os")
-    named = " ".join(found for key in ("name", "version") if (found := shown(system.get(key))))
+    named = " ".join(part for key in ("name", "version") if (part := shown(system.get(key))))
     return (
         f'<details id="pc{number}"><summary><h3><bdi>{escape(shown(record["host"]))}</bdi></h3> {_badge(report.outcome(document, record))} '
         f'<span class="os"><bdi>{escape(named)}</bdi></span></summary>{report_details.body(record)}</details>\n'

@@ -39,11 +39,11 @@ def is_run_name(name: str) -> bool:
     return _RUN.fullmatch(name) is not None
 
 
-def is_state(found: object) -> bool:
+def is_state(state: object) -> bool:
     """Whether this is a state that this version can read."""
-    if not isinstance(found, Mapping) or found.get("schema_version") != STATE_VERSION:
+    if not isinstance(state, Mapping) or state.get("schema_version") != STATE_VERSION:
         return False
-    labs = found.get("labs")
+    labs = state.get("labs")
     return isinstance(labs, list) and all(
         isinstance(one, Mapping) and isinstance(one.get("inventory"), list) and isinstance(one.get("hosts"), Mapping)
         for one in labs
@@ -123,13 +123,13 @@ def document(state: Mapping[str, Any], inventory: Sequence[str]) -> dict[str, An
         else:
             records.append(_unjudged(name, bool(lab.get("simulated")), lab["run"]))
     machines.tell_apart(records)  # two runs may have come to one machine by two names
-    found = report.build(records, lab["run"], False)
-    return {**found, "lab": {"inventory": list(inventory)}}
+    lab_report = report.build(records, lab["run"], False)
+    return {**lab_report, "lab": {"inventory": list(inventory)}}
 
 
 def _unjudged(name: str, simulated: bool, run: Mapping[str, Any]) -> dict[str, Any]:
-    found = word("UNKNOWN", "NOT_VERIFIED", "no run has judged this PC yet")
-    verdict = {**found, "at": shown(run.get("finished_at")), "fingerprint": None}
+    unverified = word("UNKNOWN", "NOT_VERIFIED", "no run has judged this PC yet")
+    verdict = {**unverified, "at": shown(run.get("finished_at")), "fingerprint": None}
     frame = {"schema_version": SCHEMA_VERSION, "host": name, "simulated": simulated, "troubles": []}
     return {**frame, "verdict": verdict}
 
@@ -137,7 +137,7 @@ def _unjudged(name: str, simulated: bool, run: Mapping[str, Any]) -> dict[str, A
 def _time(value: object) -> datetime:
     """A moment that can be compared; what is none is older than all others."""
     try:
-        found = datetime.fromisoformat(str(value))
+        moment = datetime.fromisoformat(str(value))
     except ValueError:
         return _NEVER
-    return found.astimezone(UTC) if found.tzinfo else _NEVER
+    return moment.astimezone(UTC) if moment.tzinfo else _NEVER

@@ -25,10 +25,10 @@ NAMES = (*(name for name, _ in RENDERINGS.values()), page.NAME, DOCUMENT)
 def files(document: Mapping[str, Any], formats: Iterable[str]) -> dict[str, str]:
     """Name -> text of the asked formats and the document, which is last: a reader that sees it sees the others too."""
     asked = list(formats)
-    found = {RENDERINGS[name][0]: RENDERINGS[name][1](document) for name in asked}
+    texts = {RENDERINGS[name][0]: RENDERINGS[name][1](document) for name in asked}
     if set(asked) & _FOR_PEOPLE:
-        found[page.NAME] = page.text()
-    return {**found, DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"}
+        texts[page.NAME] = page.text()
+    return {**texts, DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"}
 
 
 def not_among(names: Iterable[str]) -> tuple[str, ...]:

@@ -57,8 +57,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         return " ".join(escaped.split())
 
     def sentence(text: str) -> str:
-        found = cell(text)
-        return found if not found or found[-1] in ".!?:" else f"{found}."
+        cell_text = cell(text)
+        return cell_text if not cell_text or cell_text[-1] in ".!?:" else f"{cell_text}."
 
     lines = ["# GPU readiness", "", cell(report.headline(document)), ""]
     if words := report.interrupted_words(document):
@@ -136,8 +136,8 @@ def junit(document: Mapping[str, Any]) -> str:
         if kind and flat["state"] == LOOKED_AT:
             ElementTree.SubElement(case, kind, message="it was looked at; this run judges nobody")
         elif kind:
-            found = ElementTree.SubElement(case, kind, message=f"{flat['code']}: {flat['cause']}")
-            found.text = flat["next_step"]
+            element = ElementTree.SubElement(case, kind, message=f"{flat['code']}: {flat['cause']}")
+            element.text = flat["next_step"]
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 

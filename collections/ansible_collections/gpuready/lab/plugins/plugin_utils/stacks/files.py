@@ -33,24 +33,26 @@ def load(
     or `stack/target`, to a lab's own lock: a path, or `{lock: path, python: "3.10", extra_index_urls: [...]}`; it takes
     the place of every variant there. Relative paths start at `base`. Raises StackFilesError.
     """
-    found: dict[str, stacks.Stack] = {}
+    by_name: dict[str, stacks.Stack] = {}
     origin: dict[str, Path] = {}
     for directory in (STACKS, *(Path(base) / item for item in directories)):
         if not directory.is_dir():
             raise StackFilesError(f"{directory}: gpuready_stack_dirs: there is no such folder")
         for stack, file in _collection() if directory == STACKS else _folder(directory):
-            if stack.name in found:
+            if stack.name in by_name:
                 raise StackFilesError(f"{file}: name: the stack {stack.name} is in {origin[stack.name]} already")
-            found[stack.name], origin[stack.name] = stack, file
+            by_name[stack.name], origin[stack.name] = stack, file
     for key, value in (own_locks or {}).items():
         name, _, target = str(key).partition("/")
-        if name not in found:
-            raise StackFilesError(f"gpuready_stack_locks: {key}: there is no stack {name} ({', '.join(sorted(found))})")
-        if target and target not in found[name].targets:
-            known = ", ".join(found[name].targets)
+        if name not in by_name:
+            raise StackFilesError(
+                f"gpuready_stack_locks: {key}: there is no stack {name} ({', '.join(sorted(by_name))})"
+            )
+        if target and target not in by_name[name].targets:
+            known = ", ".join(by_name[name].targets)
             raise StackFilesError(f"gpuready_stack_locks: {key}: {name} has no target {target} ({known})")
-        found[name] = _with_own(found[name], str(key), target, value, Path(base))
-    return found
+        by_name[name] = _with_own(by_name[name], str(key), target, value, Path(base))
+    return by_name
 
 
 def _folder(directory: Path) -> list[tuple[stacks.Stack, Path]]:

@@ -44,16 +44,16 @@ def parse(text: str, name: str = "lock") -> Lock:
     if "\0" in text or "\ufffd" in text:
         raise LockError(f"{name}: this is not a text file")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    found = tuple(_requirement(line, content, name) for line, content in _logical_lines(text))
-    if not found:
+    requirements = tuple(_requirement(line, content, name) for line, content in _logical_lines(text))
+    if not requirements:
         raise LockError(f"{name}: there is no requirement in it")
     seen: dict[str, int] = {}
-    for requirement in found:
+    for requirement in requirements:
         key = re.sub(r"[-_.]+", "-", requirement.name).lower()
         if key in seen:
             raise LockError(f"{name}: line {requirement.line}: {requirement.name} is in line {seen[key]} already")
         seen[key] = requirement.line
-    return Lock(text, sha256(text.encode()), found)
+    return Lock(text, sha256(text.encode()), requirements)
 
 
 def sha256(content: bytes) -> str:
@@ -63,7 +63,7 @@ def sha256(content: bytes) -> str:
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
     """Lines joined at their backslashes and without comments, with the number of the first."""
-    found: list[tuple[int, str]] = []
+    lines: list[tuple[int, str]] = []
     start, parts = 0, []  # type: int, list[str]
     for number, raw in enumerate(text.split("\n"), 1):
         line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
@@ -73,10 +73,10 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
             continue
         content = " ".join(part for part in parts if part)
         if content:
-            found.append((start, content))
+            lines.append((start, content))
         start, parts = 0, []
     content = " ".join(part for part in parts if part)
-    return [*found, (start, content)] if content else found
+    return [*lines, (start, content)] if content else lines
 
 
 def _requirement(line: int, content: str, file: str) -> Requirement:

@@ -178,14 +178,14 @@ def parse(data: object, file: str = "stack") -> Stack:
 
 
 def _gpu_variable(section: _Reader) -> GpuVariable:
-    found = GpuVariable(section.pattern("name", GPU_VARIABLE), section.choice("takes", GPU_NAMES))
+    variable = GpuVariable(section.pattern("name", GPU_VARIABLE), section.choice("takes", GPU_NAMES))
     section.finish()
-    return found
+    return variable
 
 
 def _target(section: _Reader) -> Target:
     name = section.where.rsplit(".", 1)[-1]
-    found = Target(
+    target = Target(
         name=name,
         python=section.pattern("python", r"3\.\d{1,2}"),
         variants=tuple(_variant(item) for _, item in section.sections("variants")),
@@ -198,17 +198,17 @@ def _target(section: _Reader) -> Target:
         extra_index_urls=section.strings("extra_index_urls", empty=True),
         needs_vc_runtime=section.get("needs_vc_runtime", bool, False),
     )
-    for url in found.extra_index_urls:
+    for url in target.extra_index_urls:
         if not re.match(r"(https?|file)://\S+$", url):
             raise StackError(
                 f"{section.file}: {section.where}.extra_index_urls: {url!r} is not an http, https or file URL"
             )
     section.finish()
-    return found
+    return target
 
 
 def _variant(section: _Reader) -> Variant:
-    found = Variant(
+    variant = Variant(
         name=section.where.rsplit(".", 1)[-1],
         lock=section.pattern("lock", r"[A-Za-z0-9][A-Za-z0-9._-]*\.txt"),
         vendors=section.choices("vendors", VENDORS, empty=True),
@@ -218,11 +218,11 @@ def _variant(section: _Reader) -> Variant:
         note=section.text("note", ""),
     )
     section.finish()
-    return found
+    return variant
 
 
 def _rule(section: _Reader) -> Rule:
-    found = Rule(
+    rule = Rule(
         rank=section.positive("rank"),
         why=section.text("why"),
         behind=section.text("behind", ""),
@@ -232,4 +232,4 @@ def _rule(section: _Reader) -> Rule:
         vendors=section.choices("vendors", VENDORS, empty=True),
     )
     section.finish()
-    return found
+    return rule

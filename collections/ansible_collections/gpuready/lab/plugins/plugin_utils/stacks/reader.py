@@ -81,11 +81,11 @@ class Reader:
 
     def keys_of(self, key: str, allowed: Collection[str]) -> list[str]:
         """The keys of an optional mapping, checked."""
-        found = list(self.get(key, dict, {}))
-        for name in found:
+        keys = list(self.get(key, dict, {}))
+        for name in keys:
             if name not in allowed:
                 raise self._error(key, f"{name} is not one of {', '.join(allowed)}")
-        return found
+        return keys
 
     def strings(self, key: str, empty: bool = False) -> tuple[str, ...]:
         """A list of texts."""
@@ -125,14 +125,14 @@ class Reader:
         inner = self.get(key, dict)
         if not inner:
             raise self._error(key, "is empty")
-        found = []
+        readers = []
         for name, value in inner.items():
             if not isinstance(name, str) or (allowed is not None and name not in allowed):
                 raise self._error(key, f"{name} is not one of {', '.join(allowed or ['a text'])}")
-            found.append(
+            readers.append(
                 (name, Reader(self.file, f"{self.where}.{key}.{name}" if self.where else f"{key}.{name}", value))
             )
-        return found
+        return readers
 
     def items(self, key: str) -> list[Reader]:
         """A list of mappings, perhaps empty."""

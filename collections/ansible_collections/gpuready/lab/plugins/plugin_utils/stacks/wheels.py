@@ -53,12 +53,12 @@ def fits(file: str, platform: str, python: str) -> bool:
 def wanted(files: Iterable[str], projects: Iterable[str], platform: str, python: str) -> tuple[list[str], list[str]]:
     """Files of a wheelhouse that can be meant by the lock's projects, and those for building what has no wheel."""
     names = {normalized(project) for project in projects}
-    found = sorted(file for file in files if project_of(file) in names and fits(file, platform, python))
-    if all(file.endswith(".whl") for file in found):
-        return found, []
+    fitting = sorted(file for file in files if project_of(file) in names and fits(file, platform, python))
+    if all(file.endswith(".whl") for file in fitting):
+        return fitting, []
     more = {
         file
         for file in files
         if project_of(file) in BUILDERS and file.endswith(".whl") and fits(file, platform, python)
     }
-    return found, sorted(more - set(found))
+    return fitting, sorted(more - set(fitting))

@@ -43,10 +43,10 @@ class Check:
 
     def as_dict(self) -> CheckResult:
         """The element of `verdict.checks`."""
-        found: CheckResult = {"name": self.name, "state": self.state, "detail": self.detail}
+        result: CheckResult = {"name": self.name, "state": self.state, "detail": self.detail}
         if self.value is not None and math.isfinite(self.value):
-            found["value"] = self.value
-        return found
+            result["value"] = self.value
+        return result
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Given:
 
     def bound(self, name: str) -> float | None:
         """A threshold; None for one that is no finite number, which nothing passes."""
-        found = number(self.policy.get(name))
-        return found if found is not None and math.isfinite(found) else None
+        threshold = number(self.policy.get(name))
+        return threshold if threshold is not None and math.isfinite(threshold) else None
 
     def losses(self, part: str) -> list[float] | None:
         """The losses of `result` or `reference`; None unless there is one for each step, every one a number."""
-        found, steps = section(self.training, part).get("losses"), section(self.training, "task").get("steps")
-        values = [number(loss) for loss in found] if isinstance(found, list) else []
+        losses, steps = section(self.training, part).get("losses"), section(self.training, "task").get("steps")
+        values = [number(loss) for loss in losses] if isinstance(losses, list) else []
         numbers = [value for value in values if value is not None]
         right = isinstance(steps, int) and not isinstance(steps, bool) and steps == len(numbers) == len(values)
         return numbers if right and len(numbers) > 1 else None
@@ -178,10 +178,10 @@ def _count(value: object) -> int | None:
 def _task(given: Given) -> Check:
     """The task is one whose labels cannot be hit by chance."""
     task = section(given.training, "task")
-    found = [one for name in ("classes", "samples", "batch") if (one := _count(task.get(name))) is not None]
-    if len(found) < 3:
+    counts = [one for name in ("classes", "samples", "batch") if (one := _count(task.get(name))) is not None]
+    if len(counts) < 3:
         return _unknown("task", "what was trained is not known")
-    classes, samples, batch = found
+    classes, samples, batch = counts
     least = max(_LEAST_SAMPLES, _LEAST_OF_A_CLASS * classes)
     shown = f"{samples} samples of {classes} classes in batches of {batch}"
     if classes < 2 or samples < least or batch > samples:

@@ -44,24 +44,24 @@ def trouble(failure: object, task: str, answered: bool) -> Trouble:
     code = told or _by_words(words, bool(given.get("unreachable")))
     code = troubles.cut_off(code) if answered else code
     step = str(given.get("step") or "apply")
-    found: Trouble = {"code": code, "message": reading.one_line(text), "step": step, "task": task}
+    problem: Trouble = {"code": code, "message": reading.one_line(text), "step": step, "task": task}
     details = given.get("details")
     if isinstance(details, list) and details:
-        found["details"] = [reading.one_line(str(line)) for line in details[-_DETAILS:]]
-    return found
+        problem["details"] = [reading.one_line(str(line)) for line in details[-_DETAILS:]]
+    return problem
 
 
-def with_clock(found: Trouble, record: Mapping[str, Any]) -> Trouble:
+def with_clock(problem: Trouble, record: Mapping[str, Any]) -> Trouble:
     """The trouble, named by the PC's clock where a certificate fails: it holds by the clock of who looks at it."""
     off = _clock_off(record)
     if (
         off is None
         or abs(off) < _CLOCK
-        or not (found["code"] == "INDEX_UNTRUSTED" or "certificate" in found["message"].lower())
+        or not (problem["code"] == "INDEX_UNTRUSTED" or "certificate" in problem["message"].lower())
     ):
-        return found
+        return problem
     times = f"the PC's clock is {abs(off).days} days {'behind' if off < timedelta() else 'ahead'}"
-    return {**found, "code": "CLOCK_WRONG", "message": reading.one_line(f"{times}: {found['message']}")}
+    return {**problem, "code": "CLOCK_WRONG", "message": reading.one_line(f"{times}: {problem['message']}")}
 
 
 def _clock_off(record: Mapping[str, Any]) -> timedelta | None:

@@ -59,12 +59,12 @@ def verdict(record: Mapping[str, Any], policy: Mapping[str, Any], now: datetime 
     rules = {**POLICY, **policy}
     now = now or datetime.now(UTC)
     record = record if isinstance(record, Mapping) else {}
-    found = _judge(record, rules, now)
-    if found["state"] in READY:
-        found = _believable(record, rules) or found
+    judgement = _judge(record, rules, now)
+    if judgement["state"] in READY:
+        judgement = _believable(record, rules) or judgement
     return {
-        **found,
-        "at": found.get("at") or now.isoformat(timespec="seconds"),
+        **judgement,
+        "at": judgement.get("at") or now.isoformat(timespec="seconds"),
         "fingerprint": fingerprint(record, rules["trainer_sha256"]),
     }
 

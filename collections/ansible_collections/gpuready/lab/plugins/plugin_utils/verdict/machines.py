@@ -40,17 +40,17 @@ def same(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:
             continue
         gpus = sorted(str(one.get("id")) for one in reading.items(facts["adapters"]))
         groups.setdefault((name.lower(), system.get("family"), *gpus), []).append((started, str(record.get("host"))))
-    return [names for found in groups.values() for names in _near(sorted(found)) if len(names) > 1]
+    return [names for starts in groups.values() for names in _near(sorted(starts)) if len(names) > 1]
 
 
 def _near(starts: list[tuple[float, str]]) -> list[list[str]]:
     """Names whose machines started at about the same time."""
-    found = [[starts[0][1]]]
+    groups = [[starts[0][1]]]
     for (before, _), (after, name) in pairwise(starts):
         if after - before > _START_VARIES:
-            found.append([])
-        found[-1].append(name)
-    return found
+            groups.append([])
+        groups[-1].append(name)
+    return groups
 
 
 def _seconds(time: object) -> float | None:

@@ -70,12 +70,12 @@ def judge(
         return word("STALE", "PASS_STALE", f"it passed, but by other thresholds: {'; '.join(lacking.values())}")
     if slow_now:
         cause = with_detail(remedies.remedy("SLOW").cause, slow_now)
-        found = word("DEGRADED", "SLOW", cause, checks=shown)
+        verdict = word("DEGRADED", "SLOW", cause, checks=shown)
     else:
-        found = word(
+        verdict = word(
             "READY", "TRAINED", (reading.said(earlier.get("cause")) or "") if state == "READY" else "", checks=shown
         )
-    return {**found, "reused": True, "at": str(at)}
+    return {**verdict, "reused": True, "at": str(at)}
 
 
 def of_stack(facts: Mapping[str, Any], stack: object) -> object:
@@ -127,6 +127,6 @@ def _well_formed(check: Mapping[str, Any]) -> bool:
 
 
 def _check(check: Mapping[str, Any]) -> CheckResult:
-    found: CheckResult = {"name": check["name"], "state": check["state"], "detail": check["detail"]}
+    result: CheckResult = {"name": check["name"], "state": check["state"], "detail": check["detail"]}
     value = reading.number(check.get("value"))
-    return {**found, "value": value} if value is not None and math.isfinite(value) else found
+    return {**result, "value": value} if value is not None and math.isfinite(value) else result
