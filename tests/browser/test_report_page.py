@@ -235,7 +235,8 @@ def test_nothing_hostile_runs_or_is_fetched(browser: Chromium, tmp_path: Path) -
         browser.js("document.querySelectorAll('img, svg, iframe, object, embed, link, [onerror], [onload]').length")
         == 0
     )
-    assert browser.js("[...document.links].every(a => /^#pc\\d+$/.test(a.getAttribute('href')) || a.hash === '#pcs')")
+    ours = r"/^(#pc\d+|#pcs|codes\.md(#[a-z0-9_]+)?)$/"
+    assert browser.js(f"[...document.links].every(a => {ours}.test(a.getAttribute('href')))")
     assert browser.js("document.querySelectorAll('#table tbody tr').length") == len(HOSTILE)
     shown = browser.js("document.querySelector('#table tbody').textContent")
     assert "<script>window.hacked = true</script>" in shown

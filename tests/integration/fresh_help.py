@@ -16,7 +16,8 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ansible_collections.gpuready.lab.plugins.module_utils.home import uv as home_uv
+from ansible_collections.gpuready.lab.plugins.module_utils.home import pip as home_pip
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import packages
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("git", "make", "python3-venv")
@@ -42,7 +43,7 @@ def mirror() -> list[str]:
 
 def index_settings() -> dict[str, str]:
     """This machine's settings of pip and uv, as variables; without certificates, which each machine has itself."""
-    pip = home_uv.pip_settings(os.environ, home_uv.pip_files(os.environ))
+    pip = packages.pip_settings(home_pip.said(os.environ))
     found = {f"PIP_{key.upper().replace('-', '_')}": " ".join(value.split()) for key, value in pip.items()}
     found |= {key: value for key, value in os.environ.items() if key.startswith("UV_") and "CACHE" not in key}
     return {key: value for key, value in found.items() if "CERT" not in key and key != "PIP_REQUIRE_VIRTUALENV"}

@@ -14,7 +14,7 @@ import jsonschema
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 SCHEMA = json.loads((ROOT / "collections/ansible_collections/gpuready/lab/schemas/report.schema.json").read_text())
-FILES = ["junit.xml", "metrics.prom", "report.csv", "report.html", "report.json", "report.md"]
+FILES = ["codes.md", "junit.xml", "metrics.prom", "report.csv", "report.html", "report.json", "report.md"]
 
 
 class Machine:

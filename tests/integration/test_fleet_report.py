@@ -24,7 +24,7 @@ REPORT = {
         "directory": "{{ directory }}",
     }
 }
-FILES = ["junit.xml", "metrics.prom", "report.csv", "report.html", "report.json", "report.md"]
+FILES = ["codes.md", "junit.xml", "metrics.prom", "report.csv", "report.html", "report.json", "report.md"]
 
 
 def play(folder: Path, tasks: list[Any], hosts: dict[str, Any], *arguments: str, **variables: Any) -> tuple[int, str]:
@@ -113,7 +113,8 @@ def test_an_old_page_does_not_stay_beside_a_new_document(tmp_path: Path) -> None
     task = {"gpuready.lab.fleet_report": {"hosts": ["pc1"], "directory": "{{ directory }}", "formats": ["md"]}}
     code, output = play(tmp_path, [once(task)], {"pc1": {}}, directory=str(tmp_path / "out"))
     assert code == 0, output
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mine.txt", "report.json", "report.md"]
+    kept = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert kept == ["codes.md", "mine.txt", "report.json", "report.md"]
 
 
 def test_a_simulated_lab_by_text_is_what_the_text_says(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_leaves_the_earlier_report_whole(machine: Machine, full_disk: Path) -> None:
     code, output = machine.run(playbook="plan", gpuready_report_dir=str(full_disk))
     assert code != 0
-    assert f"{full_disk}: the report cannot be written: No space left on device." in output
+    assert f"{full_disk}: the report cannot be written: No space left on device: it lies in " in output
     assert "Traceback" not in output
     assert sorted(os.listdir(full_disk)) == ["fill", "report.json"]
     assert (full_disk / "report.json").read_text() == "earlier\n"

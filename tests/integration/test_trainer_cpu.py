@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import records
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from trainer_help import judged, torch_python, train
@@ -69,8 +70,8 @@ def test_a_good_training_would_pass(python: str, tmp_path: Path) -> None:
         assert found[part]["speed_batch"] in (8, 32, 128)
     assert found["agreement"]["loss_max_difference"] < 1e-5
     assert (judged(found)["state"], failed(judged(found))) == ("READY", set())
-    plan = {"stack": "cpu", "adapter": None, "blockers": [], "environment": {"reference": True}}
-    record = {"troubles": [], "facts": {}, "plan": plan, "training": found}
+    record = records.on_cpu("cpu")
+    record["training"] |= {key: found[key] for key in ("device", "task", "reference", "result", "agreement")}
     from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
 
     assert verdict.verdict(record, {})["state"] == "NOT_READY"  # a processor is never READY
