@@ -262,3 +262,10 @@ def test_one_of_two_alike_that_is_asked_for_by_number(wish: object, uuid: str | 
     record["plan"]["environment"]["visible_devices"] = uuid
     record["training"]["device"]["visible"] = uuid
     assert judged(record)[0] == state
+
+
+def test_a_labs_own_lock_may_bring_another_version() -> None:
+    record = changed("training.framework.version", "2.9.1")
+    assert verdict(record, {})["code"] == "WRONG_FRAMEWORK"
+    record["plan"]["variant"] = "own"
+    assert verdict(record, {})["state"] == "READY"

@@ -138,7 +138,7 @@ def _with_own(stack: stacks.Stack, key: str, target: str, value: object, base: P
     if urls is not None and not (isinstance(urls, list) and all(isinstance(url, str) for url in urls)):
         raise StackFilesError(f"{where}: extra_index_urls: this is not a list of URLs")
     file = (base / path).expanduser()
-    variant = _hashed(stacks.Variant("own", file.name, note="the lab's own lock"), file)
+    variant = _hashed(stacks.Variant(stacks.OWN, file.name, note="the lab's own lock"), file)
     changed = {
         name: replace(
             one,

@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 TARGETS = ("windows", "wsl", "linux")
 VENDORS = ("amd", "intel", "nvidia", "other")
 GPU_VARIABLE = r"[A-Z][A-Z0-9_]*(DEVICES|SELECTOR|MASK|ORDINAL)"  # the PC sets no other
+OWN = "own"  # the variant of a lab's own lock
 DEFAULT_ROLE = "gpuready.lab.python_environment"
 ANY = "any"  # of gpuready_library
 GPU_NAMES = ("number", "uuid")

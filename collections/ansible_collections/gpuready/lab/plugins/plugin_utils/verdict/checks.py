@@ -18,6 +18,7 @@ from ..facts.model import DXG
 from ..hardware import software
 from ..reading import items, number, section
 from ..record import CHECK_STATES, CheckResult
+from ..stacks.model import OWN
 from . import training as verdict_training
 from .bounds import floor
 
@@ -142,7 +143,8 @@ def _framework(given: Given) -> Check:
     known = meant is not None and path and isinstance(version, str) and isinstance(title, str)
     if meant is None or not known or not all(isinstance(one, str) and one for one in told):
         return _unknown("framework", "which framework trained in which interpreter cannot be compared with the plan")
-    titled = re.search(r" (\d+(?:\.\d+)*)$", str(title))
+    # A lab's own lock says which version it brings; the title is of ours.
+    titled = None if given.plan.get("variant") == OWN else re.search(r" (\d+(?:\.\d+)*)$", str(title))
     shown = f"{told[0]} {told[1]} in Python {told[2]} ({told[3]})"
     same = (
         told[0] == meant[1]
