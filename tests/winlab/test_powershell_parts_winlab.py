@@ -76,7 +76,7 @@ def test_pieces_of_evidence(pc: Machine) -> None:
         """,
     )
     assert found == {
-        "denied": {"code": "ACCESS_DENIED", "message": "inner"},
+        "denied": {"code": "ACCESS_DENIED", "message": "inner [WinError 5]"},
         "nothing": None,
         "version": None,
         "machine": None,
