@@ -133,7 +133,8 @@ def test_a_full_pc(full, ansible, tmp_path):
         "index": 0, "id": GPU, "vendor": "nvidia", "vendor_id": "10de", "device_id": "2684",
         "name": "NVIDIA GeForce RTX 4090", "memory_bytes": 25757220864, "driver": None, "status": "ok",
         "problem_code": 0, "integrated": False,
-        "compute_capability": "8.9", "driver_model": "WDDM", "cuda_version": "12.9", "uuid": "GPU-7a", "mig_instances": None,
+        "compute_capability": "8.9", "driver_model": "WDDM", "cuda_version": "12.9", "uuid": "GPU-7a",
+        "mig_instances": None,
         "busy": {"utilization_percent": 3, "memory_used_bytes": 943718400},
     }  # fmt: skip
     assert gpu["driver"] == {
