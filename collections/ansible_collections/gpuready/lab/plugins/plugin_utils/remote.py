@@ -12,6 +12,7 @@ import errno
 import time
 from typing import Any, ClassVar
 
+from ansible._internal import _display_utils
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
 from . import accounts, apart, hiding, reading
@@ -39,7 +40,10 @@ class RemoteAction(Action):
         """Act apart from Ansible's worker: what becomes of the process is this PC's trouble alone."""
         here = self._connection.transport == "local"  # what is started here may take the memory that it needs
         try:
-            return dict(apart.call(lambda: self._alone(asked, task_vars), limited=not here))
+            result, warnings = apart.call(lambda: self._alone(asked, task_vars), limited=not here)
+            for warning in warnings:
+                self._display.warning(hiding.hidden(warning, self.secrets(task_vars)))
+            return dict(result)
         except apart.TooMuchError as error:
             lost = {"code": "ANSWER_TOO_LARGE", "msg": f"the PC's answer: {error}"}
         except apart.LostError as error:
@@ -50,10 +54,15 @@ class RemoteAction(Action):
             raise known.get(error.kind, AnsibleActionFail)(said) from None
         return {"failed": True, "step": _STEPS.get(self._task.action.rpartition(".")[2], "apply"), **lost}
 
-    def _alone(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """In the process of its own: the act, and the leave of the PC that Ansible takes of it otherwise."""
+    def _alone(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """In the process of its own: the act, and the leave of the PC that Ansible takes of it otherwise.
+
+        With the result come the warnings of modules: Ansible keeps them in the process, and this one ends.
+        """
         try:
-            return self.act(asked, task_vars)
+            with _display_utils.DeferredWarningContext(variables=task_vars) as kept:
+                result = self.act(asked, task_vars)
+            return result, [_display_utils.format_message(one, False) for one in kept.get_warnings()]
         finally:
             with contextlib.suppress(Exception):
                 self.cleanup()
