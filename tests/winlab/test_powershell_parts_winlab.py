@@ -121,9 +121,17 @@ def test_errors_are_known_by_type_and_number(pc: Machine) -> None:
         $found.full = Get-CodeOf { throw (New-Object System.IO.IOException 'x', -2147024784) }
         $found.other = Get-CodeOf { throw 'x' }
         $found.field = Get-Field @{ a = 1 } 'b'
+        $held = New-Object System.IO.IOException 'x', -2147024864
+        foreach ($one in (New-Object System.ComponentModel.Win32Exception 193), $held) {
+            try { throw $one } catch { $found["said$($found.Count)"] = (ConvertTo-Trouble $_).message -replace '^.*\[' }
+        }
+        try { throw 'as it is' } catch { $found.words = (ConvertTo-Trouble $_).message }
         """,
     )
     assert found == {
+        "said5": "WinError 193]",
+        "said6": "WinError 32]",
+        "words": "as it is",
         "denied": "HOME_NOT_WRITABLE",
         "held": "ENVIRONMENT_IN_USE",
         "full": "DISK_FULL",

@@ -64,6 +64,7 @@ def prepare(work: Path, powershell: Path, checkout: Path = CHECKOUT) -> int:
         for tree in TREES
         for f in (work / "tree" / tree).rglob("*")
         if f.suffix in ENDINGS
+        and not (checkout / f.relative_to(work / "tree")).is_symlink()  # a link's file is itself here
     )
     jobs = [
         {"id": i, "source": str(checkout / name), "target": str(work / "tree" / name)} for i, name in enumerate(files)

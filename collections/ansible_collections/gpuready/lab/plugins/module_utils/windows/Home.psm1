@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 # gpuready's home on a Windows PC: its files written whole, its rights, the lock that keeps two runs apart, and how a module ends.
-# Windows PowerShell 5.1; needs Json and Contents.
+# Windows PowerShell 5.1; needs Json, Programs and Contents.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -23,15 +23,13 @@ function ConvertTo-Trouble($Record) {
     # What an error means here: by its own code, or by Windows' number, never by its text, which may be in any language.
     $cause = $Record.Exception
     while ($null -ne $cause.InnerException -and -not $cause.Data.Contains('code')) { $cause = $cause.InnerException }
-    $found = @{ code = 'ENVIRONMENT_FAILED'; message = $cause.Message.Trim(); phase = ''; rc = $null; details = ''; failures = $null }
+    $found = @{ code = 'ENVIRONMENT_FAILED'; message = Get-Problem $cause; phase = ''; rc = $null; details = ''; failures = $null }
     if ($cause.Data.Contains('code')) {
+        $found.message = $cause.Message.Trim()
         foreach ($name in 'code', 'phase', 'rc', 'details', 'failures') { $found[$name] = $cause.Data[$name] }
         return $found
     }
     $number = $cause.HResult -band 0xFFFF
-    # The words are in the language of Windows: its number goes with them.
-    if (($cause.HResult -band 0xFFFF0000) -eq 0x80070000) { $found.message += " [WinError $number]" }
-    elseif ($cause -is [System.ComponentModel.Win32Exception]) { $found.message += " [WinError $($cause.NativeErrorCode)]" }
     if ($cause -is [System.UnauthorizedAccessException] -or $cause -is [System.Security.SecurityException] -or $number -eq 5) {
         $found.code = 'HOME_NOT_WRITABLE'
         $found.message = "no right to write in gpuready's folder, or a program holds a file there: $($found.message)"
