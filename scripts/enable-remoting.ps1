@@ -114,7 +114,9 @@ function Get-Listener([string]$Transport) {
 function Get-Certificate([string]$Thumbprint, [string]$Name = 'My') {
     $store = New-Object -TypeName System.Security.Cryptography.X509Certificates.X509Store -ArgumentList $Name, 'LocalMachine'
     $store.Open('ReadOnly')
-    try { return ($store.Certificates | Where-Object { $_.Thumbprint -eq $Thumbprint } | Select-Object -First 1) } finally { $store.Close() }
+    try {
+        return ($store.Certificates | Where-Object { $_.Thumbprint -eq $Thumbprint } | Select-Object -First 1)
+    } finally { $store.Close() }
 }
 
 function Read-Item([string]$Id) {
@@ -172,7 +174,11 @@ function Write-Item([string]$Id, $Value) {
             $which = @{ ResourceURI = "$Config/listener"; SelectorSet = @{ Address = '*'; Transport = $name } }
             if ($null -ne (Read-Item $Id)) { Remove-WSManInstance @which }
             if ($null -eq $Value) { return }
-            $values = @{ Port = (Get-Field $Value 'port'); Enabled = (Get-Field $Value 'enabled'); Hostname = (Get-Field $Value 'hostname') }
+            $values = @{
+                Port = Get-Field $Value 'port'
+                Enabled = Get-Field $Value 'enabled'
+                Hostname = Get-Field $Value 'hostname'
+            }
             if ($name -eq 'HTTPS') { $values.CertificateThumbprint = Get-Field $Value 'certificate' }
             $null = New-WSManInstance @which -ValueSet $values
         }
@@ -184,7 +190,8 @@ function Write-Item([string]$Id, $Value) {
             $settings.Enabled = Get-Field $Value 'enabled'
             if ($null -ne (Read-Item $Id)) { Set-NetFirewallRule @settings; return }
             $null = New-NetFirewallRule @settings -DisplayName "gpuready: WinRM ($($settings.LocalPort))" -Group gpuready `
-                -Description 'Made by enable-remoting.ps1; -Undo takes it away.' -Direction Inbound -Action Allow -Protocol TCP -Profile Any
+                -Description 'Made by enable-remoting.ps1; -Undo takes it away.' `
+                -Direction Inbound -Action Allow -Protocol TCP -Profile Any
         }
         'enabled' { Set-NetFirewallRule -Name $name -Enabled $Value }
         'policy' {
@@ -215,7 +222,8 @@ function Test-Home {
     }
     $owner = Get-Owner $HomePath
     if ($owner -notin $Administrators, $System, (Get-Me)) {
-        Stop-With 4 'HOME_NOT_OURS' "$HomePath belongs to $owner." 'Look who made it and what is in it, remove it, and run this again.'
+        Stop-With 4 'HOME_NOT_OURS' "$HomePath belongs to $owner." `
+            'Look who made it and what is in it, remove it, and run this again.'
     }
 }
 
@@ -238,7 +246,8 @@ function Test-OthersWrite {
     $writing = $rights::Write -bor $rights::Delete -bor $rights::DeleteSubdirectoriesAndFiles -bor
         $rights::ChangePermissions -bor $rights::TakeOwnership
     foreach ($rule in (Get-Acl -LiteralPath $HomePath).GetAccessRules($true, $true, [System.Security.Principal.SecurityIdentifier])) {
-        if ("$($rule.AccessControlType)" -ne 'Allow' -or $rule.IdentityReference.Value -in $Administrators, $System, (Get-Me)) { continue }
+        if ("$($rule.AccessControlType)" -ne 'Allow') { continue }
+        if ($rule.IdentityReference.Value -in $Administrators, $System, (Get-Me)) { continue }
         if ($rule.FileSystemRights -band $writing -band -bnot $rights::Synchronize) { return $true }
     }
     return $false
@@ -273,7 +282,8 @@ function Read-State {
             $script:State[$entry.id] = @{ before = $entry.before; after = $entry.after }
         }
     } catch {
-        Stop-With 4 'STATE_UNREADABLE' "$StateFile is damaged ($($_.Exception.Message))." 'Delete it; what it remembered must be put back by hand.'
+        Stop-With 4 'STATE_UNREADABLE' "$StateFile is damaged ($($_.Exception.Message))." `
+            'Delete it; what it remembered must be put back by hand.'
     }
 }
 
@@ -303,7 +313,10 @@ function Set-Wanted([string]$Id, $Value) {
     Save-State
     Write-Item $Id $Value
     $now = Read-Item $Id
-    if ($now -cne $Value) { throw "$Id is $(Format-Value $now) after it was set to $(Format-Value $Value); something else, a group policy perhaps, sets it." }
+    if ($now -cne $Value) {
+        throw "$Id is $(Format-Value $now) after it was set to $(Format-Value $Value); " +
+            'something else, a group policy perhaps, sets it.'
+    }
     $script:Changes++
     "changed: $Id from $(Format-Value $is) to $(Format-Value $Value)"
 }
@@ -381,7 +394,8 @@ function Get-HttpsListener {
     }
     if (-not $thumbprint) {
         if ($WhatIfPreference) { return 'port=5986;enabled=true;hostname=;certificate=(a new self-signed one)' }
-        $made = New-SelfSignedCertificate -DnsName $env:COMPUTERNAME -CertStoreLocation 'Cert:\LocalMachine\My' -NotAfter (Get-Date).AddYears(5)
+        $made = New-SelfSignedCertificate -DnsName $env:COMPUTERNAME -CertStoreLocation 'Cert:\LocalMachine\My' `
+            -NotAfter (Get-Date).AddYears(5)
         $thumbprint = $made.Thumbprint
         $script:State["certificate|$thumbprint"] = @{ before = $null; after = 'present' }
         Save-State
@@ -395,31 +409,39 @@ function Get-HttpsListener {
 }
 
 # --- the run --------------------------------------------------------------------------------------------------------------
-$principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList ([System.Security.Principal.WindowsIdentity]::GetCurrent())
+$principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList `
+    ([System.Security.Principal.WindowsIdentity]::GetCurrent())
 if (-not $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
-    Stop-With 3 'NOT_ADMINISTRATOR' 'This needs the rights of an administrator.' 'Start PowerShell with "Run as administrator", or use a startup script of group policy.'
+    Stop-With 3 'NOT_ADMINISTRATOR' 'This needs the rights of an administrator.' `
+        'Start PowerShell with "Run as administrator", or use a startup script of group policy.'
 }
 try {
     if ($Undo) {
         Read-State
         $ids = @($script:State.Keys)
         [array]::Reverse($ids)
-        if ($ids -match '^(setting|listener)' -and -not $WhatIfPreference) { Start-Service -Name WinRM }     # its settings can be read only then
+        # Its settings can be read only while it runs.
+        if ($ids -match '^(setting|listener)' -and -not $WhatIfPreference) { Start-Service -Name WinRM }
         foreach ($id in $ids) { Undo-Item $id }
     } else {
         $addresses = @($Controller | ForEach-Object { $_ -split '[,;\s]+' } | Where-Object { $_ })
-        try { $from = Join-Address $addresses } catch { Stop-With 2 'BAD_CONTROLLER' $_.Exception.Message 'Give -Controller addresses, subnets or ranges, separated by commas.' }
+        try { $from = Join-Address $addresses } catch {
+            Stop-With 2 'BAD_CONTROLLER' $_.Exception.Message 'Give -Controller addresses, subnets or ranges, separated by commas.'
+        }
         if (-not $from) { Stop-With 2 'NO_CONTROLLER' 'No controller was named.' 'Add -Controller with the addresses that may connect.' }
         if ($CertificateThumbprint) {
             if (-not $Https) { Stop-With 2 'NO_HTTPS' '-CertificateThumbprint without -Https.' 'Add -Https.' }
             $certificate = Get-Certificate $CertificateThumbprint.Replace(' ', '')
             if (-not $certificate -or -not $certificate.HasPrivateKey -or $certificate.NotAfter -lt (Get-Date)) {
-                Stop-With 4 'BAD_CERTIFICATE' "LocalMachine\My has no valid certificate $CertificateThumbprint with a private key." 'Import it, or leave -CertificateThumbprint out.'
+                Stop-With 4 'BAD_CERTIFICATE' "LocalMachine\My has no valid certificate $CertificateThumbprint with a private key." `
+                    'Import it, or leave -CertificateThumbprint out.'
             }
         }
-        $off = @(Get-NetFirewallProfile -PolicyStore ActiveStore | Where-Object { "$($_.Enabled)" -ne 'True' } | ForEach-Object { $_.Name })
+        $off = @(Get-NetFirewallProfile -PolicyStore ActiveStore |
+            Where-Object { "$($_.Enabled)" -ne 'True' } | ForEach-Object { $_.Name })
         if ($off -and -not $AllowFirewallOff) {
-            Stop-With 4 'FIREWALL_OFF' "The Windows firewall is off for: $($off -join ', '). WinRM would be open to everyone." 'Turn it on, or add -AllowFirewallOff if another product filters.'
+            Stop-With 4 'FIREWALL_OFF' "The Windows firewall is off for: $($off -join ', '). WinRM would be open to everyone." `
+                'Turn it on, or add -AllowFirewallOff if another product filters.'
         }
         Read-State
         $wanted = [ordered]@{ 'service|WinRM' = 'start=Automatic;status=Running' }
@@ -466,7 +488,8 @@ try {
         $ids = @($script:State.Keys)
         [array]::Reverse($ids)
         foreach ($id in $ids) {
-            $inUse = $id -like 'enabled|*' -or ($Https -and $wanted['listener|HTTPS'] -like "*;certificate=$($id.Substring($id.IndexOf('|') + 1))")
+            $isOurs = $Https -and $wanted['listener|HTTPS'] -like "*;certificate=$($id.Substring($id.IndexOf('|') + 1))"
+            $inUse = $id -like 'enabled|*' -or $isOurs
             $readable = $runs -or $id -notmatch '^(setting|listener)'      # not running: only under -WhatIf
             if (-not $wanted.Contains($id) -and -not $inUse -and $readable) { Undo-Item $id }
         }

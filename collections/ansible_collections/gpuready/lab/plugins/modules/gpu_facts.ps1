@@ -33,6 +33,7 @@ $started = [DateTime]::UtcNow
 $displayClass = '{4d36e968-e325-11ce-bfc1-08002be10318}'
 $control = 'SYSTEM\CurrentControlSet\Control'
 $lxss = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Lxss'
+$servicing = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing'
 $featureNames = 'VirtualMachinePlatform', 'Microsoft-Windows-Subsystem-Linux', 'Microsoft-Hyper-V'
 $pieces = [ordered]@{}
 
@@ -41,14 +42,20 @@ $system = Get-SystemDirectory
 $programFiles = $env:ProgramFiles
 if ($env:ProgramW6432) { $programFiles = $env:ProgramW6432 }
 
-$smi = Start-Program (Find-First (@("$system\nvidia-smi.exe", "$programFiles\NVIDIA Corporation\NVSMI\nvidia-smi.exe") + @(Find-OnPath 'nvidia-smi.exe'))) '-q -x'
-$uv = Start-Program (Find-First (@("$homePath\uv.exe") + @(Find-OnPath 'uv.exe') + "$env:USERPROFILE\.local\bin\uv.exe")) '--version'
+$places = @("$system\nvidia-smi.exe", "$programFiles\NVIDIA Corporation\NVSMI\nvidia-smi.exe") + @(Find-OnPath 'nvidia-smi.exe')
+$smi = Start-Program (Find-First $places) '-q -x'
+$places = @("$homePath\uv.exe") + @(Find-OnPath 'uv.exe') + "$env:USERPROFILE\.local\bin\uv.exe"
+$uv = Start-Program (Find-First $places) '--version'
 
 $msi, $store, $wslProblem, $wslRun = $null, $null, $null, $null
 try {
     $msi = Read-Values 'LocalMachine' "$lxss\MSI" 'Version', 'InstallLocation', 'ProductCode'
     $packages = Open-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\Appx\AppxAllUserStore\Applications'
-    if ($packages) { $store = $packages.GetSubKeyNames() | Where-Object { $_ -like 'MicrosoftCorporationII.WindowsSubsystemForLinux_*' } | Select-Object -First 1 }
+    if ($packages) {
+        $store = $packages.GetSubKeyNames() |
+            Where-Object { $_ -like 'MicrosoftCorporationII.WindowsSubsystemForLinux_*' } |
+            Select-Object -First 1
+    }
     # The inbox wsl.exe of a PC without WSL offers to install it: it is run only when WSL is known to be there.
     $candidates = @("$programFiles\WSL\wsl.exe")
     if ($msi -and $msi.InstallLocation) { $candidates += $msi.InstallLocation.TrimEnd('\') + '\wsl.exe' }
@@ -59,27 +66,55 @@ try {
 # --- CIM, in a runspace of its own ------------------------------------------------------------------------------------------------
 $restartPending = $false
 try {
-    $restartPending = (Test-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending') -or (Test-Key 'CurrentUser' "$lxss\InstallStatus")
+    $restartPending = (Test-Key 'LocalMachine' "$servicing\RebootPending") -or (Test-Key 'CurrentUser' "$lxss\InstallStatus")
 } catch { $null = $_ }   # the piece pending_reboot says it
 
 $queries = @(
-    @{ class = 'Win32_OperatingSystem'; properties = 'Caption', 'Version', 'BuildNumber', 'ProductType', 'OSLanguage', 'MUILanguages', 'OSArchitecture', 'LastBootUpTime' }
-    @{ class = 'Win32_ComputerSystem'; properties = 'Manufacturer', 'Model', 'TotalPhysicalMemory', 'NumberOfLogicalProcessors', 'HypervisorPresent', 'PCSystemType', 'UserName' }
-    @{ class = 'Win32_VideoController'; properties = 'DeviceID', 'Name', 'AdapterCompatibility', 'AdapterRAM', 'ConfigManagerErrorCode', 'DriverVersion', 'DriverDate', 'PNPDeviceID', 'InfFilename', 'InfSection', 'VideoProcessor', 'Status' }
-    @{ class = 'Win32_PnPEntity'; filter = "ClassGuid='$displayClass' OR DeviceID LIKE 'PCI%'"; properties = 'DeviceID', 'Name', 'PNPClass', 'ClassGuid', 'Manufacturer', 'Service', 'ConfigManagerErrorCode', 'Present', 'Status', 'HardwareID', 'CompatibleID' }
-    @{ class = 'Win32_Processor'; properties = 'Name', 'Manufacturer', 'Architecture', 'NumberOfCores', 'NumberOfLogicalProcessors', 'VirtualizationFirmwareEnabled', 'SecondLevelAddressTranslationExtensions', 'VMMonitorModeExtensions' }
-    @{ class = 'Win32_OptionalFeature'; filter = ($featureNames | ForEach-Object { "Name='$_'" }) -join ' OR '; properties = 'Name', 'InstallState' }
+    @{
+        class = 'Win32_OperatingSystem'
+        properties = 'Caption', 'Version', 'BuildNumber', 'ProductType', 'OSLanguage', 'MUILanguages', 'OSArchitecture', 'LastBootUpTime'
+    }
+    @{
+        class = 'Win32_ComputerSystem'
+        properties = 'Manufacturer', 'Model', 'TotalPhysicalMemory', 'NumberOfLogicalProcessors', 'HypervisorPresent', 'PCSystemType',
+            'UserName'
+    }
+    @{
+        class = 'Win32_VideoController'
+        properties = 'DeviceID', 'Name', 'AdapterCompatibility', 'AdapterRAM', 'ConfigManagerErrorCode', 'DriverVersion', 'DriverDate',
+            'PNPDeviceID', 'InfFilename', 'InfSection', 'VideoProcessor', 'Status'
+    }
+    @{
+        class = 'Win32_PnPEntity'
+        filter = "ClassGuid='$displayClass' OR DeviceID LIKE 'PCI%'"
+        properties = 'DeviceID', 'Name', 'PNPClass', 'ClassGuid', 'Manufacturer', 'Service', 'ConfigManagerErrorCode', 'Present', 'Status',
+            'HardwareID', 'CompatibleID'
+    }
+    @{
+        class = 'Win32_Processor'
+        properties = 'Name', 'Manufacturer', 'Architecture', 'NumberOfCores', 'NumberOfLogicalProcessors', 'VirtualizationFirmwareEnabled',
+            'SecondLevelAddressTranslationExtensions', 'VMMonitorModeExtensions'
+    }
+    @{
+        class = 'Win32_OptionalFeature'
+        filter = ($featureNames | ForEach-Object { "Name='$_'" }) -join ' OR '
+        properties = 'Name', 'InstallState'
+    }
     @{ class = 'Win32_Process'; filter = "Name='explorer.exe'"; properties = 'ProcessId', 'SessionId' }
 )
 $asked = Start-CimQuery $queries $limit $featureNames $restartPending
 
 # --- the registry, the files and the programs -------------------------------------------------------------------------------------
-$currentVersion = Read-OrNull { Read-Values 'LocalMachine' 'SOFTWARE\Microsoft\Windows NT\CurrentVersion' 'ProductName', 'EditionID', 'DisplayVersion', 'InstallationType', 'CurrentBuildNumber', 'UBR' }
+$currentVersion = Read-OrNull {
+    Read-Values 'LocalMachine' 'SOFTWARE\Microsoft\Windows NT\CurrentVersion' 'ProductName', 'EditionID', 'DisplayVersion',
+        'InstallationType', 'CurrentBuildNumber', 'UBR'
+}
 
 Add-Piece $pieces 'display_class' {
     $class = Open-Key 'LocalMachine' "$control\Class\$displayClass"
-    $names = 'DriverDesc', 'ProviderName', 'DriverVersion', 'DriverDate', 'MatchingDeviceId', 'InfPath', 'InfSection', 'RadeonSoftwareVersion', 'RadeonSoftwareEdition',
-        'HardwareInformation.qwMemorySize', 'HardwareInformation.MemorySize', 'HardwareInformation.AdapterString', 'HardwareInformation.ChipType'
+    $names = 'DriverDesc', 'ProviderName', 'DriverVersion', 'DriverDate', 'MatchingDeviceId', 'InfPath', 'InfSection',
+        'RadeonSoftwareVersion', 'RadeonSoftwareEdition', 'HardwareInformation.qwMemorySize', 'HardwareInformation.MemorySize',
+        'HardwareInformation.AdapterString', 'HardwareInformation.ChipType'
     $rows = @(if ($class) {
         foreach ($sub in @($class.GetSubKeyNames() | Sort-Object)) {
             if ($sub -notmatch '^\d{4}$') { continue }
@@ -93,23 +128,29 @@ Add-Piece $pieces 'display_class' {
 Add-Piece $pieces 'architecture' {
     $machine = Read-Values 'LocalMachine' "$control\Session Manager\Environment" 'PROCESSOR_ARCHITECTURE'
     @{
-        machine = $(if ($machine) { $machine.PROCESSOR_ARCHITECTURE } else { $null }); process = $env:PROCESSOR_ARCHITECTURE; wow64 = $env:PROCESSOR_ARCHITEW6432
-        os_64bit = [System.Environment]::Is64BitOperatingSystem; process_64bit = [System.Environment]::Is64BitProcess
+        machine = $(if ($machine) { $machine.PROCESSOR_ARCHITECTURE } else { $null })
+        process = $env:PROCESSOR_ARCHITECTURE
+        wow64 = $env:PROCESSOR_ARCHITEW6432
+        os_64bit = [System.Environment]::Is64BitOperatingSystem
+        process_64bit = [System.Environment]::Is64BitProcess
     }
 }
 
 Add-Piece $pieces 'pending_reboot' {
-    $cbs = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing'
     $session = Read-Values 'LocalMachine' "$control\Session Manager" 'PendingFileRenameOperations'
     $active = Read-Values 'LocalMachine' "$control\ComputerName\ActiveComputerName" 'ComputerName'
     $pending = Read-Values 'LocalMachine' "$control\ComputerName\ComputerName" 'ComputerName'
+    $renames = @(if ($session) { $session.PendingFileRenameOperations | Where-Object { $null -ne $_ } })
     @{
-        cbs_reboot_pending = Test-Key 'LocalMachine' "$cbs\RebootPending"
-        cbs_packages_pending = Test-Key 'LocalMachine' "$cbs\PackagesPending"
+        cbs_reboot_pending = Test-Key 'LocalMachine' "$servicing\RebootPending"
+        cbs_packages_pending = Test-Key 'LocalMachine' "$servicing\PackagesPending"
         windows_update = Test-Key 'LocalMachine' 'SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired'
         # Pairs of an old name and a new one, which is empty for a removal.
-        file_renames = [int][Math]::Ceiling($(if ($session) { @($session.PendingFileRenameOperations | Where-Object { $null -ne $_ }).Count } else { 0 }) / 2)
-        computer_name = @{ active = $(if ($active) { $active.ComputerName } else { $null }); pending = $(if ($pending) { $pending.ComputerName } else { $null }) }
+        file_renames = [int][Math]::Ceiling($renames.Count / 2)
+        computer_name = @{
+            active = $(if ($active) { $active.ComputerName } else { $null })
+            pending = $(if ($pending) { $pending.ComputerName } else { $null })
+        }
         wsl_install_status = Test-Key 'CurrentUser' "$lxss\InstallStatus"
     }
 }
@@ -117,14 +158,21 @@ Add-Piece $pieces 'pending_reboot' {
 Add-Piece $pieces 'wsl_registry' {
     if ($wslProblem) { throw $wslProblem }
     $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
-    $user = @{ name = $identity.Name; sid = $(if ($identity.User) { $identity.User.Value } else { $null }); DefaultDistribution = $null; DefaultVersion = $null; distributions = @() }
+    $user = @{
+        name = $identity.Name
+        sid = $(if ($identity.User) { $identity.User.Value } else { $null })
+        DefaultDistribution = $null
+        DefaultVersion = $null
+        distributions = @()
+    }
     $own = Open-Key 'CurrentUser' $lxss
     if ($own) {
         $user.DefaultDistribution = Read-Value $own 'DefaultDistribution'
         $user.DefaultVersion = Read-Value $own 'DefaultVersion'
         $user.distributions = @(foreach ($id in $own.GetSubKeyNames()) {
             if ($id -notlike '{*}') { continue }
-            $row = Read-Values 'CurrentUser' "$lxss\$id" 'DistributionName', 'State', 'Version', 'Flags', 'DefaultUid', 'BasePath', 'VhdFileName', 'Flavor', 'OsVersion'
+            $row = Read-Values 'CurrentUser' "$lxss\$id" 'DistributionName', 'State', 'Version', 'Flags', 'DefaultUid', 'BasePath',
+                'VhdFileName', 'Flavor', 'OsVersion'
             if ($row) { $row.id = $id; $row }
         })
     }
@@ -145,7 +193,12 @@ Add-Piece $pieces 'interpreters' {
         if ((New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length -eq 0) { return }
         $own = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($Path).ProductVersion
         if ($own) { $Version = $own }
-        $found[$Path.ToLowerInvariant()] = @{ path = $Path; version = $(if ($Version) { $Version } else { $null }); machine = Get-Machine $Path; source = $Source }
+        $found[$Path.ToLowerInvariant()] = @{
+            path = $Path
+            version = $(if ($Version) { $Version } else { $null })
+            machine = Get-Machine $Path
+            source = $Source
+        }
     }
     foreach ($place in @('CurrentUser', 'Registry64'), @('LocalMachine', 'Registry64'), @('LocalMachine', 'Registry32')) {
         $root = Open-Key $place[0] 'SOFTWARE\Python' $place[1]
@@ -164,7 +217,8 @@ Add-Piece $pieces 'interpreters' {
     if ([System.IO.Directory]::Exists("$homePath\python")) {
         foreach ($directory in (New-Object -TypeName System.IO.DirectoryInfo -ArgumentList "$homePath\python").GetDirectories()) {
             # uv links 3.10 to 3.10.11: the link is no interpreter of its own.
-            if (-not ($directory.Attributes -band [System.IO.FileAttributes]::ReparsePoint)) { Add-Interpreter "$($directory.FullName)\python.exe" 'home' '' }
+            if ($directory.Attributes -band [System.IO.FileAttributes]::ReparsePoint) { continue }
+            Add-Interpreter "$($directory.FullName)\python.exe" 'home' ''
         }
     }
     foreach ($path in @(Find-OnPath 'python.exe')) { Add-Interpreter $path 'path' '' }
@@ -172,9 +226,11 @@ Add-Piece $pieces 'interpreters' {
 }
 
 Add-Piece $pieces 'vc_runtime' {
+    $key = 'SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\X64'
+    $names = 'Installed', 'Version', 'Major', 'Minor', 'Bld'
     $values = $null
     foreach ($view in 'Registry64', 'Registry32') {
-        if (-not $values) { $values = Read-Values 'LocalMachine' 'SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\X64' @('Installed', 'Version', 'Major', 'Minor', 'Bld') $view }
+        if (-not $values) { $values = Read-Values 'LocalMachine' $key $names $view }
     }
     $files = @{}
     foreach ($name in $module.Params.runtime_files) { $files[$name] = Get-FileVersion "$system\$name" }
@@ -213,7 +269,9 @@ function Add-DeviceKey($Rows, [string]$IdName) {
         $row.Driver = $null
         $row.LocationInformation = $null
         if (-not $row[$IdName]) { continue }
-        $device = Read-OrNull { Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Enum\$($row[$IdName])" 'Driver', 'LocationInformation' }
+        $device = Read-OrNull {
+            Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Enum\$($row[$IdName])" 'Driver', 'LocationInformation'
+        }
         if ($device) { $row.Driver = $device.Driver; $row.LocationInformation = $device.LocationInformation }
     }
     , @($Rows)
@@ -222,7 +280,9 @@ function Add-DeviceKey($Rows, [string]$IdName) {
 Add-Piece $pieces 'operating_system' {
     $empty = @{ registry = $currentVersion }
     foreach ($name in $queries[0].properties) { $empty[$name] = $null }
-    try { $rows = Get-CimAnswer $asked 'Win32_OperatingSystem' } catch { return @{ __value = $empty; __error = ConvertTo-ErrorEntry $_.Exception } }
+    try {
+        $rows = Get-CimAnswer $asked 'Win32_OperatingSystem'
+    } catch { return @{ __value = $empty; __error = ConvertTo-ErrorEntry $_.Exception } }
     if ($rows.Count -eq 0) { return $empty }
     $rows[0].registry = $currentVersion
     $rows[0]
@@ -231,7 +291,9 @@ Add-Piece $pieces 'computer_system' { (Get-CimAnswer $asked 'Win32_ComputerSyste
 Add-Piece $pieces 'processors' { , (Get-CimAnswer $asked 'Win32_Processor') }
 Add-Piece $pieces 'video_controllers' { Add-DeviceKey (Get-CimAnswer $asked 'Win32_VideoController') 'PNPDeviceID' }
 Add-Piece $pieces 'pnp_display' {
-    $rows = @((Get-CimAnswer $asked 'Win32_PnPEntity') | Where-Object { "$($_.ClassGuid)" -eq $displayClass -or (-not $_.ClassGuid -and @($_.CompatibleID) -like 'PCI\CC_03*') })
+    $rows = @((Get-CimAnswer $asked 'Win32_PnPEntity') | Where-Object {
+        "$($_.ClassGuid)" -eq $displayClass -or (-not $_.ClassGuid -and @($_.CompatibleID) -like 'PCI\CC_03*')
+    })
     Add-DeviceKey $rows 'DeviceID'
 }
 Add-Piece $pieces 'features' {
@@ -239,11 +301,15 @@ Add-Piece $pieces 'features' {
     foreach ($name in $featureNames) { $features[$name] = @{ install_state = $null; dism_state = $null } }
     $problem = $null
     try {
-        foreach ($row in (Get-CimAnswer $asked 'Win32_OptionalFeature')) { if ($features.ContainsKey("$($row.Name)")) { $features["$($row.Name)"].install_state = $row.InstallState } }
+        foreach ($row in (Get-CimAnswer $asked 'Win32_OptionalFeature')) {
+            if ($features.ContainsKey("$($row.Name)")) { $features["$($row.Name)"].install_state = $row.InstallState }
+        }
     } catch { $problem = ConvertTo-ErrorEntry $_.Exception }
     $dism = $asked.answers['DISM']
     if ($dism) {
-        foreach ($name in @($dism.rows.Keys)) { if ($features.ContainsKey($name)) { $features[$name].dism_state = $dism.rows[$name] } }
+        foreach ($name in @($dism.rows.Keys)) {
+            if ($features.ContainsKey($name)) { $features[$name].dism_state = $dism.rows[$name] }
+        }
         $problem = $(if ($dism.code) { @{ code = $dism.code; message = $dism.message } } else { $null })
     }
     if ($problem) { return @{ __value = $features; __error = $problem } }

@@ -38,14 +38,16 @@ function Get-Code($Exception) {
 }
 
 function Get-Failure([string]$Code, [string]$Message, $Process) {
-    @{ schema_version = 1; finished = $false; process = $Process; error = @{ type = 'Module'; code = $Code; message = $Message; where = 'training_facts' } }
+    $problem = @{ type = 'Module'; code = $Code; message = $Message; where = 'training_facts' }
+    @{ schema_version = 1; finished = $false; process = $Process; error = $problem }
 }
 
 function Get-Ending($Ran) {
     # Windows' exception codes are known by their hexadecimal form.
     $rc = $Ran.rc
     if ($null -ne $rc -and ($rc -lt 0 -or $rc -gt 0xFFFF)) { $rc = '0x{0:X8}' -f $rc }
-    $tail = @("$($Ran.stderr)" -split '\r?\n' | Where-Object { $_.Trim() } | ForEach-Object { $_.Substring(0, [Math]::Min(300, $_.Length)) } | Select-Object -Last 30)
+    $lines = @("$($Ran.stderr)" -split '\r?\n' | Where-Object { $_.Trim() })
+    $tail = @($lines | ForEach-Object { $_.Substring(0, [Math]::Min(300, $_.Length)) } | Select-Object -Last 30)
     @{ rc = $rc; timed_out = $Ran.timed_out; seconds = $Ran.seconds; stderr_tail = $tail }
 }
 
@@ -78,7 +80,8 @@ try {
     foreach ($name in $module.Params.environment.Keys) { $variables[$name] = "$($module.Params.environment[$name])" }
     $training = $null
     try {
-        $ran = Receive-Program (Start-Program $module.Params.python "-B `"$folder\trainer.py`" `"@$folder\options.json`"" $variables) ($module.Params.time_limit + 20)
+        $started = Start-Program $module.Params.python "-B `"$folder\trainer.py`" `"@$folder\options.json`"" $variables
+        $ran = Receive-Program $started ($module.Params.time_limit + 20)
         if ($ran.ContainsKey('__value')) { $ran = $ran.__value }
         $training = Read-Training $ran
     } catch {

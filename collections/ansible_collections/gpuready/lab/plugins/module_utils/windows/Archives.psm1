@@ -9,14 +9,17 @@ $ErrorActionPreference = 'Stop'
 function Get-Sha256([string]$Path) {
     $stream = [System.IO.File]::OpenRead($Path)
     $hash = [System.Security.Cryptography.SHA256]::Create()
-    try { [BitConverter]::ToString($hash.ComputeHash($stream)).Replace('-', '').ToLowerInvariant() } finally { $stream.Dispose(); $hash.Dispose() }
+    try {
+        [BitConverter]::ToString($hash.ComputeHash($stream)).Replace('-', '').ToLowerInvariant()
+    } finally { $stream.Dispose(); $hash.Dispose() }
 }
 
 function Assert-Sha256([string]$Path, [string]$Wanted, [bool]$Keep) {
     $found = Get-Sha256 $Path
     if ($found -eq $Wanted) { return }
     if (-not $Keep) { [System.IO.File]::Delete($Path) }
-    Stop-With 'HASH_MISMATCH' "$([System.IO.Path]::GetFileName($Path)): its sha256 is $found, not $Wanted; it was not used: get the right file"
+    $name = [System.IO.Path]::GetFileName($Path)
+    Stop-With 'HASH_MISMATCH' "${name}: its sha256 is $found, not $Wanted; it was not used: get the right file"
 }
 
 function Get-FromController($File, [string]$Target, $Uploaded) {
@@ -49,7 +52,10 @@ function Get-Archive([string]$HomePath, [string]$Kind, $Source, $Uploaded, [int]
     $wanted = "$(Get-Field $Source 'sha256')".ToLowerInvariant()
     $path, $url, $name = (Get-Field $Source 'path'), (Get-Field $Source 'url'), (Get-Field $Source 'name')
     if ($path) {
-        if (-not [System.IO.File]::Exists($path)) { Stop-With 'ARCHIVE_MISSING' "${path}: there is no such archive on the controller, and the PC cannot read one there; a share must let the user of the connection in, or use a url" }
+        if (-not [System.IO.File]::Exists($path)) {
+            Stop-With 'ARCHIVE_MISSING' ("${path}: there is no such archive on the controller, and the PC cannot read one there; " +
+                'a share must let the user of the connection in, or use a url')
+        }
         $target = "$HomePath\downloads\$($wanted.Substring(0, 12))-$([System.IO.Path]::GetFileName($path))"
         [System.IO.File]::Copy($path, $target, $true)   # what is checked is what is used
         Assert-Sha256 $target $wanted $false
@@ -64,12 +70,15 @@ function Get-Archive([string]$HomePath, [string]$Kind, $Source, $Uploaded, [int]
 
 function Get-FromUrl([string]$HomePath, [string]$Url, [string]$Wanted, [int]$Limit) {
     $uri = $null
-    if (-not [uri]::TryCreate($Url, 'Absolute', [ref]$uri) -or $uri.Scheme -notin 'http', 'https', 'file') { Stop-With 'ARCHIVE_MISSING' 'the url of an archive must begin with http, https or file' }
+    if (-not [uri]::TryCreate($Url, 'Absolute', [ref]$uri) -or $uri.Scheme -notin 'http', 'https', 'file') {
+        Stop-With 'ARCHIVE_MISSING' 'the url of an archive must begin with http, https or file'
+    }
     $shown = $uri.GetComponents('SchemeAndServer, Path', 'UriEscaped')   # without user and password
     $name = [System.IO.Path]::GetFileName($uri.LocalPath)
     $target = "$HomePath\downloads\$($Wanted.Substring(0, 12))-$name"
     if ([System.IO.File]::Exists($target) -and (Get-Sha256 $target) -eq $Wanted) { return $target }
-    [System.Net.ServicePointManager]::SecurityProtocol = [System.Net.ServicePointManager]::SecurityProtocol -bor [System.Net.SecurityProtocolType]::Tls12
+    $protocols = [System.Net.ServicePointManager]::SecurityProtocol
+    [System.Net.ServicePointManager]::SecurityProtocol = $protocols -bor [System.Net.SecurityProtocolType]::Tls12
     $partial = "$HomePath\downloads\.new-$([guid]::NewGuid().ToString('N'))"
     $deadline = [DateTime]::UtcNow.AddSeconds($Limit)
     try {
@@ -79,20 +88,28 @@ function Get-FromUrl([string]$HomePath, [string]$Url, [string]$Wanted, [int]$Lim
             $request.Timeout = 60000
             if ($uri.UserInfo) {
                 $user, $password = $uri.UserInfo.Split(@(':'), 2)
-                $request.Credentials = New-Object -TypeName System.Net.NetworkCredential -ArgumentList ([uri]::UnescapeDataString($user)), ([uri]::UnescapeDataString("$password"))
+                $request.Credentials = New-Object -TypeName System.Net.NetworkCredential -ArgumentList `
+                    ([uri]::UnescapeDataString($user)), ([uri]::UnescapeDataString("$password"))
             }
             $answer = $request.GetResponse()
             $in = $answer.GetResponseStream()
-        } catch { Stop-With 'ARCHIVE_UNREACHABLE' "$shown cannot be fetched; check the URL, the network and the PC's trust in its certificate" 'download' $null $_.Exception.GetBaseException().Message }
+        } catch {
+            $cause = "$shown cannot be fetched; check the URL, the network and the PC's trust in its certificate"
+            Stop-With 'ARCHIVE_UNREACHABLE' $cause 'download' $null $_.Exception.GetBaseException().Message
+        }
         try {
             $out = [System.IO.File]::Create($partial)
             $block = New-Object -TypeName 'byte[]' -ArgumentList 1048576
             while ($true) {
-                try { $read = $in.Read($block, 0, $block.Length) }
-                catch { Stop-With 'ARCHIVE_UNREACHABLE' "$shown broke off while it was fetched; run again" 'download' $null $_.Exception.GetBaseException().Message }
+                try { $read = $in.Read($block, 0, $block.Length) } catch {
+                    $cause = "$shown broke off while it was fetched; run again"
+                    Stop-With 'ARCHIVE_UNREACHABLE' $cause 'download' $null $_.Exception.GetBaseException().Message
+                }
                 if ($read -le 0) { break }
                 $out.Write($block, 0, $read)
-                if ([DateTime]::UtcNow -gt $deadline) { Stop-With 'ENVIRONMENT_TIME_LIMIT' "$shown was not fetched within $Limit seconds" 'download' }
+                if ([DateTime]::UtcNow -gt $deadline) {
+                    Stop-With 'ENVIRONMENT_TIME_LIMIT' "$shown was not fetched within $Limit seconds" 'download'
+                }
             }
         } finally { foreach ($one in $out, $in, $answer) { if ($null -ne $one) { $one.Dispose() } } }
         try { Assert-Sha256 $partial $Wanted $false }
@@ -111,13 +128,17 @@ function Expand-File([string]$Archive, [string]$Into) {
         $stream.Position = 0
         if ($first -eq 0x50 -and $second -eq 0x4B) { Expand-Zip $stream $Into }
         elseif ($first -eq 0x1F -and $second -eq 0x8B) {
-            $gzip = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $stream, ([System.IO.Compression.CompressionMode]::Decompress)
+            $mode = [System.IO.Compression.CompressionMode]::Decompress
+            $gzip = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $stream, $mode
             Expand-Tar $gzip $Into
         } else { Expand-Tar $stream $Into }
     } catch {
         $base = $_.Exception.GetBaseException()
-        if ($base.Data.Contains('code') -or ($base -is [System.IO.IOException] -and $base -isnot [System.IO.EndOfStreamException]) -or $base -is [System.UnauthorizedAccessException]) { throw }
-        Stop-With 'ARCHIVE_UNREADABLE' "$([System.IO.Path]::GetFileName($Archive)): not a zip, wheel or tar that can be read" 'unpack' $null $base.Message
+        $ofTheDisk = $base -is [System.UnauthorizedAccessException] -or
+            ($base -is [System.IO.IOException] -and $base -isnot [System.IO.EndOfStreamException])
+        if ($base.Data.Contains('code') -or $ofTheDisk) { throw }
+        $cause = "$([System.IO.Path]::GetFileName($Archive)): not a zip, wheel or tar that can be read"
+        Stop-With 'ARCHIVE_UNREADABLE' $cause 'unpack' $null $base.Message
     } finally { $stream.Dispose() }
     $folders, $files = [System.IO.Directory]::GetDirectories($Into), [System.IO.Directory]::GetFiles($Into)
     if ($folders.Length -eq 1 -and $files.Length -eq 0) { return $folders[0] }
@@ -127,7 +148,9 @@ function Expand-File([string]$Archive, [string]$Into) {
 function Join-Inside([string]$Into, [string]$Name) {
     # The place of a member; one that would be written elsewhere ends the unpacking.
     $path = [System.IO.Path]::GetFullPath([System.IO.Path]::Combine($Into, $Name.Replace('/', '\')))
-    if (-not $path.StartsWith("$Into\", [System.StringComparison]::OrdinalIgnoreCase) -or $Name.Contains(':')) { Stop-With 'ARCHIVE_UNREADABLE' "'$Name' in the archive would be written outside of its folder" }
+    if (-not $path.StartsWith("$Into\", [System.StringComparison]::OrdinalIgnoreCase) -or $Name.Contains(':')) {
+        Stop-With 'ARCHIVE_UNREADABLE' "'$Name' in the archive would be written outside of its folder"
+    }
     $path
 }
 
@@ -177,7 +200,9 @@ function Expand-Tar($Stream, [string]$Into) {
     while ($true) {
         $head = Read-Block $Stream 512
         if ($head[0] -eq 0) { return }
-        if ($text.GetString($head, 257, 5) -ne 'ustar') { throw (New-Object -TypeName System.IO.InvalidDataException -ArgumentList 'no tar header') }
+        if ($text.GetString($head, 257, 5) -ne 'ustar') {
+            throw (New-Object -TypeName System.IO.InvalidDataException -ArgumentList 'no tar header')
+        }
         $name = $text.GetString($head, 0, 100).Split([char]0)[0]
         $prefix = $text.GetString($head, 345, 155).Split([char]0)[0]
         if ($prefix -and $head[263] -eq 0x30) { $name = "$prefix/$name" }   # version 00: POSIX, with a prefix

@@ -14,7 +14,10 @@ $ask = {
         $property = $Object.PSObject.Properties[$Name]
         if ($null -eq $property) { return $null }
         $value = $property.Value
-        if ($value -is [DateTime]) { return $value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
+        if ($value -is [DateTime]) {
+            $invariant = [System.Globalization.CultureInfo]::InvariantCulture
+            return $value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", $invariant)
+        }
         if ($value -is [System.Array]) { return , @($value) }
         $value
     }

@@ -114,7 +114,9 @@ function ConvertTo-JsonText($Value, [switch]$Compress) {
     $out.ToString()
 }
 
-function Stop-Writing([string]$What) { throw (New-Object -TypeName System.ArgumentException -ArgumentList "$What cannot be written as JSON") }
+function Stop-Writing([string]$What) {
+    throw (New-Object -TypeName System.ArgumentException -ArgumentList "$What cannot be written as JSON")
+}
 
 function Format-Text([string]$Text) {
     $escaped = $script:Special.Replace($Text, {
