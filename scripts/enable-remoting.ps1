@@ -131,10 +131,10 @@ function Read-Item([string]$Id) {
             return (Get-Setting (Get-WSManInstance -ResourceURI $uri) $setting)
         }
         'listener' {
-            $found = Get-Listener $name | Where-Object { (Get-Setting $_ 'Address') -eq '*' } | Select-Object -First 1
-            if ($null -eq $found) { return $null }
-            return "port=$(Get-Setting $found 'Port');enabled=$(Get-Setting $found 'Enabled');" +
-                "hostname=$(Get-Setting $found 'Hostname');certificate=$(Get-Setting $found 'CertificateThumbprint')"
+            $listener = Get-Listener $name | Where-Object { (Get-Setting $_ 'Address') -eq '*' } | Select-Object -First 1
+            if ($null -eq $listener) { return $null }
+            return "port=$(Get-Setting $listener 'Port');enabled=$(Get-Setting $listener 'Enabled');" +
+                "hostname=$(Get-Setting $listener 'Hostname');certificate=$(Get-Setting $listener 'CertificateThumbprint')"
         }
         'rule' {
             $rule = Get-NetFirewallRule -Name $name -ErrorAction SilentlyContinue

@@ -73,9 +73,9 @@ def hosts(
 
 
 def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[dict[str, Any], str]:
-    environment = {
+    variables = {
         **os.environ,
-        **project.environment(base),
+        **project.process_variables(base),
         "ANSIBLE_INVENTORY_UNPARSED_FAILED": "true",
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
         "ANSIBLE_LOCALHOST_WARNING": "false",
@@ -87,7 +87,7 @@ def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[d
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            env=environment,
+            env=variables,
             timeout=_TIME_LIMIT,
             check=False,
         )

@@ -27,4 +27,4 @@ def clean_lines(text: str) -> str:
 def to_json(document: Any, indent: int | None = None) -> str:
     """JSON of the same meaning that does nothing to a terminal either: controls stand as `\\u009b`."""
     text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -192,7 +192,7 @@ def execute(
                     private_data_dir=str(directory),
                     project_dir=str(Path.cwd()),  # paths in variables mean what they mean to ansible-playbook
                     binary=sys.executable,
-                    envvars=_environment(base, directory),
+                    envvars=_process_variables(base, directory),
                     cmdline=_arguments(order, directory),
                     fact_cache_type="memory",  # as files they fail for a long name, and outlive their run
                     passwords={r"SSH password:\s*?$": order.connection_password} if order.connection_password else None,
@@ -243,10 +243,10 @@ def _folder() -> Iterator[Path]:
     raise GpureadyError(f"no temporary folder can be written ({refused}): free space, or set TMPDIR to another folder")
 
 
-def _environment(base: Path, directory: Path) -> dict[str, str]:
+def _process_variables(base: Path, directory: Path) -> dict[str, str]:
     """Temporary files of Ansible lie in the private folder; ssh keys of PCs are checked unless that is forbidden."""
     return {
-        **project.environment(base),
+        **project.process_variables(base),
         "TMPDIR": str(directory),
         "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
         # ansible-runner switches the check off where nobody speaks of it.

@@ -78,7 +78,7 @@ def program(name: str) -> str:
     return str(beside) if beside.is_file() else name
 
 
-def environment(base: Path) -> dict[str, str]:
+def process_variables(base: Path) -> dict[str, str]:
     """Variables under which Ansible finds the project wherever it is started."""
 
     def joined(name: str, first: Path | str) -> str:

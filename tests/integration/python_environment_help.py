@@ -64,7 +64,7 @@ class Lab:
         if module_for(options).endswith("environment_pass"):
             found = request.switching(options, {}, contract.READY, windows=False)
         else:
-            given = request.environment({"state": "present", **options}, {}, NOWHERE)
+            given = request.building({"state": "present", **options}, {}, NOWHERE)
             assert given
             found = given
         found.arguments.update(own)

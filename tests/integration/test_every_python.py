@@ -47,7 +47,7 @@ def test_the_modules_answer(minor: int, tmp_path: Path) -> None:
     hosts.write_text(json.dumps({"all": {"hosts": {"pc": variables}}}))
     tasks = [
         {"gpuready.lab.gpu_facts": {"plan": True}, "register": "looked"},
-        {"gpuready.lab.training_facts": {"python": python, "backend": "torch-cpu", "time_limit": 60}},
+        {"gpuready.lab.training_facts": {"interpreter": python, "backend": "torch-cpu", "time_limit": 60}},
         {"gpuready.lab.python_environment": {"state": "absent", "home": str(tmp_path / "home")}, "register": "taken"},
         {
             "gpuready.lab.environment_pass": {"state": "unproven", "stack": "cpu", "home": str(tmp_path / "home")},

@@ -61,7 +61,7 @@ def asked(cache: Path) -> dict[tuple[str, bool], Future[dict[str, set[str]]]]:
         target = LOCKS[name][1]
         lines = "".join(f"{one.name}==={one.version}\n" for one in pins(name, local))
         platform = "windows" if target.name == "windows" else "linux"
-        return pool.submit(ask, lines, target.python, platform, target.extra_index_urls if local else (), cache)
+        return pool.submit(ask, lines, target.python_version, platform, target.extra_index_urls if local else (), cache)
 
     with ThreadPoolExecutor(4) as pool:
         return {case: start(*case) for case in CASES}

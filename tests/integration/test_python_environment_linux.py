@@ -204,7 +204,7 @@ def test_absent(lab: Lab, lock1: str) -> None:
         ({"lock_sha256": "../x"}, "lock_sha256"),
         ({"time_limit": 0}, "time_limit"),
         ({"certificates": "/nowhere.pem"}, "certificates"),
-        ({"visible_devices": "PATH=/evil", "state": "current", "verified": True}, "visible_devices"),
+        ({"launcher_variable": "PATH=/evil", "state": "current", "verified": True}, "launcher_variable"),
     ],
 )
 def test_arguments_that_mean_nothing(lab: Lab, lock1: str, bad: dict[str, Any], word: str) -> None:
@@ -237,8 +237,8 @@ def test_the_launcher_lets_the_stack_see_the_gpu_that_was_tried(lab: Lab, lock1:
         lab.run(lock1, **good, **more)["changed"]
         for more in (
             {},
-            {"visible_devices": "CUDA_VISIBLE_DEVICES=GPU-1-2"},
-            {"visible_devices": "CUDA_VISIBLE_DEVICES=GPU-1-2"},
+            {"launcher_variable": "CUDA_VISIBLE_DEVICES=GPU-1-2"},
+            {"launcher_variable": "CUDA_VISIBLE_DEVICES=GPU-1-2"},
             {},  # as it was
         )
     ]
@@ -252,10 +252,10 @@ def test_the_launcher_lets_the_stack_see_the_gpu_that_was_tried(lab: Lab, lock1:
 
     assert says() == "GPU-1-2"
     assert says(CUDA_VISIBLE_DEVICES="0") == "0"  # a student's own choice stands
-    assert lab.run(lock1, **good, visible_devices="")["changed"]
+    assert lab.run(lock1, **good, launcher_variable="")["changed"]
     assert says() == "None"
     assert "VISIBLE" not in (lab.home / "README.txt").read_text()
-    assert lab.run(lock1, **good, visible_devices="PATH=/evil")["code"] == "ARGUMENTS"
+    assert lab.run(lock1, **good, launcher_variable="PATH=/evil")["code"] == "ARGUMENTS"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_what_a_training_found_its_gpu_with_is_kept(
     }
     *_, done = lab.play({"facts": of_this_run(record)}, {"state": "current"})
     assert done["changed"], done
-    assert json.loads((lab.home / "current/tiny.json").read_text())["visible_devices"] == launched
+    assert json.loads((lab.home / "current/tiny.json").read_text())["launcher_variable"] == launched
 
 
 def test_a_verdict_is_acted_on_once_and_a_check_changes_nothing(lab: Lab, lock1: str) -> None:

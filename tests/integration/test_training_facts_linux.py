@@ -31,7 +31,7 @@ def module(folder: Path, **arguments: Any) -> dict[str, Any]:
     """What the module answers; its temporary files lie in `folder`/tmp and must be gone."""
     (folder / "tmp").mkdir(exist_ok=True)
     given = {
-        "python": sys.executable,
+        "interpreter": sys.executable,
         "backend": "torch-cpu",
         "trainer": TRAINER.read_text(),
         "time_limit": 60,
@@ -59,21 +59,21 @@ def training(folder: Path, **arguments: Any) -> dict[str, Any]:
 
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
-    found = training(tmp_path, python="/nowhere/python")
+    found = training(tmp_path, interpreter="/nowhere/python")
     assert (found["error"]["code"], found["finished"], found["process"]) == ("INTERPRETER_MISSING", False, None)
     assert "/nowhere/python" in found["error"]["message"]
     assert judged(found)["code"] == "INTERPRETER_MISSING"
 
 
 def test_a_program_that_is_no_interpreter(tmp_path: Path) -> None:
-    found = training(tmp_path, python="/bin/false")
+    found = training(tmp_path, interpreter="/bin/false")
     assert (found["finished"], found["process"]["rc"]) == (False, 1)
     assert judged(found)["state"] == "NOT_READY"
-    assert training(tmp_path, python="/bin/true")["finished"] is False
+    assert training(tmp_path, interpreter="/bin/true")["finished"] is False
 
 
 def test_nothing_is_trained_in_check_mode(tmp_path: Path) -> None:
-    answer = module(tmp_path, python="/nowhere/python", _ansible_check_mode=True)
+    answer = module(tmp_path, interpreter="/nowhere/python", _ansible_check_mode=True)
     assert answer["ansible_facts"] == {"gpuready_training": {"skipped": "check mode"}}
 
 
@@ -148,7 +148,7 @@ def test_variables_reach_the_training_alone(tmp_path: Path) -> None:
     found = training(
         tmp_path,
         trainer=trainer,
-        environment={"TF_DIRECTML_PATH": "/x y"},
+        variables={"TF_DIRECTML_PATH": "/x y"},
         gpu_variable="DML_VISIBLE_DEVICES",
         visible_devices="1",
         adapter="Arc",

@@ -153,7 +153,7 @@ class Bench:
                 "name": "Train",
                 "gpuready.lab.training_facts": {
                     "time_limit": limit,
-                    "environment": variables,
+                    "variables": variables,
                     "options": {"speed_seconds": 0, "steps": STEPS, **options},
                 },
             },

@@ -186,8 +186,8 @@ def test_two_runs_in_one_home(pc: Machine) -> None:
 def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine) -> None:
     home, visible = r"C:\lab\home", "DML_VISIBLE_DEVICES=1"
     pointers = {
-        "torch-directml": {"start": "start it", "python": rf"{home}\python.exe", "visible_devices": visible},
-        "cpu": {"start": "start this", "python": rf"{home}\other.exe", "visible_devices": ""},
+        "torch-directml": {"start": "start it", "python": rf"{home}\python.exe", "launcher_variable": visible},
+        "cpu": {"start": "start this", "python": rf"{home}\other.exe", "launcher_variable": ""},
     }
     put(pc, r"C:\lab\pointers.json", json.dumps(pointers).encode())
     words = texts.words(windows=True)

@@ -44,8 +44,8 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     kept = json.loads((lab.home / "passes/tiny.json").read_text())
     assert {name: kept[name] for name in record} == record
     assert "tiny.cmd" in (lab.home / "README.txt").read_text()
-    one_gpu = {**good, "visible_devices": "DML_VISIBLE_DEVICES=1"}
-    first, kept, all_again = lab.run((one, one_gpu), (one, good), (one, {**good, "visible_devices": ""}))
+    one_gpu = {**good, "launcher_variable": "DML_VISIBLE_DEVICES=1"}
+    first, kept, all_again = lab.run((one, one_gpu), (one, good), (one, {**good, "launcher_variable": ""}))
     assert [first["changed"], kept["changed"], all_again["changed"]] == [True, False, True]
     assert not any("DML_" in path.read_text() for path in (lab.home / "README.txt", lab.home / "bin/tiny.cmd"))
     lab.one(one, **one_gpu)
@@ -214,7 +214,7 @@ def test_arguments_that_mean_nothing(lab: Lab) -> None:
         {"stack": r"..\..\windows"},
         {"lock_sha256": "0"},
         {"python": "ten"},
-        {"state": "current", "verified": True, "visible_devices": "PATH=C:\\evil"},
+        {"state": "current", "verified": True, "launcher_variable": "PATH=C:\\evil"},
         {"time_limit": 0},
         {"certificates": r"C:\nowhere.pem"},
         {"uv_archive": {"path": r"C:\lab\uv.exe"}},

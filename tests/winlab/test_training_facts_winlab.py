@@ -54,7 +54,7 @@ def shim(pc, text: str) -> dict[str, str]:
 
 def train(ansible, pc, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
     """What the PC says of the training, by way of the action."""
-    given = {"python": PYTHON, "backend": "torch-cpu", "time_limit": 60, **arguments}
+    given = {"interpreter": PYTHON, "backend": "torch-cpu", "time_limit": 60, **arguments}
     result = ansible(pc, "gpuready.lab.training_facts", given, check=check)
     assert not result["failed"], result
     assert result["changed"] is False
@@ -76,13 +76,13 @@ def test_nothing_is_trained_in_check_mode(pc, ansible):
 
 
 def test_an_interpreter_that_is_not_there(pc, ansible):
-    found = train(ansible, pc, python=r"C:\nowhere\python.exe")
+    found = train(ansible, pc, interpreter=r"C:\nowhere\python.exe")
     assert (found["finished"], found["error"]["code"]) == (False, "INTERPRETER_MISSING")
     assert r"C:\nowhere\python.exe" in found["error"]["message"]
 
 
 def test_an_access_violation_keeps_its_code_and_the_place(pc, ansible):
-    found = train(ansible, pc, environment=shim(pc, ODD["crash"]))
+    found = train(ansible, pc, variables=shim(pc, ODD["crash"]))
     assert (found["finished"], found["error"], found["process"]["rc"]) == (False, None, "0xC0000005")
     assert found["process"]["phase"] == "import"
     assert any("access violation" in line for line in found["process"]["stderr_tail"])
@@ -96,7 +96,7 @@ def test_a_hang_is_ended_with_what_it_started(pc, ansible):
         time.sleep(300)
     """
     started = time.monotonic()
-    found = train(ansible, pc, environment=shim(pc, text), time_limit=6)
+    found = train(ansible, pc, variables=shim(pc, text), time_limit=6)
     assert time.monotonic() - started < 60
     assert (found["finished"], found["process"]["timed_out"]) == (False, True)
     assert any("torch.py" in line for line in found["process"]["stderr_tail"])
@@ -114,7 +114,7 @@ def test_killed_in_the_middle_of_its_answer(pc, ansible):
                 pass
         os._exit(1)
     """
-    found = train(ansible, pc, environment=shim(pc, text))
+    found = train(ansible, pc, variables=shim(pc, text))
     assert (found["finished"], found["error"]["code"], found["process"]["rc"]) == (False, "OUTPUT_TRUNCATED", 1)
 
 
@@ -157,7 +157,9 @@ def test_a_trainer_that_crashes_or_hangs_itself(pc, ansible, own_trainer):
 
 def test_what_the_trainer_leaves_running_is_told(pc, ansible, own_trainer):
     own_trainer(ODD["holds"])
-    result = ansible(pc, "gpuready.lab.training_facts", {"python": PYTHON, "backend": "torch-cpu", "time_limit": 60})
+    result = ansible(
+        pc, "gpuready.lab.training_facts", {"interpreter": PYTHON, "backend": "torch-cpu", "time_limit": 60}
+    )
     assert result["ansible_facts"]["gpuready"]["training"]["finished"] is True
     assert any("cannot be removed" in warning for warning in result["warnings"])
 
@@ -174,7 +176,7 @@ def test_a_full_disk_has_its_name(pc, ansible):
 
 
 def test_what_only_the_action_gives_is_asked_for(pc, ansible):
-    found = ansible(pc, "gpuready.lab.training_facts", {"python": PYTHON})
+    found = ansible(pc, "gpuready.lab.training_facts", {"interpreter": PYTHON})
     assert found["failed"] is False
     assert (
         found["ansible_facts"]["gpuready"]["troubles"][-1]["message"]

@@ -39,11 +39,11 @@ class Unknown(Exception):  # noqa: N818 - a statement, not a failure of ours
 
 @dataclass(frozen=True)
 class Module:
-    """A module: its name (`ns.collection.name`, or `name.ps1` of a script), arguments and environment."""
+    """A module: its name (`ns.collection.name`, or `name.ps1` of a script), arguments and environment variables."""
 
     name: str
     arguments: dict[str, Any]
-    environment: dict[str, str]
+    variables: dict[str, str]
     check: bool = False
 
 
@@ -128,7 +128,7 @@ def _module(parameters: dict[str, Any]) -> Module:
     return Module(
         name=name,
         arguments=arguments,
-        environment={str(k): str(v) for k, v in (parameters.get("Environment") or {}).items()},
+        variables={str(k): str(v) for k, v in (parameters.get("Environment") or {}).items()},
         check=bool(arguments.get("_ansible_check_mode", False)),
     )
 

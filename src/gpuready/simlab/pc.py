@@ -62,7 +62,7 @@ class SimulatedPc:
         return self.scenario.name[:15].upper()
 
     @property
-    def environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
         """Variables of a process of the user that Ansible logs on as."""
         return {
             "TEMP": rf"{USER_PROFILE}\AppData\Local\Temp",
@@ -81,7 +81,7 @@ class SimulatedPc:
 
     def expand(self, path: str) -> str:
         """%VARIABLES% of a path filled in."""
-        known = self.environment
+        known = self.variables
         return re.sub(r"%(\w+)%", lambda match: known.get(match[1].upper(), match[0]), path)
 
     def find_program(self, name: str) -> str | None:

@@ -1,6 +1,6 @@
 """Models of the programs that are asked on a Windows PC: nvidia-smi.exe, wsl.exe, uv.exe.
 
-A program is a function of a Call, which gives its arguments, environment and input and takes its output, and returns
+A program is a function of a Call, which gives its arguments, variables and input and takes its output, and returns
 the exit code. The programs of a winlab machine have the same form, so these serve both.
 """
 
@@ -35,7 +35,7 @@ class Call(Protocol):
 
     @property
     def env(self) -> Mapping[str, str]:
-        """The environment."""
+        """The environment variables."""
 
     def read(self) -> bytes:
         """All of standard input."""

@@ -58,7 +58,7 @@ def program(pc: SimulatedPc, line: str, command: Command) -> int:
     path = pc.find_program(name)
     if path is None:
         raise manifest.Unknown(f"there is no model of this program or script: {' '.join(line.split())[:120]}")
-    call = Run(arguments[1:], pc.environment).execute(pc.programs[path])
+    call = Run(arguments[1:], pc.variables).execute(pc.programs[path])
     command.write("stdout", call.stdout)
     command.write("stderr", call.stderr)
     if call.rc is None:

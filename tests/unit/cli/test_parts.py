@@ -140,7 +140,7 @@ def test_the_locale_for_ansible(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     before = locale.setlocale(locale.LC_ALL)
-    assert project.environment(ROOT).get("LC_ALL") in wanted
+    assert project.process_variables(ROOT).get("LC_ALL") in wanted
     assert locale.setlocale(locale.LC_ALL) == before
 
 
@@ -166,14 +166,14 @@ def test_the_key_of_a_pc_is_not_taken_from_whoever_answers(monkeypatch: pytest.M
     """Neither by the project's settings, nor by ansible-runner, which forbids the check where nobody speaks of it."""
     monkeypatch.delenv("ANSIBLE_HOST_KEY_CHECKING", raising=False)
     assert "host_key_checking" not in (ROOT / "ansible.cfg").read_text()
-    assert playbooks._environment(ROOT, tmp_path)["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    assert playbooks._process_variables(ROOT, tmp_path)["ANSIBLE_HOST_KEY_CHECKING"] == "True"
     monkeypatch.setenv("ANSIBLE_HOST_KEY_CHECKING", "False")
-    assert playbooks._environment(ROOT, tmp_path)["ANSIBLE_HOST_KEY_CHECKING"] == "False"
+    assert playbooks._process_variables(ROOT, tmp_path)["ANSIBLE_HOST_KEY_CHECKING"] == "False"
 
 
 def test_programs_are_found_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PATH")
-    assert {"/bin", "/usr/bin"} <= set(project.environment(ROOT)["PATH"].split(os.pathsep))
+    assert {"/bin", "/usr/bin"} <= set(project.process_variables(ROOT)["PATH"].split(os.pathsep))
 
 
 def test_nothing_of_the_collection_is_imported() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.launcher import visible_devices
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.launcher import launcher_variable
 
 
 def record(variable: Any, device: Any) -> dict[str, Any]:
@@ -28,10 +28,10 @@ def record(variable: Any, device: Any) -> dict[str, Any]:
     ],
 )
 def test_the_variable_of_the_stack_with_what_the_training_used(variable: Any, visible: Any, launched: str) -> None:
-    assert visible_devices(record(variable, {"visible": visible})) == launched
+    assert launcher_variable(record(variable, {"visible": visible})) == launched
 
 
 @pytest.mark.parametrize("device", [None, "none", []])
 def test_where_nothing_was_trained_nothing_is_known(device: Any) -> None:
-    assert visible_devices(record("DML_VISIBLE_DEVICES", device)) is None
-    assert visible_devices({}) is None
+    assert launcher_variable(record("DML_VISIBLE_DEVICES", device)) is None
+    assert launcher_variable({}) is None

@@ -40,7 +40,7 @@ def record(tmp_path: Path, **environment: Any) -> dict[str, Any]:
 
 
 def asked(options: dict[str, Any], known: dict[str, Any], **more: Any) -> request.Request:
-    found = request.environment({"state": "present", **options}, known, place(**more))
+    found = request.building({"state": "present", **options}, known, place(**more))
     assert found
     return found
 
@@ -60,8 +60,8 @@ def test_nothing_is_asked_for_what_cannot_be_built(tmp_path: Path) -> None:
     for change in ({"stack": None}, {"blockers": [{"code": "NO_ADAPTER"}]}, {"environment": None}):
         known = record(tmp_path)
         known["plan"] |= change
-        assert request.environment({"state": "present"}, known, place()) is None
-    assert request.environment({"state": "present"}, {}, place()) is None
+        assert request.building({"state": "present"}, known, place()) is None
+    assert request.building({"state": "present"}, {}, place()) is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_lock_that_has_changed_since_it_was_planned(tmp_path: Path) -> None:
 
 
 def test_taking_away_asks_for_little() -> None:
-    found = request.environment({"state": "absent", "stack": "x", "time_limit": 5}, {}, place())
+    found = request.building({"state": "absent", "stack": "x", "time_limit": 5}, {}, place())
     assert found
     assert set(found.arguments) == {"state", "stack", "words"}
 
@@ -155,7 +155,7 @@ def test_the_verdict_makes_an_environment_the_current_one(tmp_path: Path) -> Non
     arguments = switched({}, known)
     assert (arguments["stack"], arguments["lock_sha256"], arguments["keep_old"]) == ("torch-directml", SHA, 3)
     assert arguments["home"] == r"D:\lab"
-    assert arguments["visible_devices"] == "DML_VISIBLE_DEVICES=1"
+    assert arguments["launcher_variable"] == "DML_VISIBLE_DEVICES=1"
     kept = arguments["pass_record"]
     assert kept["fingerprint"] == known["verdict"]["fingerprint"]
     assert kept["verdict"]["state"] == "READY"
@@ -193,7 +193,11 @@ def test_options_alone_must_say_that_it_has_trained() -> None:
     with pytest.raises(RequestError, match="has not trained"):
         switched(given, {})
     assert "pass_record" not in switched({**given, "verified": True}, {})
-    for lacking in ({}, {"stack": "x", "verified": True}, {**given, "verified": True, "visible_devices": "PATH=/evil"}):
+    for lacking in (
+        {},
+        {"stack": "x", "verified": True},
+        {**given, "verified": True, "launcher_variable": "PATH=/evil"},
+    ):
         with pytest.raises(RequestError) as caught:
             switched(lacking, {})
         assert caught.value.code == "ARGUMENTS"

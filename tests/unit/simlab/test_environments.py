@@ -90,7 +90,7 @@ def test_the_launcher_leaves_a_students_own_choice_and_the_note_names_the_variab
     pc = pc_of()
     environment(pc, BUILD)
     switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA}
-    environment(pc, {**switch, "visible_devices": "DML_VISIBLE_DEVICES=1"})
+    environment(pc, {**switch, "launcher_variable": "DML_VISIBLE_DEVICES=1"})
     lines = (pc.disk.text(rf"{HOME}\bin\torch-directml.cmd") or "").split("\r\n")
     assert 'if not defined DML_VISIBLE_DEVICES set "DML_VISIBLE_DEVICES=1"' in lines
     assert not [line for line in lines if line.startswith('set "DML')]
@@ -191,7 +191,7 @@ CODES = {
 
 def trained(pc: SimulatedPc, **arguments: Any) -> dict[str, Any]:
     given = {
-        "python": rf"{PATH}\Scripts\python.exe",
+        "interpreter": rf"{PATH}\Scripts\python.exe",
         "backend": "torch-directml",
         "adapter": AMD["name"],
         "trainer": "#",

@@ -85,7 +85,7 @@ def test_the_trace_of_this_ansible_core_is_understood(trace: list[dict[str, Any]
 def test_arguments_environment_and_check_mode(trace: list[dict[str, Any]]) -> None:
     look = next(read(command) for command in trace if command["what"] == "gpu_facts")
     assert isinstance(look, manifest.Module)
-    assert (look.arguments["time_limit"], look.environment["LAB"], look.check) == (20, "1", False)
+    assert (look.arguments["time_limit"], look.variables["LAB"], look.check) == (20, "1", False)
     stat = next(read(command) for command in trace if command["what"] == "win_stat")
     assert isinstance(stat, manifest.Module)
     assert stat.check is True

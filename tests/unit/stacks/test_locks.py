@@ -106,7 +106,12 @@ def test_the_interpreter_of_a_stack_is_the_one_its_locks_are_for():
         for target in stack.targets.values():
             for variant in target.variants:
                 first = Path(variant.lock_path).with_suffix(".in").read_text().splitlines()[0].split()
-                assert first == ["#", "python", target.python, "windows" if target.name == "windows" else "linux"]
+                assert first == [
+                    "#",
+                    "python",
+                    target.python_version,
+                    "windows" if target.name == "windows" else "linux",
+                ]
                 assert variant.lock.endswith("win_amd64.txt" if target.name == "windows" else "linux_x86_64.txt")
 
 

@@ -80,7 +80,7 @@ def test_the_five_stacks():
             assert all(len(variant.lock_sha256) == 64 for variant in target.variants)
             assert target.needs_vc_runtime == (target.name == "windows")
     interpreters = {
-        (stack.name, name): target.python for stack in found.values() for name, target in stack.targets.items()
+        (stack.name, name): target.python_version for stack in found.values() for name, target in stack.targets.items()
     }
     assert interpreters["tensorflow-directml", "windows"] == "3.7"
     assert interpreters["tensorflow-directml-plugin", "windows"] == "3.10"
@@ -148,7 +148,10 @@ def test_a_lab_may_bring_its_own_lock(tmp_path):
         }
     }
     found = stackfiles.load(own_locks=own)["torch-directml"].targets
-    assert (found["windows"].python, found["windows"].extra_index_urls) == ("3.11", ("https://example.org/simple",))
+    assert (found["windows"].python_version, found["windows"].extra_index_urls) == (
+        "3.11",
+        ("https://example.org/simple",),
+    )
     assert found["wsl"].variants[0].name == "default"
     mine.write_text(f"torch-directml==9 --hash={HASH}\n")
     with pytest.raises(stackfiles.StackFilesError, match="has changed since it was planned"):

@@ -10,7 +10,7 @@ from records import changed, good
 
 PYTHON = r"C:\ProgramData\gpuready\environments\x-aa\Scripts\python.exe"
 THERE = {"stack": "tensorflow-directml-plugin", "lock_sha256": "aa", "state": "old", "python": PYTHON}
-OPTIONS = {"time_limit": 60, "python": None, "backend": None, "adapter": None, "options": {"steps": 3}}
+OPTIONS = {"time_limit": 60, "interpreter": None, "backend": None, "adapter": None, "options": {"steps": 3}}
 
 
 def planned(**environment: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def test_the_plan_says_what_trains_where_and_which_gpu_is_seen() -> None:
     assert training.request(OPTIONS, planned(visible_devices="GPU-1")) == {
         "time_limit": 60,
         "options": {"steps": 3},
-        "python": PYTHON,
+        "interpreter": PYTHON,
         "backend": "tensorflow2-directml",
         "gpu_variable": "DML_VISIBLE_DEVICES",
         "visible_devices": "GPU-1",
@@ -38,7 +38,7 @@ def test_a_stack_that_obeys_no_variable_is_given_none() -> None:
 
 
 def test_the_task_comes_before_the_record() -> None:
-    given = {"python": "/usr/bin/python3", "backend": "torch-xpu", "adapter": "Arc", "visible_devices": "0"}
+    given = {"interpreter": "/usr/bin/python3", "backend": "torch-xpu", "adapter": "Arc", "visible_devices": "0"}
     found = training.request(given, changed("plan", None))
     assert found == given
     assert training.request(given, planned())["visible_devices"] == "0"

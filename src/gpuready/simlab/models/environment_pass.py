@@ -12,7 +12,7 @@ from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import now
 
 _ARGUMENTS = (
-    *("state", "home", "stack", "lock_sha256", "start", "visible_devices", "pass_record", "keep_old", "lock_wait"),
+    *("state", "home", "stack", "lock_sha256", "start", "launcher_variable", "pass_record", "keep_old", "lock_wait"),
     "words",
 )
 
@@ -21,20 +21,20 @@ _ARGUMENTS = (
 def environment_pass(task: Task) -> dict[str, Any]:
     """Bring the state about."""
     task.only(*_ARGUMENTS)
-    state, wished = task.arguments.get("state"), task.arguments
-    if state not in _STATES or not wished.get("stack"):
+    state, arguments = task.arguments.get("state"), task.arguments
+    if state not in _STATES or not arguments.get("stack"):
         raise ModuleFailed("missing required arguments: state, stack")
-    if state == "current" and not wished.get("lock_sha256"):
+    if state == "current" and not arguments.get("lock_sha256"):
         raise ModuleFailed("state is current but all of the following are missing: lock_sha256")
-    home = Home(task.pc, str(wished.get("home") or documents.HOME).rstrip("\\"))
+    home = Home(task.pc, str(arguments.get("home") or documents.HOME).rstrip("\\"))
     answer = _STATES[state](task, home)
     return {"home": home.path, "notes": [], "steps": [], **answer}
 
 
 def current(task: Task, home: Home) -> dict[str, Any]:
     """Point at the environment of this lock, keep the pass, say how it is started, take old environments away."""
-    wished, disk, words = task.arguments, home.disk, task.arguments["words"]
-    stack, sha256 = str(wished["stack"]), str(wished["lock_sha256"])
+    arguments, disk, words = task.arguments, home.disk, task.arguments["words"]
+    stack, sha256 = str(arguments["stack"]), str(arguments["lock_sha256"])
     environment = home.environment(stack, sha256)
     marker = home.complete(environment, sha256)
     if not marker:
@@ -44,22 +44,22 @@ def current(task: Task, home: Home) -> dict[str, Any]:
     pointer = {
         "stack": stack, "environment": environment, "lock_sha256": sha256,
         "python": rf"{environment}\Scripts\python.exe",
-        "start": fill(wished.get("start") or known.get("start") or words["start"], home=home.path, stack=stack),
-        "visible_devices": wished.get("visible_devices", known.get("visible_devices") or ""),
+        "start": fill(arguments.get("start") or known.get("start") or words["start"], home=home.path, stack=stack),
+        "launcher_variable": arguments.get("launcher_variable", known.get("launcher_variable") or ""),
     }  # fmt: skip
-    before = {"visible_devices": "", **known}
+    before = {"launcher_variable": "", **known}
     same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
-    record, (passes, tried) = wished.get("pass_record"), _passes(home, stack)
+    record, (passes, tried) = arguments.get("pass_record"), _passes(home, stack)
     given_back = disk.get(tried) is not None
     earlier = home.json(tried if given_back else passes)
     new_pass = isinstance(record, dict) and earlier.get("digest") != record.get("digest")
     others = [path for path in home.environments_of(stack) if path.lower() != environment.lower()]
     whole = [path for path in others if home.json(rf"{path}\gpuready.json").get("complete") is True]
     whole.sort(key=lambda path: str(home.json(rf"{path}\gpuready.json").get("created_at")), reverse=True)
-    keep_old = wished.get("keep_old")
+    keep_old = arguments.get("keep_old")
     old = [path for path in others if path not in whole] + whole[1 if keep_old is None else int(keep_old) :]
     files = {
-        rf"{home.path}\bin\{stack}.cmd": launcher(stack, environment, str(pointer["visible_devices"]), words),
+        rf"{home.path}\bin\{stack}.cmd": launcher(stack, environment, str(pointer["launcher_variable"]), words),
         rf"{home.path}\README.txt": note({**home.pointers(), stack: pointer}, words) or "",
     }
     if new_pass:

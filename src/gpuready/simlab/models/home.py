@@ -117,7 +117,7 @@ class Home:
 
 def fill(text: str, **values: object) -> str:
     """One of the controller's texts with each {name} that there is a value of."""
-    return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), text)
+    return re.sub(r"\{(\w+)\}", lambda match: str(values.get(match[1], match[0])), text)
 
 
 def note(pointers: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> str | None:
@@ -126,15 +126,15 @@ def note(pointers: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) ->
         return None
     text = words["note"]
     for stack, pointer in sorted(pointers.items()):
-        shown = pointer.get("visible_devices")
+        shown = pointer.get("launcher_variable")
         visible = fill(words["note_visible"], visible=shown) if shown else ""
         told = {"start": pointer.get("start"), "python": pointer.get("python"), "visible": visible}
         text += fill(words["note_stack"], stack=stack, **told)
     return text + words["note_end"]
 
 
-def launcher(stack: str, environment: str, visible_devices: str, words: Mapping[str, str]) -> str:
+def launcher(stack: str, environment: str, launcher_variable: str, words: Mapping[str, str]) -> str:
     """The batch file that a student starts."""
-    name, _, value = visible_devices.partition("=")
+    name, _, value = launcher_variable.partition("=")
     visible = fill(words["launcher_visible"], name=name, value=value) if name else ""
     return fill(words["launcher"], stack=stack, environment=ntpath.basename(environment), visible=visible)

@@ -43,10 +43,10 @@ class Needs(Exception):  # noqa: N818 - a question to the controller
 def python_environment(task: Task) -> dict[str, Any]:
     """Bring the state about."""
     task.only(*_ARGUMENTS)
-    state, wished = task.arguments.get("state") or "present", task.arguments
-    home = Home(task.pc, str(wished.get("home") or documents.HOME).rstrip("\\"))
+    state, arguments = task.arguments.get("state") or "present", task.arguments
+    home = Home(task.pc, str(arguments.get("home") or documents.HOME).rstrip("\\"))
     required = ("stack", "lock", "lock_sha256", "python", "go_on_after") if state == "present" else ()
-    if missing := [name for name in required if not wished.get(name)]:
+    if missing := [name for name in required if not arguments.get(name)]:
         raise ModuleFailed(f"state is {state} but all of the following are missing: {', '.join(missing)}")
     try:
         answer = {"present": present, "absent": absent}[state](task, home)
@@ -59,12 +59,12 @@ def python_environment(task: Task) -> dict[str, Any]:
 
 def present(task: Task, home: Home) -> dict[str, Any]:
     """The environment of this lock is there and whole."""
-    wished = task.arguments
-    environment = home.environment(wished["stack"], wished["lock_sha256"])
-    marker = home.complete(environment, wished["lock_sha256"])
+    arguments = task.arguments
+    environment = home.environment(arguments["stack"], arguments["lock_sha256"])
+    marker = home.complete(environment, arguments["lock_sha256"])
     built, lost = not marker, bool(_lost_runtime(task, home, environment))
     if task.check:
-        if built and not wished.get("uv_archive") and _uv(home) is None:
+        if built and not arguments.get("uv_archive") and _uv(home) is None:
             raise fail("UV_MISSING", _NO_UV)
         _runtime_to_bring(task, home)
     elif built or lost:
@@ -78,9 +78,11 @@ def present(task: Task, home: Home) -> dict[str, Any]:
         "environment": {
             "path": environment,
             "python": rf"{environment}\Scripts\python.exe",
-            "lock_sha256": wished["lock_sha256"],
+            "lock_sha256": arguments["lock_sha256"],
             "built": built,
-            "start": fill(wished.get("start") or wished["words"]["start"], home=home.path, stack=wished["stack"]),
+            "start": fill(
+                arguments.get("start") or arguments["words"]["start"], home=home.path, stack=arguments["stack"]
+            ),
             "size_bytes": marker.get("size_bytes"),
         },
     }
@@ -150,8 +152,8 @@ def _use_runtime(task: Task, home: Home, environment: str) -> None:
 
 
 def _build(task: Task, home: Home, environment: str) -> dict[str, Any]:
-    wished, needs = task.arguments, []
-    for wheel in wished.get("offered_wheels") or []:
+    arguments, needs = task.arguments, []
+    for wheel in arguments.get("offered_wheels") or []:
         target = rf"{home.path}\wheelhouse\{wheel['name']}"
         if not home.disk.is_file(target):
             asked = _archive(task, home, "wheel", wheel)
@@ -159,42 +161,42 @@ def _build(task: Task, home: Home, environment: str) -> dict[str, Any]:
             if not asked:
                 home.disk.write(target, b"wheel")
     if _uv(home) is None:
-        if not wished.get("uv_archive"):
+        if not arguments.get("uv_archive"):
             raise fail("UV_MISSING", _NO_UV)
-        asked = _archive(task, home, "uv", wished["uv_archive"])
+        asked = _archive(task, home, "uv", arguments["uv_archive"])
         needs += [asked] if asked else []
-    if wished.get("interpreter_archive"):
-        asked = _archive(task, home, "interpreter", wished["interpreter_archive"])
+    if arguments.get("interpreter_archive"):
+        asked = _archive(task, home, "interpreter", arguments["interpreter_archive"])
         needs += [asked] if asked else []
-    if needs or wished.get("ways") is None:
-        raise Needs(needs, ways=wished.get("ways") is None)
+    if needs or arguments.get("ways") is None:
+        raise Needs(needs, ways=arguments.get("ways") is None)
     if _uv(home) is None:
         from gpuready.simlab import programs
 
         home.disk.write(rf"{home.path}\uv.exe", b"MZ", size=40_000_000, machine=34404)
         home.pc.programs[rf"{home.path}\uv.exe"] = programs.uv("0.9.2")
-    version = str(wished["python"])
+    version = str(arguments["python"])
     version = version if version.count(".") == 2 else _VERSIONS.get(version, f"{version}.0")
     interpreter = rf"{home.path}\python\cpython-{version}-windows-x86_64-none"
-    if archive := wished.get("interpreter_archive"):
-        interpreter = rf"{home.path}\python\{wished['python']}-{str(archive['sha256'])[:12].lower()}"
+    if archive := arguments.get("interpreter_archive"):
+        interpreter = rf"{home.path}\python\{arguments['python']}-{str(archive['sha256'])[:12].lower()}"
     if not home.disk.is_file(rf"{interpreter}\python.exe"):
         home.disk.write(rf"{interpreter}\python.exe", b"MZ", size=INTERPRETER_BYTES, version=version, machine=34404)
     if lost := _runtime_to_bring(task, home):
-        if asked := _archive(task, home, "vc_runtime", wished["vc_archive"]):
+        if asked := _archive(task, home, "vc_runtime", arguments["vc_archive"]):
             raise Needs([asked])
         for name in lost:
             home.disk.write(rf"{_SYSTEM}\{name}", b"MZ", version="14.44.35211.0", machine=34404)
     home.disk.remove(environment)
-    packages = _REQUIREMENT.findall(wished["lock"])
+    packages = _REQUIREMENT.findall(arguments["lock"])
     try:
         home.disk.write(rf"{environment}\pyvenv.cfg", f"home = {interpreter}\n".encode())
         home.disk.write(rf"{environment}\Scripts\python.exe", b"MZ", version=version, machine=34404)
         home.disk.write(rf"{environment}\Lib\site-packages\packages", b"", size=PACKAGES_BYTES)
-        for name in wished.get("runtime_files") or [] if wished.get("own_vc_runtime") else []:
+        for name in arguments.get("runtime_files") or [] if arguments.get("own_vc_runtime") else []:
             home.disk.write(rf"{environment}\Scripts\{name}", b"MZ", version="14.44.35211.0", machine=34404)
         marker = {
-            "stack": wished["stack"], "lock_sha256": wished["lock_sha256"], "version": version, "complete": True,
+            "stack": arguments["stack"], "lock_sha256": arguments["lock_sha256"], "version": version, "complete": True,
             "python": rf"{environment}\Scripts\python.exe", "interpreter": rf"{interpreter}\python.exe",
             "distributions": sorted(f"{name}-{number}.dist-info" for name, number in packages),
             "size_bytes": PACKAGES_BYTES, "created_at": now(),

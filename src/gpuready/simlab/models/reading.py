@@ -92,7 +92,7 @@ class Reader:
     ) -> Any:
         if path is None:
             return None
-        call = Run(arguments, self.pc.environment | (variables or {})).execute(self.pc.programs[path])
+        call = Run(arguments, self.pc.variables | (variables or {})).execute(self.pc.programs[path])
         ended = call.rc is not None
         value: dict[str, Any] = {
             "path": path,

@@ -16,7 +16,7 @@ from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc
 
 _ARGUMENTS = (
-    *("time_limit", "environment", "python", "backend", "adapter", "gpu_variable", "visible_devices", "options"),
+    *("time_limit", "variables", "interpreter", "backend", "adapter", "gpu_variable", "visible_devices", "options"),
     "trainer",
 )
 _ACCESS_VIOLATION = "0xC0000005"
@@ -44,13 +44,13 @@ def _said_by(backend: str) -> dict[str, Any] | None:
 def training_facts(task: Task) -> dict[str, Any]:
     """The section `training` of docs/records.md."""
     task.only(*_ARGUMENTS)
-    for name in ("python", "backend", "trainer"):
+    for name in ("interpreter", "backend", "trainer"):
         if not task.arguments.get(name):
             raise ModuleFailed(f"{name} is missing: the action plugin gives it")
     if task.check:
         return _answer({"skipped": "check mode"})
-    backend, python = str(task.arguments["backend"]), str(task.arguments["python"])
-    if not task.pc.disk.is_file(python):
+    backend, interpreter = str(task.arguments["backend"]), str(task.arguments["interpreter"])
+    if not task.pc.disk.is_file(interpreter):
         message = "The system cannot find the file specified"
         return _answer(
             {"schema_version": 1, "finished": False, "process": None, "error": _error("INTERPRETER_MISSING", message)}
@@ -59,7 +59,7 @@ def training_facts(task: Task) -> dict[str, Any]:
     if known is None:
         error = {"type": "Stop", "code": "BAD_INPUT", "message": f"backend: {backend} is unknown", "where": None}
         return _answer({"schema_version": 1, "finished": False, "process": None, "error": error})
-    training = trained(task, known, python)
+    training = trained(task, known, interpreter)
     outcome = task.pc.scenario.training.outcome
     if outcome is None:
         outcome = "trained" if known["kind"] == "CPU" or _adapter(task) else "no_adapter"
@@ -94,7 +94,7 @@ def _adapter(task: Task) -> str | None:
     return names[0] if names else None
 
 
-def trained(task: Task, kind: dict[str, Any], python: str) -> dict[str, Any]:
+def trained(task: Task, kind: dict[str, Any], interpreter: str) -> dict[str, Any]:
     """A training that went well."""
     recorded, pc = _recorded(), task.pc
     settings = pc.scenario.training
@@ -103,13 +103,13 @@ def trained(task: Task, kind: dict[str, Any], python: str) -> dict[str, Any]:
     result = deepcopy(reference) | {"peak_memory_bytes": None, "samples_per_second": settings.samples_per_second}
     result["losses"] = [loss + 4e-7 * (1 if step % 2 else -1) for step, loss in enumerate(reference["losses"])]
     on_cpu = kind["kind"] == "CPU"
-    node = pc.disk.get(ntpath.join(ntpath.dirname(ntpath.dirname(python)), "gpuready.json"))
+    node = pc.disk.get(ntpath.join(ntpath.dirname(ntpath.dirname(interpreter)), "gpuready.json"))
     marker = json.loads(node.data) if node and node.data else {}
     return {
         "schema_version": 1,
         "process": {"rc": 0, "timed_out": False, "seconds": settings.seconds, "stderr_tail": []},
         "framework": dict(kind["framework"]),
-        "python": {"version": marker.get("version"), "executable": python},
+        "python": {"version": marker.get("version"), "executable": interpreter},
         "device": {
             "requested": kind["requested"],
             "name": kind["name"],

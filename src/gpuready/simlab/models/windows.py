@@ -35,7 +35,7 @@ def setup(task: Task) -> dict[str, Any]:
         "ansible_os_product_type": system.kind,
         "ansible_os_name": system.caption,
         "ansible_memtotal_mb": machine.memory // 2**20,
-        "ansible_env": task.pc.environment,
+        "ansible_env": task.pc.variables,
         "ansible_user_id": task.pc.user,
         "ansible_reboot_pending": any(state.endswith("Pending") for state in task.pc.features.values()),
     }
@@ -167,7 +167,7 @@ def win_command(task: Task) -> dict[str, Any]:
     if task.check:
         return {"skipped": True, "msg": "remote module (win_command) does not support check mode"}
     call = Run(
-        [str(one) for one in line[1:]], task.pc.environment, str(task.arguments.get("stdin") or "").encode()
+        [str(one) for one in line[1:]], task.pc.variables, str(task.arguments.get("stdin") or "").encode()
     ).execute(task.pc.programs[path])
     if call.rc is None:
         task.command.hang()

@@ -35,7 +35,7 @@ class ActionModule(RemoteAction):
         start, record = time.monotonic(), records.of(task_vars)
         place = request.Place(self.is_windows, self._archive, self._path, controller_uv.for_pc)
         try:
-            wanted = request.environment(asked, record, place)
+            wanted = request.building(asked, record, place)
         except RequestError as error:
             return outcome.refused(error)
         if wanted is None:

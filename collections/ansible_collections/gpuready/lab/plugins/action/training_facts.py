@@ -17,8 +17,8 @@ class ActionModule(RemoteAction):
 
     SPEC: ClassVar[Spec] = {
         "time_limit": {"type": "int"},
-        "environment": {"type": "dict"},
-        "python": {"type": "str"},
+        "variables": {"type": "dict"},
+        "interpreter": {"type": "str"},
         "backend": {"type": "str"},
         "adapter": {"type": "str"},
         "gpu_variable": {"type": "str"},

@@ -22,7 +22,7 @@ $spec = @{
         stack = @{ type = 'str'; required = $true }
         lock_sha256 = @{ type = 'str' }
         start = @{ type = 'str' }
-        visible_devices = @{ type = 'str' }
+        launcher_variable = @{ type = 'str' }
         pass_record = @{ type = 'dict'; no_log = $false }
         keep_old = @{ type = 'int'; default = 1 }
         lock_wait = @{ type = 'int'; default = 30 }
@@ -56,7 +56,7 @@ function Get-Surplus([string]$Keep) {
 function Get-NewFile($Pointer, [bool]$Same) {
     # path -> text of what must stand there.
     $words, $record = $params.words, $params.pass_record
-    $files = @{ "$homePath\bin\$stack.cmd" = Get-LauncherText $stack $Pointer.environment $Pointer.visible_devices $words }
+    $files = @{ "$homePath\bin\$stack.cmd" = Get-LauncherText $stack $Pointer.environment $Pointer.launcher_variable $words }
     $known = "$(Get-Field (Read-Json $(if ([System.IO.File]::Exists($tried)) { $tried } else { $pass })) 'digest')"
     if ($record -and $known -cne "$(Get-Field $record 'digest')") { $files[$pass] = Format-Json $record }
     $pointers = Get-Pointer $homePath
@@ -75,12 +75,12 @@ function Invoke-Current {
     $marker = Get-CompleteMarker $environment $params.lock_sha256 ''
     if ($null -eq $marker) { Stop-With 'ENVIRONMENT_BROKEN' "$environment is not complete; build it again (state present)" }
     $known = Read-Json "$homePath\current\$stack.json"
-    $text, $visible = $params.start, $params.visible_devices
+    $text, $visible = $params.start, $params.launcher_variable
     if (-not $text) { $text = Get-Field $known 'start' }
-    if ($null -eq $visible) { $visible = "$(Get-Field $known 'visible_devices')" }
+    if ($null -eq $visible) { $visible = "$(Get-Field $known 'launcher_variable')" }
     $pointer = [ordered]@{
         stack = $stack; environment = $environment; lock_sha256 = $params.lock_sha256; python = "$environment\Scripts\python.exe"
-        start = Get-StartText $homePath $stack $text $params.words; visible_devices = $visible
+        start = Get-StartText $homePath $stack $text $params.words; launcher_variable = $visible
     }
     $same = $null -ne $known
     foreach ($key in $pointer.Keys) { if ("$(Get-Field $known $key)" -cne $pointer[$key]) { $same = $false } }

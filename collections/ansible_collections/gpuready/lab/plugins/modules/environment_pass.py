@@ -18,7 +18,7 @@ SPEC: dict[str, Any] = {
     "stack": {"type": "str", "required": True},
     "lock_sha256": {"type": "str"},
     "start": {"type": "str"},
-    "visible_devices": {"type": "str"},
+    "launcher_variable": {"type": "str"},
     "pass_record": {"type": "dict", "no_log": False},
     "keep_old": {"type": "int", "default": 1},
     "lock_wait": {"type": "int", "default": 30},

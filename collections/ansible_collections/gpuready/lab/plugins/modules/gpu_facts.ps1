@@ -186,14 +186,14 @@ Add-Piece $pieces 'wsl_registry' {
 }
 
 Add-Piece $pieces 'interpreters' {
-    $found = [ordered]@{}
+    $interpreters = [ordered]@{}
     function Add-Interpreter([string]$Path, [string]$Source, [string]$Version) {
         # A file of no length is the Store's placeholder.
-        if ($found.Contains($Path.ToLowerInvariant()) -or -not [System.IO.File]::Exists($Path)) { return }
+        if ($interpreters.Contains($Path.ToLowerInvariant()) -or -not [System.IO.File]::Exists($Path)) { return }
         if ((New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length -eq 0) { return }
         $own = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($Path).ProductVersion
         if ($own) { $Version = $own }
-        $found[$Path.ToLowerInvariant()] = @{
+        $interpreters[$Path.ToLowerInvariant()] = @{
             path = $Path
             version = $(if ($Version) { $Version } else { $null })
             machine = Get-Machine $Path
@@ -222,7 +222,7 @@ Add-Piece $pieces 'interpreters' {
         }
     }
     foreach ($path in @(Find-OnPath 'python.exe')) { Add-Interpreter $path 'path' '' }
-    , @($found.Values)
+    , @($interpreters.Values)
 }
 
 Add-Piece $pieces 'vc_runtime' {
@@ -316,17 +316,17 @@ Add-Piece $pieces 'features' {
     $features
 }
 Add-Piece $pieces 'users' {
-    $found = [ordered]@{}
+    $users = [ordered]@{}
     foreach ($row in (Get-CimAnswer $asked 'Win32_Process')) {
         if (-not $row.User) { continue }
         $name = $(if ($row.Domain) { "$($row.Domain)\$($row.User)" } else { $row.User })
-        $found["$($row.SessionId) $name"] = @{ name = $name; session = $row.SessionId }
+        $users["$($row.SessionId) $name"] = @{ name = $name; session = $row.SessionId }
     }
     $console = $pieces['computer_system'].value
-    if ($console -and $console.UserName -and -not @($found.Values | Where-Object { $_.name -eq $console.UserName })) {
-        $found['console'] = @{ name = $console.UserName; session = $null }
+    if ($console -and $console.UserName -and -not @($users.Values | Where-Object { $_.name -eq $console.UserName })) {
+        $users['console'] = @{ name = $console.UserName; session = $null }
     }
-    , @($found.Values)
+    , @($users.Values)
 }
 
 $module.Result.ansible_facts = @{

@@ -60,9 +60,9 @@ function Add-Step([string]$Name, $Watch) {
 }
 
 function Get-Source([string]$Kind, $Archive) {
-    $found = Get-Archive $homePath $Kind $Archive $params.uploaded $params.time_limit
-    if ($found -is [hashtable]) { Stop-ToAsk @($found.needs) }
-    $found
+    $file = Get-Archive $homePath $Kind $Archive $params.uploaded $params.time_limit
+    if ($file -is [hashtable]) { Stop-ToAsk @($file.needs) }
+    $file
 }
 
 function Stop-ToAsk($Files) {
@@ -87,13 +87,13 @@ function Build-Environment([string]$Environment) {
         $uvArchive = Get-Archive $homePath 'uv' $params.uv_archive $params.uploaded $params.time_limit
         if ($uvArchive -is [hashtable]) { $lacking += $uvArchive.needs }
     }
-    $python, $pythonArchive = $null, $null
+    $interpreter, $pythonArchive = $null, $null
     if ($params.interpreter_archive) {
         $mark = "$(Get-Field $params.interpreter_archive 'sha256')".Substring(0, 12).ToLowerInvariant()
         $place = "$homePath\python\$($params.python)-$mark"
-        $python = Find-PythonIn $place
-        if ($python -and $null -eq (Get-PythonAnswer $python)) { $python = $null }
-        if (-not $python) {
+        $interpreter = Find-PythonIn $place
+        if ($interpreter -and $null -eq (Get-PythonAnswer $interpreter)) { $interpreter = $null }
+        if (-not $interpreter) {
             $source = $params.interpreter_archive
             $pythonArchive = Get-Archive $homePath 'interpreter' $source $params.uploaded $params.time_limit
             if ($pythonArchive -is [hashtable]) { $lacking += $pythonArchive.needs }
@@ -107,13 +107,13 @@ function Build-Environment([string]$Environment) {
     $variables = Get-UvVariables $homePath $params.certificates $params.foreign_variables
     if ($pythonArchive) {
         $null = Remove-Whole $place
-        $python = Expand-Interpreter $homePath $pythonArchive $params.python $place
-    } elseif (-not $python) { $python = Install-Interpreter $uv $variables $params.python (Get-Remaining $deadline) }
+        $interpreter = Expand-Interpreter $homePath $pythonArchive $params.python $place
+    } elseif (-not $interpreter) { $interpreter = Install-Interpreter $uv $variables $params.python (Get-Remaining $deadline) }
     Add-Step 'interpreter' $watch
     if ($params.needs_vc_runtime -and -not $params.own_vc_runtime) { Set-Runtime '' $watch }
     try {
         $null = Remove-Whole $Environment
-        $venv = Format-Argument 'venv', '--no-project', '--python', $python, $Environment
+        $venv = Format-Argument 'venv', '--no-project', '--python', $interpreter, $Environment
         $null = Invoke-Tool $uv $venv 'environment' (Get-Remaining $deadline) $variables
         Add-Step 'environment' $watch
         Install-Package $uv $variables $homePath $Environment $params $deadline
@@ -126,7 +126,7 @@ function Build-Environment([string]$Environment) {
         foreach ($file in $folder.EnumerateFiles('*', 'AllDirectories')) { $size += $file.Length }
         $marker = [ordered]@{
             stack = $params.stack; lock_sha256 = $params.lock_sha256; python = "$Environment\Scripts\python.exe"
-            version = $answer.version; interpreter = $python; distributions = @(Get-Distribution $Environment)
+            version = $answer.version; interpreter = $interpreter; distributions = @(Get-Distribution $Environment)
             size_bytes = $size; created_at = (Get-TimeText); complete = $true
         }
         $null = Write-Whole "$Environment\gpuready.json" (Format-Json $marker)
@@ -212,12 +212,12 @@ function Invoke-Absent {
         $names += 'README.txt'
     }
     $paths = @(if ($stack) { Get-StackEnvironment $homePath $stack }) + @($names | ForEach-Object { "$homePath\$_" })
-    $found = @($paths | Where-Object { [System.IO.File]::Exists($_) -or [System.IO.Directory]::Exists($_) })
-    $module.Result.changed = $found.Count -gt 0
+    $present = @($paths | Where-Object { [System.IO.File]::Exists($_) -or [System.IO.Directory]::Exists($_) })
+    $module.Result.changed = $present.Count -gt 0
     if ($module.CheckMode) { return }
     $lock = Enter-Home $homePath $params.lock_wait
     try {
-        foreach ($path in $found) {
+        foreach ($path in $present) {
             $watch = [System.Diagnostics.Stopwatch]::StartNew()
             $null = Remove-Whole $path
             Add-Step "removed $([System.IO.Path]::GetFileName($path))" $watch

@@ -45,26 +45,26 @@ SPEC: dict[str, Any] = {
 }
 
 
-def present(home: Home, wishes: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def present(home: Home, asked: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The environment of this lock is there and whole; the current one is left alone."""
-    if wishes["certificates"] and not Path(wishes["certificates"]).is_file():
-        raise Trouble("ARGUMENTS", f"certificates: {wishes['certificates']} is not a file on this PC")
-    environment = home.environment(wishes["stack"], wishes["lock_sha256"])
-    marker = complete(environment, wishes["lock_sha256"], wishes["python"])
+    if asked["certificates"] and not Path(asked["certificates"]).is_file():
+        raise Trouble("ARGUMENTS", f"certificates: {asked['certificates']} is not a file on this PC")
+    environment = home.environment(asked["stack"], asked["lock_sha256"])
+    marker = complete(environment, asked["lock_sha256"], asked["python"])
     built, steps, notes = not marker, [], []
     if built and check_mode:
-        if not uvs.find_uv(home, wishes["uv"]) and not (wishes["uv_archive"] or wishes["uv_binary"]):
+        if not uvs.find_uv(home, asked["uv"]) and not (asked["uv_archive"] or asked["uv_binary"]):
             raise Trouble(*uvs.NO_UV)
     elif built:
         home.make()
-        with home.locked(wishes["lock_wait"]):
-            marker = complete(environment, wishes["lock_sha256"], wishes["python"])  # another run may have built it
+        with home.locked(asked["lock_wait"]):
+            marker = complete(environment, asked["lock_sha256"], asked["python"])  # another run may have built it
             built = not marker
             if built:
                 home.sweep()
-                deadline = time.monotonic() + wishes["time_limit"]
-                store = Store(home, wishes["uploaded"], wishes["certificates"], wishes["time_limit"])
-                builder = Builder(home, wishes, store, deadline)
+                deadline = time.monotonic() + asked["time_limit"]
+                store = Store(home, asked["uploaded"], asked["certificates"], asked["time_limit"])
+                builder = Builder(home, asked, store, deadline)
                 try:
                     marker = builder.build()
                 except Trouble as trouble:
@@ -72,7 +72,7 @@ def present(home: Home, wishes: dict[str, Any], check_mode: bool) -> dict[str, A
                         tidy(home, keep_cache=False)
                     raise
                 steps, notes = builder.steps, builder.notes
-                tidy(home, wishes["keep_cache"])
+                tidy(home, asked["keep_cache"])
     return {
         "changed": built,
         "steps": steps,
@@ -80,9 +80,9 @@ def present(home: Home, wishes: dict[str, Any], check_mode: bool) -> dict[str, A
         "environment": {
             "path": str(environment),
             "python": str(interpreter_of(environment)),
-            "lock_sha256": wishes["lock_sha256"],
+            "lock_sha256": asked["lock_sha256"],
             "built": built,
-            "start": start_text(home, wishes["stack"], wishes["start"], wishes["words"]),
+            "start": start_text(home, asked["stack"], asked["start"], asked["words"]),
             "size_bytes": marker.get("size_bytes"),
         },
     }

@@ -14,8 +14,8 @@ $ErrorActionPreference = 'Stop'
 $spec = @{
     options = @{
         time_limit = @{ type = 'int'; default = 600 }
-        environment = @{ type = 'dict'; default = @{} }
-        python = @{ type = 'str' }
+        variables = @{ type = 'dict'; default = @{} }
+        interpreter = @{ type = 'str' }
         backend = @{ type = 'str' }
         adapter = @{ type = 'str' }
         gpu_variable = @{ type = 'str' }
@@ -26,7 +26,7 @@ $spec = @{
     supports_check_mode = $true
 }
 $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
-foreach ($needed in 'python', 'backend', 'trainer') {
+foreach ($needed in 'interpreter', 'backend', 'trainer') {
     if (-not $module.Params[$needed]) { $module.FailJson("$needed is missing: the action plugin gives it") }
 }
 $module.Result.ansible_facts = @{ gpuready_training = @{ skipped = 'check mode' } }
@@ -56,10 +56,10 @@ function Read-Training($Ran) {
     # Whatever stands before the mark on its line is somebody else's.
     $line = @("$($Ran.stdout)" -split '\r?\n' | Where-Object { $_.Contains($mark) }) | Select-Object -Last 1
     if (-not $line) { return @{ schema_version = 1; finished = $false; error = $null; process = (Get-Ending $Ran) } }
-    $found = $null
-    try { $found = ConvertFrom-JsonText $line.Substring($line.IndexOf($mark, [StringComparison]::Ordinal) + $mark.Length) }
-    catch { $found = $null }
-    if ($found -is [System.Collections.IDictionary]) { return $found }
+    $answer = $null
+    try { $answer = ConvertFrom-JsonText $line.Substring($line.IndexOf($mark, [StringComparison]::Ordinal) + $mark.Length) }
+    catch { $answer = $null }
+    if ($answer -is [System.Collections.IDictionary]) { return $answer }
     Get-Failure 'OUTPUT_TRUNCATED' "the trainer's answer cannot be read" (Get-Ending $Ran)
 }
 
@@ -77,10 +77,10 @@ try {
     [System.IO.File]::WriteAllText("$folder\trainer.py", $module.Params.trainer, $plain)
     [System.IO.File]::WriteAllText("$folder\options.json", (ConvertTo-JsonText $options), $plain)
     $variables = @{ PYTHONUTF8 = '1' }
-    foreach ($name in $module.Params.environment.Keys) { $variables[$name] = "$($module.Params.environment[$name])" }
+    foreach ($name in $module.Params.variables.Keys) { $variables[$name] = "$($module.Params.variables[$name])" }
     $training = $null
     try {
-        $started = Start-Program $module.Params.python "-B `"$folder\trainer.py`" `"@$folder\options.json`"" $variables
+        $started = Start-Program $module.Params.interpreter "-B `"$folder\trainer.py`" `"@$folder\options.json`"" $variables
         $ran = Receive-Program $started ($module.Params.time_limit + 20)
         if ($ran.ContainsKey('__value')) { $ran = $ran.__value }
         $training = Read-Training $ran

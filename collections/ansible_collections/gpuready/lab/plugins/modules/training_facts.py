@@ -22,13 +22,13 @@ GRACE = 20.0  # the trainer ends itself at its limit; what is still there then i
 KEPT = 1 << 20  # bytes of each stream
 
 
-def run(python: str, trainer: str, options: dict, environment: dict) -> dict:
+def run(interpreter: str, trainer: str, options: dict, variables: dict) -> dict:
     """Evidence of one training: what the trainer said, or how its process ended. Leaves nothing behind."""
     try:
         with tempfile.TemporaryDirectory(prefix="gpuready-") as folder:
             for name, text in (("trainer.py", trainer), ("options.json", json.dumps(options))):
                 Path(folder, name).write_text(text, encoding="utf-8")
-            return run_in(folder, python, options["time_limit"] + GRACE, environment)
+            return run_in(folder, interpreter, options["time_limit"] + GRACE, variables)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return failed(
@@ -36,23 +36,23 @@ def run(python: str, trainer: str, options: dict, environment: dict) -> dict:
         )
 
 
-def run_in(folder: str, python: str, limit: float, environment: dict) -> dict:
+def run_in(folder: str, interpreter: str, limit: float, variables: dict) -> dict:
     """Run the trainer that lies in the folder, for `limit` seconds at most, and end all that it started."""
     started = time.monotonic()
     try:
         process = subprocess.Popen(
-            [python, "-B", f"{folder}/trainer.py", f"@{folder}/options.json"],
+            [interpreter, "-B", f"{folder}/trainer.py", f"@{folder}/options.json"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
-            env={**os.environ, **{str(k): str(v) for k, v in environment.items()}},
+            env={**os.environ, **{str(k): str(v) for k, v in variables.items()}},
             start_new_session=True,
         )
     except OSError as error:
-        return failed("INTERPRETER_MISSING", f"{python}: {error.strerror} [Errno {error.errno}]")
+        return failed("INTERPRETER_MISSING", f"{interpreter}: {error.strerror} [Errno {error.errno}]")
     except ValueError as error:  # a NUL in a variable
-        return failed("INTERPRETER_MISSING", f"{python}: {error}")
+        return failed("INTERPRETER_MISSING", f"{interpreter}: {error}")
     out, err = bytearray(), bytearray()
     readers = [
         threading.Thread(target=keep, args=pair, daemon=True) for pair in ((process.stdout, out), (process.stderr, err))
@@ -118,8 +118,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "time_limit": {"type": "int", "default": 600},
-            "environment": {"type": "dict", "default": {}},
-            "python": {"type": "path"},
+            "variables": {"type": "dict", "default": {}},
+            "interpreter": {"type": "path"},
             "backend": {"type": "str"},
             "adapter": {"type": "str"},
             "gpu_variable": {"type": "str"},
@@ -130,7 +130,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
-    for needed in ("python", "backend", "trainer"):
+    for needed in ("interpreter", "backend", "trainer"):
         if not given[needed]:
             module.fail_json(msg=f"{needed} is missing: the action plugin gives it")
     if module.check_mode:
@@ -143,7 +143,7 @@ def main() -> None:
         "visible": given["visible_devices"],
         "time_limit": given["time_limit"],
     }
-    outcome = run(given["python"], given["trainer"], options, given["environment"])
+    outcome = run(given["interpreter"], given["trainer"], options, given["variables"])
     module.exit_json(changed=False, ansible_facts={"gpuready_training": outcome})
 
 

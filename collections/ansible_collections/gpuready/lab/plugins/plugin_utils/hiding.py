@@ -101,11 +101,11 @@ def _redacted(value: Any, names: Mapping[str, str], word: re.Pattern[str] | None
     if not isinstance(value, str):
         return value
     text = _SID.sub("S-1-5-21-0", value)
-    text = _OF_A_USER.sub(lambda found: found[1] + names.get(_name(found[2]).lower(), found[2]), text)
+    text = _OF_A_USER.sub(lambda match: match[1] + names.get(_name(match[2]).lower(), match[2]), text)
     text = _PROCESS.sub(r"\1-\2", _SERIAL.sub(r"\1-\3", text))
     text = _FROM.sub("", _SERIAL_LINE.sub(r"\1 -", text)) if key == "stdout" else text
     if word and (free or key == "UserName"):
-        text = word.sub(lambda found: names[found[1].lower()], text)
+        text = word.sub(lambda match: names[match[1].lower()], text)
     return text
 
 

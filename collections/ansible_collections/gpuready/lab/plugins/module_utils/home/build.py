@@ -27,13 +27,13 @@ from .texts import fill
 class Builder:
     """One building of one environment; `steps` say what was done and how long it took."""
 
-    def __init__(self, home: Home, wishes: dict[str, Any], store: Store, deadline: float) -> None:
-        self._home, self._wishes, self._store, self._deadline = home, wishes, store, deadline
-        self._version: str = wishes["python"]
-        self.environment = home.environment(wishes["stack"], wishes["lock_sha256"])
+    def __init__(self, home: Home, asked: dict[str, Any], store: Store, deadline: float) -> None:
+        self._home, self._asked, self._store, self._deadline = home, asked, store, deadline
+        self._version: str = asked["python"]
+        self.environment = home.environment(asked["stack"], asked["lock_sha256"])
         self.steps: list[dict[str, Any]] = []
         self.notes: list[str] = []
-        self._temporary = home.python / f".new-{os.getpid()}"
+        self._temporary = home.interpreters / f".new-{os.getpid()}"
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -43,22 +43,22 @@ class Builder:
 
     def build(self) -> dict[str, Any]:
         """Bring uv and the interpreter, build, mark; the marker. Nothing half-built stays behind a failure."""
-        wishes, home = self._wishes, self._home
+        asked, home = self._asked, self._home
         self._ask_for_what_is_missing()
         with self._step("uv"):
-            path = uvs.find_uv(home, wishes.get("uv")) or uvs.bring_uv(
-                home, self._store, wishes.get("uv_archive"), wishes.get("uv_binary")
+            path = uvs.find_uv(home, asked.get("uv")) or uvs.bring_uv(
+                home, self._store, asked.get("uv_archive"), asked.get("uv_binary")
             )
-            uv = uvs.Uv(path, home, wishes.get("certificates"), wishes["foreign_variables"], self._deadline)
+            uv = uvs.Uv(path, home, asked.get("certificates"), asked["foreign_variables"], self._deadline)
         with self._step("interpreter"):
-            python = self._interpreter(uv)
+            interpreter = self._interpreter(uv)
         try:
             with self._step("environment"):
                 home.remove(self.environment)
-                uv.run("environment", "venv", "--no-project", "--python", str(python), str(self.environment))
+                uv.run("environment", "venv", "--no-project", "--python", str(interpreter), str(self.environment))
             with self._step("packages"):
                 self._install(uv)
-            return self._mark(python)
+            return self._mark(interpreter)
         except Trouble as trouble:
             home.remove(self.environment)
             if "os error 28" in trouble.details:
@@ -68,14 +68,14 @@ class Builder:
             home.remove(self.environment)
             raise of_os(error, "building the environment") from None
 
-    def _mark(self, python: Path) -> dict[str, Any]:
+    def _mark(self, interpreter: Path) -> dict[str, Any]:
         with self._step("mark"):
             marker = {
-                "stack": self._wishes["stack"],
-                "lock_sha256": self._wishes["lock_sha256"],
+                "stack": self._asked["stack"],
+                "lock_sha256": self._asked["lock_sha256"],
                 "python": str(interpreter_of(self.environment)),
                 "version": ask(interpreter_of(self.environment)).get("version"),
-                "interpreter": str(python),
+                "interpreter": str(interpreter),
                 "distributions": distributions(self.environment),
                 "size_bytes": self._home.open_to_all(self.environment)
                 if os.geteuid() == 0
@@ -90,7 +90,7 @@ class Builder:
 
     # --- the interpreter ----------------------------------------------------------------------------------------------
     def _interpreter(self, uv: uvs.Uv) -> Path:
-        if archive := self._wishes.get("interpreter_archive"):
+        if archive := self._asked.get("interpreter_archive"):
             return self._from_archive(archive)
         interpreters = self._look(uv)
         shared = next((path for path in interpreters if _for_all(path)), None)
@@ -140,18 +140,18 @@ class Builder:
         return [path for path in dict.fromkeys(paths) if is_version(ask(path).get("version"), self._version)]
 
     def _from_archive(self, archive: dict[str, Any]) -> Path:
-        target = self._home.python / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
-        if python := _python_in(target):
-            if is_version(ask(python).get("version"), self._version):
-                return python
+        target = self._home.interpreters / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
+        if interpreter := _interpreter_in(target):
+            if is_version(ask(interpreter).get("version"), self._version):
+                return interpreter
             self._home.remove(target)
         source = self._store.take("interpreter", archive)
         try:
             folder = unpack(source, self._temporary)
             for file in folder.glob("python*._pth"):
                 file.unlink()  # with it a Python makes no virtual environments
-            python = _python_in(folder)
-            version = ask(python).get("version") if python else None
+            interpreter = _interpreter_in(folder)
+            version = ask(interpreter).get("version") if interpreter else None
             if not is_version(version, self._version):
                 what = f"holds Python {version}" if version else "holds no Python that runs here"
                 raise Trouble("INTERPRETER_MISSING", f"{source.name} {what}, not {self._version}; give another archive")
@@ -162,17 +162,17 @@ class Builder:
             raise of_os(error, "unpacking the interpreter") from None
         finally:
             self._home.remove(self._temporary)
-        return _python_in(target) or target
+        return _interpreter_in(target) or target
 
     # --- the packages -------------------------------------------------------------------------------------------------
     def _ask_for_what_is_missing(self) -> None:
         """The wheels that the controller offers, and its ways to the packages, which depend on this PC's pip."""
         needed: list[dict[str, Any]] = []
         try:
-            self._store.wheels(self._wishes.get("offered_wheels") or [])
+            self._store.wheels(self._asked.get("offered_wheels") or [])
         except Needed as missing:
             needed = missing.files
-        if self._wishes.get("ways") is None:
+        if self._asked.get("ways") is None:
             raise Needed(needed, pip.said(os.environ))
         if needed:
             raise Needed(needed)
@@ -180,9 +180,9 @@ class Builder:
     def _install(self, uv: uvs.Uv) -> None:
         """By the first of the controller's ways that leads to every package."""
         lock = self._home.tmp / "lock.txt"
-        write_whole(lock, self._wishes["lock"])
+        write_whole(lock, self._asked["lock"])
         failures: list[dict[str, Any]] = []
-        ways = self._wishes["ways"]
+        ways = self._asked["ways"]
         for way in ways:
             options = [fill(option, home=self._home.path) for option in way["options"]]
             for link in way["links"]:  # pip passes over a folder that is not there, uv fails
@@ -202,7 +202,7 @@ class Builder:
                 if (
                     len(failures) == len(ways)
                     or trouble.code != "UV_FAILED"
-                    or not re.search(self._wishes["go_on_after"], trouble.details)
+                    or not re.search(self._asked["go_on_after"], trouble.details)
                 ):
                     raise
 
@@ -213,7 +213,7 @@ def tidy(home: Home, keep_cache: bool) -> None:
         home.remove(path)
 
 
-def _python_in(folder: Path) -> Path | None:
+def _interpreter_in(folder: Path) -> Path | None:
     for name in ("bin/python3", "python/bin/python3", "install/bin/python3", "bin/python"):
         if (folder / name).exists():
             return folder / name

@@ -23,13 +23,13 @@ def interpreter_of(environment: Path) -> Path:
     return environment / "bin/python"
 
 
-def ask(python: Path) -> dict[str, Any]:
+def ask(interpreter: Path) -> dict[str, Any]:
     """What an interpreter says of itself: {version, prefix}; empty when it does not run."""
-    if not python.exists():
+    if not interpreter.exists():
         return {}
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     try:
-        answer = json.loads(run_program([str(python), "-I", "-c", ASK], "python", 60, variables, None))
+        answer = json.loads(run_program([str(interpreter), "-I", "-c", ASK], "python", 60, variables, None))
     except (Trouble, ValueError):
         return {}
     return answer if isinstance(answer, dict) else {}

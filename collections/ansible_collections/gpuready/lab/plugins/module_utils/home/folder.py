@@ -90,7 +90,7 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.environments, self.python = path / "environments", path / "python"
+        self.environments, self.interpreters = path / "environments", path / "python"
         self.downloads, self.wheelhouse = path / "downloads", path / "wheelhouse"
         self.cache, self.tmp = path / "cache", path / "tmp"
         self._lock: int | None = None
@@ -179,7 +179,7 @@ class Home:
 
     def sweep(self) -> None:
         """Take away what an interrupted run left half removed or half written."""
-        for folder in (self.environments, self.python):
+        for folder in (self.environments, self.interpreters):
             for path in folder.glob(".*") if folder.is_dir() else ():
                 if path.name.startswith((REMOVING, ".new-")):
                     self.remove(path)

@@ -16,25 +16,25 @@ from typing import Any
 from .contents import text_of
 
 
-def said(environment: Mapping[str, str]) -> dict[str, Any]:
+def said(variables: Mapping[str, str]) -> dict[str, Any]:
     """{files: texts, the one that wins last; variables: those that begin with PIP_}."""
     texts = []
-    for file in files(environment):
+    for file in files(variables):
         with suppress(OSError):  # pip says so itself; one that may not be read is no reason not to go on without it
             texts.append(text_of(file))
-    variables = {name: value for name, value in environment.items() if name.startswith("PIP_")}
-    return {"files": [text for text in texts if text is not None], "variables": variables}
+    own = {name: value for name, value in variables.items() if name.startswith("PIP_")}
+    return {"files": [text for text in texts if text is not None], "variables": own}
 
 
-def files(environment: Mapping[str, str]) -> list[Path]:
+def files(variables: Mapping[str, str]) -> list[Path]:
     """The configuration files that pip reads, the one that wins last."""
-    own = environment.get("PIP_CONFIG_FILE", "")
+    own = variables.get("PIP_CONFIG_FILE", "")
     if own == os.devnull:
         return []
-    user = Path(environment.get("HOME") or "/")
+    user = Path(variables.get("HOME") or "/")
     paths = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"), user / ".pip/pip.conf"]
     paths += [
-        Path(environment.get("XDG_CONFIG_HOME") or user / ".config") / "pip/pip.conf",
+        Path(variables.get("XDG_CONFIG_HOME") or user / ".config") / "pip/pip.conf",
         Path(sys.prefix) / "pip.conf",
     ]
     return [*paths, Path(own)] if own else paths

@@ -16,7 +16,7 @@ from contextlib import suppress
 from .folder import Home, Trouble
 
 
-def run_program(argv: list[str], phase: str, limit: float, environment: Mapping[str, str], home: Home | None) -> str:
+def run_program(argv: list[str], phase: str, limit: float, variables: Mapping[str, str], home: Home | None) -> str:
     """Run a program to its end, or to the limit, with its children; its stdout."""
     held = home.lock_handle if home else None
     try:
@@ -26,7 +26,7 @@ def run_program(argv: list[str], phase: str, limit: float, environment: Mapping[
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=str(home.path) if home and home.path.is_dir() else "/",
-            env=dict(environment),
+            env=dict(variables),
             start_new_session=True,
             pass_fds=(held,) if held is not None else (),
             preexec_fn=_die_with_parent,

@@ -14,9 +14,9 @@ from .folder import OWN, Home, write_whole
 from .texts import note
 
 
-def absent(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+def absent(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Take a stack away; without a stack everything of gpuready, but never what is not ours."""
-    stack = wishes.get("stack")
+    stack = asked.get("stack")
     if not home.path.is_dir():
         return {"changed": False, "steps": []}
     if stack:
@@ -27,11 +27,11 @@ def absent(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str,
     present = [path for path in paths if path.exists() or path.is_symlink()]
     if check_mode:
         return {"changed": bool(present), "steps": [{"name": f"remove {path.name}", "seconds": 0} for path in present]}
-    with home.locked(int(wishes["lock_wait"])):
+    with home.locked(int(asked["lock_wait"])):
         for path in present:
             home.remove(path)
         if stack:
-            text, file = note(pointers(home.path), wishes["words"]), home.path / "README.txt"
+            text, file = note(pointers(home.path), asked["words"]), home.path / "README.txt"
             home.remove(file) if text is None else write_whole(file, text)
         else:
             home.remove(home.path / ".lock")

@@ -17,40 +17,40 @@ from .folder import REMOVING, Home, Trouble, as_json, now, write_whole
 from .texts import launcher, note, start_text
 
 
-def current(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+def current(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Point at the environment of this lock, keep the pass, say how it is started, take old environments away."""
-    stack, sha256, words = str(wishes["stack"]), str(wishes["lock_sha256"]), wishes["words"]
+    stack, sha256, words = str(asked["stack"]), str(asked["lock_sha256"]), asked["words"]
     environment = home.environment(stack, sha256)
     whole = complete(environment, sha256)
     if not whole:
         raise Trouble("ENVIRONMENT_BROKEN", f"{environment} is not complete; build it again (state present)")
     known = json_of(home.current(stack))
-    visible = wishes.get("visible_devices")
+    visible = asked.get("launcher_variable")
     pointer = {
         "stack": stack,
         "environment": str(environment),
         "lock_sha256": sha256,
         "python": str(interpreter_of(environment)),
-        "start": start_text(home, stack, wishes.get("start") or known.get("start"), words),
-        "visible_devices": str((known.get("visible_devices") if visible is None else visible) or ""),
+        "start": start_text(home, stack, asked.get("start") or known.get("start"), words),
+        "launcher_variable": str((known.get("launcher_variable") if visible is None else visible) or ""),
     }
-    before = {"visible_devices": "", **known}
+    before = {"launcher_variable": "", **known}
     same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
     files = {
-        home.launcher(stack): (launcher(stack, environment, pointer["visible_devices"], words), 0o755),
+        home.launcher(stack): (launcher(stack, environment, pointer["launcher_variable"], words), 0o755),
         home.path / "README.txt": (note({**pointers(home.path), stack: pointer}, words) or "", 0o644),
     }
-    record, tried = wishes.get("pass_record"), home.trying(stack)
+    record, tried = asked.get("pass_record"), home.trying(stack)
     given_back = tried.exists()
     earlier = json_of(tried if given_back else home.last_pass(stack))
     if record and earlier.get("digest") != record.get("digest"):
         files[home.last_pass(stack)] = (as_json(dict(record)), 0o644)
     if not same:
         files[home.current(stack)] = (as_json({**pointer, "switched_at": now()}), 0o644)  # the pointer last
-    old = _surplus(home, stack, environment, int(wishes["keep_old"]))
+    old = _surplus(home, stack, environment, int(asked["keep_old"]))
     todo = {path: content for path, content in files.items() if not _has(path, *content)}
     changed = bool(todo or old)
-    with home.locked(int(wishes["lock_wait"])) if (changed or given_back) and not check_mode else nullcontext():
+    with home.locked(int(asked["lock_wait"])) if (changed or given_back) and not check_mode else nullcontext():
         if not check_mode:
             for path, (text, mode) in todo.items():
                 write_whole(path, text, mode)
@@ -75,23 +75,23 @@ def current(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str
     }
 
 
-def unproven(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+def unproven(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Take the stack's pass back: it no longer trains here. What students start stays as it is."""
-    stack = str(wishes["stack"])
+    stack = str(asked["stack"])
     paths = [path for path in (home.last_pass(stack), home.trying(stack)) if path.exists()]
     if paths and not check_mode:
-        with home.locked(int(wishes["lock_wait"])):
+        with home.locked(int(asked["lock_wait"])):
             for path in paths:
                 home.remove(path)
     return {"changed": bool(paths), "steps": []}
 
 
-def trying(home: Home, wishes: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+def trying(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Lay the stack's pass aside before a training: one that brings the PC down leaves none."""
-    stack = str(wishes["stack"])
+    stack = str(asked["stack"])
     passed = home.last_pass(stack).exists()
     if passed and not check_mode:
-        with home.locked(int(wishes["lock_wait"])):
+        with home.locked(int(asked["lock_wait"])):
             home.last_pass(stack).replace(home.trying(stack))
     return {"changed": passed, "steps": []}
 

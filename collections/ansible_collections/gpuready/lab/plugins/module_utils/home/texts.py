@@ -17,7 +17,7 @@ from .folder import Home
 
 def fill(text: str, **values: object) -> str:
     """The text with each {name} that there is a value of."""
-    return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), text)
+    return re.sub(r"\{(\w+)\}", lambda match: str(values.get(match[1], match[0])), text)
 
 
 def start_text(home: Home, stack: str, text: str | None, words: Mapping[str, str]) -> str:
@@ -25,9 +25,9 @@ def start_text(home: Home, stack: str, text: str | None, words: Mapping[str, str
     return fill(text or words["start"], home=home.path, stack=stack)
 
 
-def launcher(stack: str, environment: Path, visible_devices: str, words: Mapping[str, str]) -> str:
+def launcher(stack: str, environment: Path, launcher_variable: str, words: Mapping[str, str]) -> str:
     """The script that a student starts."""
-    name, _, value = visible_devices.partition("=")
+    name, _, value = launcher_variable.partition("=")
     visible = fill(words["launcher_visible"], name=name, value=value) if name else ""
     return fill(words["launcher"], stack=stack, environment=shlex.quote(str(environment)), visible=visible)
 
@@ -38,7 +38,7 @@ def note(pointers: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) ->
         return None
     text = words["note"]
     for stack, pointer in sorted(pointers.items()):
-        shown = pointer.get("visible_devices")
+        shown = pointer.get("launcher_variable")
         visible = fill(words["note_visible"], visible=shown) if shown else ""
         told = {"start": pointer.get("start"), "python": pointer.get("python"), "visible": visible}
         text += fill(words["note_stack"], stack=stack, **told)

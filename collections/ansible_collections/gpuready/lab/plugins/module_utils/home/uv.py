@@ -34,10 +34,10 @@ class Uv:
         """`foreign`: variables of whoever is logged on that are kept from it."""
         self.path, self._home, self._deadline = path, home, deadline
         kept_out = set(foreign)
-        environment = {key: value for key, value in os.environ.items() if key not in kept_out}
-        environment.update(
+        variables = {key: value for key, value in os.environ.items() if key not in kept_out}
+        variables.update(
             UV_CACHE_DIR=str(home.cache),
-            UV_PYTHON_INSTALL_DIR=str(home.python),
+            UV_PYTHON_INSTALL_DIR=str(home.interpreters),
             UV_PYTHON_INSTALL_BIN="0",
             UV_NO_PROGRESS="1",
             UV_LINK_MODE="copy",
@@ -45,10 +45,10 @@ class Uv:
             TMPDIR=str(home.tmp),
         )
         if certificates:
-            environment["SSL_CERT_FILE"] = certificates
-        if not environment.get("SSL_CERT_FILE"):
-            environment.update(UV_NATIVE_TLS="1", UV_SYSTEM_CERTS="1")  # the older and the newer name
-        self.environment = environment
+            variables["SSL_CERT_FILE"] = certificates
+        if not variables.get("SSL_CERT_FILE"):
+            variables.update(UV_NATIVE_TLS="1", UV_SYSTEM_CERTS="1")  # the older and the newer name
+        self.variables = variables
 
     def run(
         self,
@@ -67,7 +67,7 @@ class Uv:
             [str(self.path), *arguments],
             phase,
             left if limit is None else min(left, limit),
-            {"UV_HTTP_RETRIES": retries, **(more or {}), **self.environment},
+            {"UV_HTTP_RETRIES": retries, **(more or {}), **self.variables},
             self._home,
         )
 

@@ -14,12 +14,12 @@ function Get-Sha256([string]$Path) {
     } finally { $stream.Dispose(); $hash.Dispose() }
 }
 
-function Assert-Sha256([string]$Path, [string]$Wanted, [bool]$Keep) {
-    $found = Get-Sha256 $Path
-    if ($found -eq $Wanted) { return }
-    if (-not $Keep) { [System.IO.File]::Delete($Path) }
+function Assert-Sha256([string]$Path, [string]$Wanted) {
+    $is = Get-Sha256 $Path
+    if ($is -eq $Wanted) { return }
+    [System.IO.File]::Delete($Path)
     $name = [System.IO.Path]::GetFileName($Path)
-    Stop-With 'HASH_MISMATCH' "${name}: its sha256 is $found, not $Wanted; it was not used: get the right file"
+    Stop-With 'HASH_MISMATCH' "${name}: its sha256 is $is, not $Wanted; it was not used: get the right file"
 }
 
 function Get-FromController($File, [string]$Target, $Uploaded) {
@@ -27,7 +27,7 @@ function Get-FromController($File, [string]$Target, $Uploaded) {
     $wanted = "$(Get-Field $File 'sha256')"
     $sent = "$(Get-Field $Uploaded $wanted)"
     if ($sent -and [System.IO.File]::Exists($sent)) {
-        Assert-Sha256 $sent $wanted $false
+        Assert-Sha256 $sent $wanted
         $null = [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($Target))
         # Copied, not moved: what is moved keeps the rights of the folder that it comes from.
         [System.IO.File]::Copy($sent, $Target, $true)
@@ -58,13 +58,13 @@ function Get-Archive([string]$HomePath, [string]$Kind, $Source, $Uploaded, [int]
         }
         $target = "$HomePath\downloads\$($wanted.Substring(0, 12))-$([System.IO.Path]::GetFileName($path))"
         [System.IO.File]::Copy($path, $target, $true)   # what is checked is what is used
-        Assert-Sha256 $target $wanted $false
+        Assert-Sha256 $target $wanted
         return $target
     }
     if ($url) { return Get-FromUrl $HomePath $url $wanted $Limit }
     $target = "$HomePath\downloads\$($wanted.Substring(0, 12))-$name"
-    $found = Get-FromController @{ sha256 = $wanted } $target $Uploaded
-    if ($found) { return $found }
+    $file = Get-FromController @{ sha256 = $wanted } $target $Uploaded
+    if ($file) { return $file }
     @{ needs = @{ kind = $Kind; name = "$name"; sha256 = $wanted } }
 }
 
@@ -112,7 +112,7 @@ function Get-FromUrl([string]$HomePath, [string]$Url, [string]$Wanted, [int]$Lim
                 }
             }
         } finally { foreach ($one in $out, $in, $answer) { if ($null -ne $one) { $one.Dispose() } } }
-        try { Assert-Sha256 $partial $Wanted $false }
+        try { Assert-Sha256 $partial $Wanted }
         catch { Stop-With 'HASH_MISMATCH' ($_.Exception.GetBaseException().Message -replace '^\.new-[0-9a-f]+', $shown) }
         [System.IO.File]::Move($partial, $target)
     } finally { if ([System.IO.File]::Exists($partial)) { [System.IO.File]::Delete($partial) } }

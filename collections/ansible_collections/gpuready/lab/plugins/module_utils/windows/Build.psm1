@@ -36,13 +36,13 @@ function Find-Uv([string]$HomePath, [string]$Given) {
 
 function Install-Uv([string]$HomePath, [string]$Archive) {
     $folder = Expand-File $Archive "$HomePath\tmp\uv-archive"
-    $found = @([System.IO.Directory]::GetFiles($folder, 'uv.exe', 'AllDirectories') | Sort-Object)
-    if ($found.Count -eq 0) { Stop-With 'ARCHIVE_UNREADABLE' "$([System.IO.Path]::GetFileName($Archive)): there is no uv.exe in it" }
-    if ($null -eq (Get-UvVersion $found[0])) {
+    $programs = @([System.IO.Directory]::GetFiles($folder, 'uv.exe', 'AllDirectories') | Sort-Object)
+    if ($programs.Count -eq 0) { Stop-With 'ARCHIVE_UNREADABLE' "$([System.IO.Path]::GetFileName($Archive)): there is no uv.exe in it" }
+    if ($null -eq (Get-UvVersion $programs[0])) {
         Stop-With 'UV_MISSING' 'the uv that was given does not run on this PC; give a uv_archive for Windows and its processor'
     }
     $new = "$HomePath\.new-uv.exe"
-    [System.IO.File]::Copy($found[0], $new, $true)
+    [System.IO.File]::Copy($programs[0], $new, $true)
     if ([System.IO.File]::Exists("$HomePath\uv.exe")) { [System.IO.File]::Delete("$HomePath\uv.exe") }
     [System.IO.File]::Move($new, "$HomePath\uv.exe")
     "$HomePath\uv.exe"
@@ -83,8 +83,8 @@ function Find-Interpreter([string]$Uv, [hashtable]$Variables, [string]$Version) 
 }
 
 function Install-Interpreter([string]$Uv, [hashtable]$Variables, [string]$Version, [double]$Limit) {
-    $found = Find-Interpreter $Uv $Variables $Version
-    if ($found) { return $found }
+    $interpreter = Find-Interpreter $Uv $Variables $Version
+    if ($interpreter) { return $interpreter }
     try { $null = Invoke-Tool $Uv "python install --no-bin $Version" 'interpreter' ([Math]::Min($Limit, 900)) $Variables }
     catch {
         $trouble = ConvertTo-Trouble $_
@@ -92,11 +92,11 @@ function Install-Interpreter([string]$Uv, [hashtable]$Variables, [string]$Versio
         $cause = "there is no Python $Version on this PC that all users can run"
         Stop-With 'INTERPRETER_MISSING' $cause 'interpreter' $trouble.rc $trouble.details
     }
-    $found = Find-Interpreter $Uv $Variables $Version
-    if (-not $found) {
+    $interpreter = Find-Interpreter $Uv $Variables $Version
+    if (-not $interpreter) {
         Stop-With 'INTERPRETER_MISSING' "uv fetched Python $Version, and it does not run on this PC; give an archive of it (interpreters)"
     }
-    $found
+    $interpreter
 }
 
 function Find-PythonIn([string]$Folder) {
@@ -109,12 +109,12 @@ function Expand-Interpreter([string]$HomePath, [string]$Archive, [string]$Versio
     $temporary = "$HomePath\python\.new-$PID"
     try {
         $folder = Expand-File $Archive $temporary
-        $python, $answer = (Find-PythonIn $folder), $null
-        if ($python) {
+        $interpreter, $answer = (Find-PythonIn $folder), $null
+        if ($interpreter) {
             # With this file a Python makes no virtual environments.
-            $files = [System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($python), 'python*._pth')
+            $files = [System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($interpreter), 'python*._pth')
             foreach ($file in $files) { [System.IO.File]::Delete($file) }
-            $answer = Get-PythonAnswer $python
+            $answer = Get-PythonAnswer $interpreter
         }
         if ($null -eq $answer -or -not (Test-Version $answer.version $Version)) {
             $what = 'holds no Python that runs here'

@@ -67,12 +67,12 @@ function Get-HomeContent([string]$HomePath, [string[]]$RuntimeNames) {
 
 function Get-Pointer([string]$HomePath) {
     # stack -> the content of its file in HOME\current.
-    $found = @{}
+    $pointers = @{}
     foreach ($path in @(Get-JsonFile "$HomePath\current")) {
         $content = Read-Json $path
-        if ($null -ne $content) { $found[[System.IO.Path]::GetFileNameWithoutExtension($path)] = $content }
+        if ($null -ne $content) { $pointers[[System.IO.Path]::GetFileNameWithoutExtension($path)] = $content }
     }
-    $found
+    $pointers
 }
 
 Export-ModuleMember -Function Read-SmallFile, Read-Json, Get-JsonText, Get-StackEnvironment, Get-OwnRuntime, Get-HomeContent, Get-Pointer

@@ -25,17 +25,19 @@ function Get-EnvironmentPath([string]$HomePath, [string]$Stack, [string]$LockSha
     "$HomePath\environments\$Stack-$($LockSha256.Substring(0, 12))"
 }
 
-function Get-PythonAnswer([string]$Python) {
+function Get-PythonAnswer([string]$Interpreter) {
     # @{version; prefix} of an interpreter that runs, else $null.
-    if (-not [System.IO.File]::Exists($Python)) { return $null }
+    if (-not [System.IO.File]::Exists($Interpreter)) { return $null }
     $ask = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.prefix)"
-    try { $text = Invoke-Tool $Python "-I -c `"$ask`"" 'python' 60 @{ PYTHONHOME = $null; PYTHONPATH = $null } } catch { return $null }
+    try {
+        $text = Invoke-Tool $Interpreter "-I -c `"$ask`"" 'python' 60 @{ PYTHONHOME = $null; PYTHONPATH = $null }
+    } catch { return $null }
     $lines = @($text.Trim() -split "`r?`n")
     if ($lines.Count -lt 2) { return $null }
     @{ version = $lines[0].Trim(); prefix = $lines[1].Trim() }
 }
 
-function Test-Version([string]$Found, [string]$Wanted) { "$Found.".StartsWith("$Wanted.") }
+function Test-Version([string]$Version, [string]$Wanted) { "$Version.".StartsWith("$Wanted.") }
 
 function Get-Distribution([string]$Environment) {
     # The installed packages, by their .dist-info folders.

@@ -23,24 +23,24 @@ function ConvertTo-Trouble($Record) {
     # What an error means here: by its own code, or by Windows' number, never by its text, which may be in any language.
     $cause = $Record.Exception
     while ($null -ne $cause.InnerException -and -not $cause.Data.Contains('code')) { $cause = $cause.InnerException }
-    $found = @{ code = 'ENVIRONMENT_FAILED'; message = Get-Problem $cause; phase = ''; rc = $null; details = ''; failures = $null }
+    $trouble = @{ code = 'ENVIRONMENT_FAILED'; message = Get-Problem $cause; phase = ''; rc = $null; details = ''; failures = $null }
     if ($cause.Data.Contains('code')) {
-        $found.message = $cause.Message.Trim()
-        foreach ($name in 'code', 'phase', 'rc', 'details', 'failures') { $found[$name] = $cause.Data[$name] }
-        return $found
+        $trouble.message = $cause.Message.Trim()
+        foreach ($name in 'code', 'phase', 'rc', 'details', 'failures') { $trouble[$name] = $cause.Data[$name] }
+        return $trouble
     }
     $number = $cause.HResult -band 0xFFFF
     if ($cause -is [System.UnauthorizedAccessException] -or $cause -is [System.Security.SecurityException] -or $number -eq 5) {
-        $found.code = 'HOME_NOT_WRITABLE'
-        $found.message = "no right to write in gpuready's folder, or a program holds a file there: $($found.message)"
+        $trouble.code = 'HOME_NOT_WRITABLE'
+        $trouble.message = "no right to write in gpuready's folder, or a program holds a file there: $($trouble.message)"
     } elseif ($cause -is [System.IO.IOException]) {
-        if ($number -in 112, 39) { $found.code = 'DISK_FULL'; $found.message = "the disk is full: $($found.message)" }
+        if ($number -in 112, 39) { $trouble.code = 'DISK_FULL'; $trouble.message = "the disk is full: $($trouble.message)" }
         elseif ($number -in 32, 33) {
-            $found.code = 'ENVIRONMENT_IN_USE'
-            $found.message = "a program holds a file; close what uses it and run again: $($found.message)"
+            $trouble.code = 'ENVIRONMENT_IN_USE'
+            $trouble.message = "a program holds a file; close what uses it and run again: $($trouble.message)"
         }
     }
-    $found
+    $trouble
 }
 
 function Get-Field($Object, [string]$Name) {

@@ -53,9 +53,9 @@ function Read-Text([hashtable]$State) {
     $text = (Step-Token $State).Groups['text'].Value
     if ($text.IndexOf('\') -lt 0) { return $text }
     $script:Escape.Replace($text, {
-        param($found)
-        if ($found.Groups['code'].Success) { return "$([char][Convert]::ToInt32($found.Groups['code'].Value, 16))" }
-        $letter = $found.Groups['letter'].Value
+        param($match)
+        if ($match.Groups['code'].Success) { return "$([char][Convert]::ToInt32($match.Groups['code'].Value, 16))" }
+        $letter = $match.Groups['letter'].Value
         if ($script:Letters.ContainsKey($letter)) { return $script:Letters[$letter] }
         $letter
     })
@@ -82,27 +82,27 @@ function Read-Node([hashtable]$State) {
     $State.depth++
     if ($State.depth -gt $script:DepthLimit) { Stop-Reading $State }
     if (Test-Mark $State '[') {
-        $found = New-Object -TypeName System.Collections.ArrayList
+        $list = New-Object -TypeName System.Collections.ArrayList
         Step-Mark $State '['
         while (-not (Test-Mark $State ']')) {
-            if ($found.Count) { Step-Mark $State ',' }
-            $null = $found.Add((Read-Node $State))
+            if ($list.Count) { Step-Mark $State ',' }
+            $null = $list.Add((Read-Node $State))
         }
         Step-Mark $State ']'
         $State.depth--
-        return , $found.ToArray()
+        return , $list.ToArray()
     }
-    $found = New-Object -TypeName System.Collections.Specialized.OrderedDictionary -ArgumentList ([System.StringComparer]::Ordinal)
+    $object = New-Object -TypeName System.Collections.Specialized.OrderedDictionary -ArgumentList ([System.StringComparer]::Ordinal)
     Step-Mark $State '{'
     while (-not (Test-Mark $State '}')) {
-        if ($found.Count) { Step-Mark $State ',' }
+        if ($object.Count) { Step-Mark $State ',' }
         $name = Read-Text $State
         Step-Mark $State ':'
-        $found[$name] = Read-Node $State
+        $object[$name] = Read-Node $State
     }
     Step-Mark $State '}'
     $State.depth--
-    $found
+    $object
 }
 
 function ConvertTo-JsonText($Value, [switch]$Compress) {
@@ -120,8 +120,8 @@ function Stop-Writing([string]$What) {
 
 function Format-Text([string]$Text) {
     $escaped = $script:Special.Replace($Text, {
-        param($found)
-        switch ($found.Value) {
+        param($match)
+        switch ($match.Value) {
             '"' { return '\"' }
             '\' { return '\\' }
             "`b" { return '\b' }
@@ -130,7 +130,7 @@ function Format-Text([string]$Text) {
             "`r" { return '\r' }
             "`t" { return '\t' }
         }
-        '\u{0:x4}' -f [int][char]$found.Value
+        '\u{0:x4}' -f [int][char]$match.Value
     })
     '"' + $escaped + '"'
 }

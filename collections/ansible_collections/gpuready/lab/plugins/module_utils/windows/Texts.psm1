@@ -9,9 +9,9 @@ $ErrorActionPreference = 'Stop'
 function Format-Words([string]$Text, [System.Collections.IDictionary]$Values) {
     # The text with each {name} that there is a value of.
     [regex]::Replace($Text, '\{(\w+)\}', {
-        param($found)
-        $name = $found.Groups[1].Value
-        if ($Values.Contains($name)) { "$($Values[$name])" } else { $found.Value }
+        param($match)
+        $name = $match.Groups[1].Value
+        if ($Values.Contains($name)) { "$($Values[$name])" } else { $match.Value }
     })
 }
 
@@ -21,11 +21,11 @@ function Get-StartText([string]$HomePath, [string]$Stack, [string]$Text, $Words)
     Format-Words $Text @{ home = $HomePath; stack = $Stack }
 }
 
-function Get-LauncherText([string]$Stack, [string]$Environment, [string]$VisibleDevices, $Words) {
+function Get-LauncherText([string]$Stack, [string]$Environment, [string]$LauncherVariable, $Words) {
     # The batch file that a student starts.
     $visible = ''
-    if ($VisibleDevices) {
-        $name, $value = $VisibleDevices.Split(@('='), 2)
+    if ($LauncherVariable) {
+        $name, $value = $LauncherVariable.Split(@('='), 2)
         $visible = Format-Words $Words['launcher_visible'] @{ name = $name; value = $value }
     }
     Format-Words $Words['launcher'] @{ stack = $Stack; environment = [System.IO.Path]::GetFileName($Environment); visible = $visible }
@@ -38,7 +38,7 @@ function Get-NoteText([hashtable]$Pointers, $Words) {
     foreach ($stack in $Pointers.Keys | Sort-Object) {
         $told = @{ stack = $stack; visible = '' }
         foreach ($name in 'start', 'python') { $told[$name] = Get-Field $Pointers[$stack] $name }
-        $visible = Get-Field $Pointers[$stack] 'visible_devices'
+        $visible = Get-Field $Pointers[$stack] 'launcher_variable'
         if ($visible) { $told.visible = Format-Words $Words['note_visible'] @{ visible = $visible } }
         $text += Format-Words $Words['note_stack'] $told
     }

@@ -10,7 +10,7 @@ from typing import Any
 _VALUE = re.compile(r"[A-Za-z0-9,.:_/-]+")
 
 
-def visible_devices(record: Mapping[str, Any]) -> str | None:
+def launcher_variable(record: Mapping[str, Any]) -> str | None:
     """The variable with which the training found the planned GPU, as NAME=VALUE: without it a program gets another one.
 
     Empty where the stack has no such variable or none was set; None where nothing was trained.

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where uv gets a stack's packages from: the lab's wishes, and what the PC's own pip is told."""
+"""Where uv gets a stack's packages from: what the lab asks for, and what the PC's own pip is told."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pip_settings(said: Mapping[str, Any]) -> dict[str, str]:
 
 
 def ways(
-    wishes: Mapping[str, Any], stack_urls: list[str], offered: str | None, pip: Mapping[str, str]
+    asked: Mapping[str, Any], stack_urls: list[str], offered: str | None, pip: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """The ways to the packages, to be tried in this order: [{options, links, variables, own_index}].
 
@@ -43,18 +43,18 @@ def ways(
     none of that name. `stack_urls`: the indexes that the stack itself names; `own_index`: whether this way uses them.
     `offered`: the folder of the wheels that the controller sends, None without any.
     """
-    no_index = bool(wishes.get("no_index")) or pip.get("no-index", "").lower() in ("1", "true", "yes", "on")
-    given = [str(link) for link in (offered, wishes.get("wheelhouse"), *(wishes.get("find_links") or [])) if link]
+    no_index = bool(asked.get("no_index")) or pip.get("no-index", "").lower() in ("1", "true", "yes", "on")
+    given = [str(link) for link in (offered, asked.get("wheelhouse"), *(asked.get("find_links") or [])) if link]
     links = [link for link in dict.fromkeys(pip.get("find-links", "").split()) if link not in given]
     common = [option for link in dict.fromkeys(given) for option in ("--find-links", link)]
-    variables = {"SSL_CERT_FILE": pip["cert"]} if pip.get("cert") and not wishes.get("certificates") else {}
+    variables = {"SSL_CERT_FILE": pip["cert"]} if pip.get("cert") and not asked.get("certificates") else {}
     if no_index:
         options = [*common, "--no-index"]
         return [{"options": options, "links": links, "variables": variables, "own_index": False}]
-    index = wishes.get("index_url") or pip.get("index-url")
+    index = asked.get("index_url") or pip.get("index-url")
     if index:
         common += ["--default-index", str(index)]
-    more = [*(wishes.get("extra_index_urls") or []), *pip.get("extra-index-url", "").split()]
+    more = [*(asked.get("extra_index_urls") or []), *pip.get("extra-index-url", "").split()]
     trusted = [option for host in pip.get("trusted-host", "").split() for option in ("--allow-insecure-host", host)]
     # A lab's own mirror first, the stack's index when that does not have it all; or the other way round.
     own = bool(given or index or any(pip.get(name) for name in _SOURCES))

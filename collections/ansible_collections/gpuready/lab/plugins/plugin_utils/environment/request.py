@@ -16,7 +16,7 @@ from typing import Any
 from ..stacks import files as stackfiles
 from ..stacks import runtime
 from . import packages
-from .launcher import visible_devices
+from .launcher import launcher_variable
 from .place import unsuitable
 from .sources import RequestError, Sources
 from .texts import words
@@ -44,7 +44,7 @@ ENVIRONMENT_OPTIONS: dict[str, dict[str, Any]] = {
 PASS_OPTIONS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["current", "trying", "unproven"], "required": True},
     **_STATE,
-    "visible_devices": _TEXT,
+    "launcher_variable": _TEXT,
     "pass_record": _MAPPING,
     "verified": _TRUTH,
     "keep_old": _NUMBER,
@@ -54,7 +54,7 @@ _FORMS = {
     "stack": (re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*"), "the name of a stack (letters, digits, - and _)"),
     "lock_sha256": (_SHA256, "64 hexadecimal digits"),
     "python": (re.compile(r"3\.\d{1,2}(\.\d{1,2})?"), "a version such as 3.10"),
-    "visible_devices": (
+    "launcher_variable": (
         re.compile(r"([A-Z][A-Z0-9_]*(DEVICES|SELECTOR|MASK|ORDINAL)=[A-Za-z0-9,.:_/-]*)?"),
         "a variable with its value, as NAME_VISIBLE_DEVICES=1",
     ),
@@ -79,14 +79,14 @@ class Request:
 
     arguments: dict[str, Any]
     files: Mapping[str, Path] = field(default_factory=dict)
-    wishes: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
     stack_urls: list[str] = field(default_factory=list)
     windows: bool = False
 
     def answer_pip(self, said: Mapping[str, Any]) -> None:
         """Add the ways to the packages, now that it is known what the PC's pip is told."""
         offered = ("{home}\\wheelhouse" if self.windows else "{home}/wheelhouse") if self._offers else None
-        self.arguments["ways"] = packages.ways(self.wishes, self.stack_urls, offered, packages.pip_settings(said))
+        self.arguments["ways"] = packages.ways(self.asked, self.stack_urls, offered, packages.pip_settings(said))
 
     @property
     def _offers(self) -> bool:
@@ -108,7 +108,7 @@ def check(options: Mapping[str, Any], windows: bool) -> None:
 
 
 # --- building, and taking away ----------------------------------------------------------------------------------------
-def environment(options: Mapping[str, Any], record: Mapping[str, Any], place: Place) -> Request | None:
+def building(options: Mapping[str, Any], record: Mapping[str, Any], place: Place) -> Request | None:
     """What is asked of python_environment; None when the plan names nothing to build.
 
     Raises RequestError.
@@ -117,10 +117,10 @@ def environment(options: Mapping[str, Any], record: Mapping[str, Any], place: Pl
     check(given, place.windows)
     if given["state"] == "absent":
         return Request(_arguments(given, place.windows, "state", "home", "stack", "lock_wait"))
-    return _building(given, record, place)
+    return _present(given, record, place)
 
 
-def _building(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> Request | None:
+def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> Request | None:
     plan = record.get("plan") or {}
     planned = plan.get("environment") or {}
     if "stack" not in given:
@@ -160,8 +160,8 @@ def _building(given: dict[str, Any], record: Mapping[str, Any], place: Place) ->
         arguments["needs_vc_runtime"] = bool(given.get("needs_vc_runtime"))
         arguments["own_vc_runtime"] = runtime.is_brought_by(given["lock"])
         arguments["runtime_files"] = list(runtime.FILES)
-    wishes = {**given, "wheelhouse": given.get("remote_wheelhouse")}
-    return Request(arguments, sources.files, wishes, stack_urls, place.windows)
+    asked = {**given, "wheelhouse": given.get("remote_wheelhouse")}
+    return Request(arguments, sources.files, asked, stack_urls, place.windows)
 
 
 def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, sources: Sources) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
         if not plan.get("stack") or not planned.get("lock_sha256"):
             raise RequestError("ARGUMENTS", "there is no plan and no stack: nothing can become the current environment")
         given["stack"], given["lock_sha256"] = plan["stack"], planned["lock_sha256"]
-        for name, value in (("start", planned.get("start")), ("visible_devices", visible_devices(record))):
+        for name, value in (("start", planned.get("start")), ("launcher_variable", launcher_variable(record))):
             if value is not None:
                 given.setdefault(name, value)
         fingerprint = verdict.get("fingerprint") or {}
@@ -246,7 +246,7 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
         "stack",
         "lock_sha256",
         "start",
-        "visible_devices",
+        "launcher_variable",
         "pass_record",
         "keep_old",
         "lock_wait",

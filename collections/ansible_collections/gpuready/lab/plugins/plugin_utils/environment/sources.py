@@ -67,7 +67,7 @@ class Sources:
         self.files[sha256] = file
         return {"name": file.name, "sha256": sha256}
 
-    def wheelhouse(self, folder: Path, lock: str, target: str, python: str) -> list[dict[str, Any]]:
+    def wheelhouse(self, folder: Path, lock: str, target: str, python_version: str) -> list[dict[str, Any]]:
         """The files of a wheelhouse that the lock names by sha256, as [{name, sha256}]."""
         if not folder.is_dir():
             raise RequestError(
@@ -79,7 +79,7 @@ class Sources:
             raise RequestError("LOCK_INVALID", str(error)) from None
         hashes = {value.removeprefix("sha256:") for one in parsed.requirements for value in one.hashes}
         names = [file.name for file in folder.iterdir() if file.is_file()]
-        main, builders = wheels.wanted(names, [one.name for one in parsed.requirements], target, python)
+        main, builders = wheels.wanted(names, [one.name for one in parsed.requirements], target, python_version)
         offered = []
         for name in [*main, *builders]:
             sha256 = sha256_of(folder / name)

@@ -37,14 +37,14 @@ def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automate
         adapter_problem = no_adapter()
     at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated)
     here = host_targets(facts)
-    all_of_them = [
+    candidates = [
         candidate(stacks[name], target, at)
         for name in sorted(stacks)
         for target in TARGETS
         if target in stacks[name].targets or target in here
     ]
     asked = wishes.stack != AUTO
-    ordered = sorted(all_of_them, key=lambda one: _preference(one, at, asked))
+    ordered = sorted(candidates, key=lambda one: _preference(one, at, asked))
     chosen = next((one for one in ordered if one.possible and (one.rule or asked)), None)
     # The processor's stack is no substitute that is worth setting WSL up for.
     if chosen is None or (_gpu_is_missed(ordered, at, asked) and not chosen.stack.vendors and chosen.problems):
@@ -56,9 +56,9 @@ def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automate
         target=chosen.target,
         stack=chosen.stack.name,
         variant=chosen.variant.name if chosen.variant else None,
-        adapter=_meant(adapter) if adapter else None,
+        adapter=_planned_adapter(adapter) if adapter else None,
         steps=plan_steps.steps(chosen, facts),
-        environment=plan_steps.environment(chosen, facts),
+        environment=plan_steps.planned_environment(chosen, facts),
         reasons=_reasons(chosen, ordered, at, native),
         rejected=_rejected(ordered, chosen, at),
         blockers=blockers,
@@ -67,22 +67,19 @@ def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automate
     )
 
 
-def _meant(adapter: Adapter) -> PlannedAdapter:
+def _planned_adapter(adapter: Adapter) -> PlannedAdapter:
     return {"index": adapter.index, "id": adapter.id, "name": adapter.name, "vendor": adapter.vendor}
 
 
 def _preference(contender: Candidate, at: Situation, asked: bool) -> tuple[Any, ...]:
     """Least first: the stack meant for these wishes, then the target in reach, then the target that is preferred."""
-    rank = (
-        contender.rule.rank
-        if contender.rule
-        else (_UNRANKED - 1 if asked and contender.stack.name == at.wishes.stack else _UNRANKED)
-    )
-    by_hand = any(one.code == "WSL_SETUP_MANUAL" for one in contender.problems)
+    another_was_asked = asked and contender.stack.name != at.wishes.stack
+    rank = contender.rule.rank if contender.rule else _UNRANKED
+    by_hand = any(unmet.code == "WSL_SETUP_MANUAL" for unmet in contender.problems)
     order = ("wsl", "windows", "linux") if at.wishes.knows_linux else ("windows", "wsl", "linux")
     out_of_reach = contender.target not in host_targets(at.facts)
     return (
-        asked and contender.stack.name != at.wishes.stack,
+        another_was_asked,
         rank,
         out_of_reach,
         by_hand,

@@ -14,12 +14,12 @@ _DRIVER_CODES = ("BASIC_DRIVER", "GPU_NO_DRIVER", "DRIVER_TOO_OLD", "DRIVER_UNKN
 
 def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
     """wsl, gpu_driver, cuda, python_environment, verify: each with whether it has something to do."""
-    codes = {blocker.code: blocker for blocker in chosen.problems}
+    problems = {problem.code: problem for problem in chosen.problems}
     from_windows = chosen.target == "wsl" and facts.os.family == "windows"
-    driver = next((codes[code] for code in _DRIVER_CODES if code in codes), None)
+    driver = next((problems[code] for code in _DRIVER_CODES if code in problems), None)
     mine = current(chosen.stack, chosen.variant, facts) if chosen.variant is not None else None
-    windows = (facts.vc_runtime or VcRuntime()).installed
-    runtime = True if windows else mine.vc_runtime if mine is not None else None
+    in_windows = (facts.vc_runtime or VcRuntime()).installed
+    runtime = True if in_windows else mine.vc_runtime if mine is not None else None
     if from_windows:
         wsl = (True, "the stack runs in WSL 2")
     elif chosen.target == "wsl":
@@ -33,25 +33,17 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
     else:
         gpu_driver = (False, "nothing is known to be wrong with the driver")
     if mine is not None and (runtime is True or not _needs_runtime(chosen)):
-        python = (False, "the environment of this very lock is in use already")
+        building = (False, "the environment of this very lock is in use already")
     elif mine is not None:
-        python = (
-            True,
-            "the Visual C++ runtime is missing"
-            if runtime is False
-            else "whether the Visual C++ runtime is there is not known",
-        )
+        missing, unknown = "the Visual C++ runtime is missing", "whether the Visual C++ runtime is there is not known"
+        building = (True, missing if runtime is False else unknown)
     else:
-        python = (True, _python_reason(chosen, facts))
-    cuda = (
-        False,
-        chosen.stack.cuda_note or "the stack does not use CUDA",
-    )
+        building = (True, _building_reason(chosen, facts))
     todo = {
         "wsl": wsl,
         "gpu_driver": gpu_driver,
-        "cuda": cuda,
-        "python_environment": python,
+        "cuda": (False, chosen.stack.cuda_note or "the stack does not use CUDA"),
+        "python_environment": building,
         "verify": (True, "only training proves it"),
     }
     return [{"name": name, "needed": needed, "reason": reason} for name, (needed, reason) in todo.items()]
@@ -61,7 +53,7 @@ def _needs_runtime(chosen: Candidate) -> bool:
     return chosen.stack.targets[chosen.target].needs_vc_runtime
 
 
-def _python_reason(chosen: Candidate, facts: Facts) -> str:
+def _building_reason(chosen: Candidate, facts: Facts) -> str:
     same = [env for env in facts.environments if env.stack == chosen.stack.name]
     lock = chosen.variant.lock_sha256 if chosen.variant else None
     if any(env.state == "old" and env.lock_sha256 == lock for env in same):
@@ -71,13 +63,13 @@ def _python_reason(chosen: Candidate, facts: Facts) -> str:
     return "there is no environment of this stack yet"
 
 
-def environment(chosen: Candidate, facts: Facts) -> PlannedEnvironment | None:
+def planned_environment(chosen: Candidate, facts: Facts) -> PlannedEnvironment | None:
     """The section `environment`: null when no lock could be chosen."""
     target, variant = chosen.stack.targets[chosen.target], chosen.variant
     if variant is None:
         return None
     return {
-        "python": target.python,
+        "python": target.python_version,
         "lock": variant.lock,
         "lock_path": variant.lock_path,
         "lock_sha256": variant.lock_sha256,

@@ -130,11 +130,11 @@ def _with_own(stack: stacks.Stack, key: str, target: str, value: object, base: P
     for name in own:
         if name not in _OWN_LOCK_KEYS:
             raise StackFilesError(f"{where}: {name} is not one of {', '.join(_OWN_LOCK_KEYS)}")
-    path, python, urls = own.get("lock"), own.get("python"), own.get("extra_index_urls")
+    path, version, urls = own.get("lock"), own.get("python"), own.get("extra_index_urls")
     if not isinstance(path, str) or not path.strip():
         raise StackFilesError(f"{where}: this is not the path of a lock")
-    if python is not None and (not isinstance(python, str) or not python.replace(".", "").isdigit()):
-        raise StackFilesError(f"{where}: python: {python!r} is not a version in quotes, as '3.10'")
+    if version is not None and (not isinstance(version, str) or not version.replace(".", "").isdigit()):
+        raise StackFilesError(f"{where}: python: {version!r} is not a version in quotes, as '3.10'")
     if urls is not None and not (isinstance(urls, list) and all(isinstance(url, str) for url in urls)):
         raise StackFilesError(f"{where}: extra_index_urls: this is not a list of URLs")
     file = (base / path).expanduser()
@@ -143,7 +143,7 @@ def _with_own(stack: stacks.Stack, key: str, target: str, value: object, base: P
         name: replace(
             one,
             variants=(variant,),
-            python=python or one.python,
+            python_version=version or one.python_version,
             extra_index_urls=one.extra_index_urls if urls is None else tuple(urls),
         )
         for name, one in stack.targets.items()

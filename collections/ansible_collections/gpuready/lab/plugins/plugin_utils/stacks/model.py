@@ -53,7 +53,7 @@ class Target:
     """
 
     name: str
-    python: str
+    python_version: str
     variants: tuple[Variant, ...]
     disk_bytes: int
     start: str
@@ -188,7 +188,7 @@ def _target(section: _Reader) -> Target:
     name = section.where.rsplit(".", 1)[-1]
     target = Target(
         name=name,
-        python=section.pattern("python", r"3\.\d{1,2}"),
+        python_version=section.pattern("python", r"3\.\d{1,2}"),
         variants=tuple(_variant(item) for _, item in section.sections("variants")),
         disk_bytes=section.positive("disk_bytes"),
         start=section.text("start"),

@@ -26,7 +26,7 @@ def project_of(file: str) -> str | None:
     return None
 
 
-def fits(file: str, platform: str, python: str) -> bool:
+def fits(file: str, platform: str, python_version: str) -> bool:
     """Whether a wheel can be for a `windows` or `linux` PC and this Python ("3.10"); source archives always can.
 
     It only keeps what certainly does not fit from being sent; uv decides.
@@ -39,7 +39,7 @@ def fits(file: str, platform: str, python: str) -> bool:
         for one in platforms
     ):
         return False
-    minor = int(python.split(".")[1])
+    minor = int(python_version.split(".")[1])
     for tag in tags:
         match = re.fullmatch(r"(py|cp)3(\d*)", tag)
         if match is None:
@@ -50,15 +50,17 @@ def fits(file: str, platform: str, python: str) -> bool:
     return False
 
 
-def wanted(files: Iterable[str], projects: Iterable[str], platform: str, python: str) -> tuple[list[str], list[str]]:
+def wanted(
+    files: Iterable[str], projects: Iterable[str], platform: str, python_version: str
+) -> tuple[list[str], list[str]]:
     """Files of a wheelhouse that can be meant by the lock's projects, and those for building what has no wheel."""
     names = {normalized(project) for project in projects}
-    fitting = sorted(file for file in files if project_of(file) in names and fits(file, platform, python))
+    fitting = sorted(file for file in files if project_of(file) in names and fits(file, platform, python_version))
     if all(file.endswith(".whl") for file in fitting):
         return fitting, []
     more = {
         file
         for file in files
-        if project_of(file) in BUILDERS and file.endswith(".whl") and fits(file, platform, python)
+        if project_of(file) in BUILDERS and file.endswith(".whl") and fits(file, platform, python_version)
     }
     return fitting, sorted(more - set(fitting))

@@ -131,14 +131,14 @@ def _evidence(given: Given) -> Check:
 
 def _framework(given: Given) -> Check:
     """The planned framework trained, in the interpreter of the planned environment."""
-    plan, said, python = (
+    plan, said, interpreter = (
         section(given.plan, "environment"),
         section(given.training, "framework"),
         section(given.training, "python"),
     )
     backend, title, version = plan.get("backend"), plan.get("framework"), plan.get("python")
     meant = re.fullmatch(r"([a-z]+)(\d*)-[a-z0-9]+", backend) if isinstance(backend, str) else None
-    told = [said.get("name"), said.get("version"), python.get("version"), python.get("executable")]
+    told = [said.get("name"), said.get("version"), interpreter.get("version"), interpreter.get("executable")]
     path = verdict_training.interpreter(given.record)
     known = meant is not None and path and isinstance(version, str) and isinstance(title, str)
     if meant is None or not known or not all(isinstance(one, str) and one for one in told):

@@ -16,13 +16,13 @@ def request(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, An
     """
     asked = {name: value for name, value in given.items() if value is not None}
     plan = section(record, "plan")
-    if not asked.get("python"):
+    if not asked.get("interpreter"):
         if record.get("troubles") or not plan.get("stack") or plan.get("blockers"):
             return "nothing is trained: the plan cannot be carried out"
-        python = interpreter(record)
-        if not python:
+        path = interpreter(record)
+        if not path:
             return "nothing is trained: the stack's environment is not on the PC"
-        asked["python"] = python
+        asked["interpreter"] = path
     for name in ("backend", "gpu_variable", "visible_devices"):
         if (planned := section(plan, "environment").get(name)) is not None:
             asked.setdefault(name, planned)
