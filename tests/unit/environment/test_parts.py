@@ -47,8 +47,9 @@ SAID = {
 
 @pytest.mark.parametrize("code", SAID)
 def test_uvs_words(code: str) -> None:
-    found, line = uv_output.classify("packages", SAID[code])
-    assert found == code
+    explained = uv_output.explain("packages", SAID[code])
+    line = explained.line
+    assert explained.code == code
     assert "\n" not in line
     assert line.startswith("packages: ")
     assert ";" in line  # a cause and a next step
@@ -74,13 +75,13 @@ def test_uvs_words(code: str) -> None:
     ],
 )
 def test_other_words(text: str, code: str) -> None:
-    assert uv_output.classify("packages", text)[0] == code
+    assert uv_output.explain("packages", text).code == code
 
 
 def test_names_and_hosts_are_said() -> None:
-    assert "six==1.16.0 is not the file" in uv_output.classify("packages", SAID["HASH_MISMATCH"])[1]
-    assert "127.0.0.1:9 cannot be reached" in uv_output.classify("packages", SAID["INDEX_UNREACHABLE"])[1]
-    assert "packages: six " in uv_output.classify("packages", SAID["NO_WHEEL"])[1]
+    assert "six==1.16.0 is not the file" in uv_output.explain("packages", SAID["HASH_MISMATCH"]).line
+    assert "127.0.0.1:9 cannot be reached" in uv_output.explain("packages", SAID["INDEX_UNREACHABLE"]).line
+    assert "packages: six " in uv_output.explain("packages", SAID["NO_WHEEL"]).line
 
 
 def test_what_the_pc_knows_stands_and_what_was_tried_gives_way() -> None:
@@ -91,16 +92,16 @@ def test_what_the_pc_knows_stands_and_what_was_tried_gives_way() -> None:
         assert "an archive of that Python" in found.next_step, "the second way"
         assert uv_output.explain("interpreter", "odd\n  last words", known=known).code == "INTERPRETER_MISSING"
     assert uv_output.explain("interpreter", "odd\n  last words").cause.endswith(": last words")
-    assert uv_output.classify("interpreter", SAID["DISK_FULL"], known="INTERPRETER_MISSING")[0] == "DISK_FULL"
-    assert uv_output.classify("packages", network, known="ENVIRONMENT_TIME_LIMIT")[0] == "ENVIRONMENT_TIME_LIMIT"
+    assert uv_output.explain("interpreter", SAID["DISK_FULL"], known="INTERPRETER_MISSING").code == "DISK_FULL"
+    assert uv_output.explain("packages", network, known="ENVIRONMENT_TIME_LIMIT").code == "ENVIRONMENT_TIME_LIMIT"
 
 
 def test_no_password_is_said() -> None:
     text = "Failed to fetch: https://student:s3cret@mirror.lab/simple/six/ (https://student:s3cret@mirror.lab)"
-    code, line = uv_output.classify("packages", text)
-    assert "s3cret" not in line + uv_output.scrub(text)
-    assert "mirror.lab" in line
-    assert code == "INDEX_UNREACHABLE"
+    explained = uv_output.explain("packages", text)
+    assert "s3cret" not in explained.line + uv_output.scrub(text)
+    assert "mirror.lab" in explained.line
+    assert explained.code == "INDEX_UNREACHABLE"
 
 
 @pytest.mark.parametrize(

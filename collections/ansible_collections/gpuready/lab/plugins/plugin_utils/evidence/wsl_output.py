@@ -11,48 +11,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..remedies import catalogue as remedies
-
 _MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\0]")
 _VERSION = re.compile(r"(?<=\S)\s*(?<![\w.])(\d+(?:\.\d+)+[\w.+~-]*)$", re.ASCII)
 _PACKAGE = re.compile(r"^\d+\.\d+\.\d+(?:\.\d+)?$")
-_ROW = re.compile(r"^\s*(\*?)\s*(\S(?:.*?\S)?)\s{2,}(\S(?:.*?\S)?)\s{2,}([12])$")
-_NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*([(（].*[)）])?$")
-_LABELLED = re.compile(r"^[^:：]+[:：]\s*(\S.*)$")
 _TAIL = re.compile(r"\bWsl(?:/[\w()?]+)+", re.ASCII)
 _HRESULT = re.compile(r"\b0x[0-9A-Fa-f]{8}\b")
 
 
 @dataclass(frozen=True)
 class Versions:
-    """The answer to `wsl --version`; None for what this release does not print."""
+    """The answer to `wsl --version`, as far as it is asked for."""
 
     wsl: str
     kernel: str
-    wslg: str | None = None
-    msrdc: str | None = None
-    direct3d: str | None = None
-    dxcore: str | None = None
-    windows: str | None = None
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A line of `wsl --list`.  `state` is in the language of Windows: to be shown, not to be read."""
-
-    name: str
-    state: str | None
-    version: int | None
-    default: bool
-
-
-@dataclass(frozen=True)
-class Status:
-    """The answer to `wsl --status`."""
-
-    default_distribution: str | None
-    default_version: int | None
-    kernel: str | None
 
 
 @dataclass(frozen=True)
@@ -60,13 +31,11 @@ class Failure:
     """What wsl.exe says went wrong.
 
     `tail` is its whole path (`Wsl/InstallDistro/WSL_E_INSTALL_PROCESS_FAILED`), `code` the end of it or the last number
-    (`0x80370114`), `hresult` the number of `code`, `codes` everything in order of appearance.
+    (`0x80370114`).
     """
 
     tail: str | None
     code: str
-    hresult: str | None
-    codes: tuple[str, ...]
 
 
 def decode(data: bytes | str) -> str:
@@ -107,67 +76,20 @@ def _is_utf16(data: bytes) -> bool:
 
 
 def versions(text: str) -> Versions | None:
-    """Read `wsl --version`: lines that each end with a version, in the order of WSL's source; None for anything else.
-
-    Seven lines; six in 0.5x, which had no line for DXCore yet.
-    """
+    """Read `wsl --version`: lines that each end with a version, in WSL's order; None for anything else."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("wsl: ")]  # a warning
     numbers = [match[1] if (match := _VERSION.search(line)) else None for line in lines]
     known = [version for version in numbers if version]
     if len(known) != len(numbers) or len(known) < 2 or not _PACKAGE.match(known[0]):
         return None
-    if len(known) == 6:
-        known.insert(5, "")
-    return Versions(*[version or None for version in known[:7]])  # type: ignore[arg-type]
-
-
-def distributions(text: str) -> list[Distribution]:
-    """Read `wsl --list`, with or without --verbose or --quiet.  A message instead of a list gives none."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    rows = [match for line in lines if (match := _ROW.match(line))]
-    if rows:
-        return [
-            Distribution(name, state, int(version), star == "*")
-            for star, name, state, version in (r.groups() for r in rows)
-        ]
-    headed = bool(lines) and lines[0].endswith((":", "："))
-    names = [_NAME.match(line.strip()) for line in (lines[1:] if headed else lines)]
-    if not all(names):
-        return []
-    return [Distribution(match[1], None, None, bool(match[2])) for match in names if match]
-
-
-def status(text: str) -> Status:
-    """Read `wsl --status`: the line that ends with 1 or 2 is the default version, the one before it the name."""
-    default, version, kernel, before = None, None, None, None
-    for line in text.splitlines():
-        match = _LABELLED.match(line.strip())
-        value = match[1].strip() if match else None
-        if value in ("1", "2") and version is None:
-            default, version = before, int(value)
-        elif value and version is not None and _PACKAGE.match(value):
-            kernel = value
-        before = value
-    return Status(default, version, kernel)
+    return Versions(known[0], known[1])
 
 
 def failure(text: str) -> Failure | None:
     """The codes in an error of wsl.exe, or None when it names none."""
-    codes: list[str] = []
-    for match in re.finditer(f"{_TAIL.pattern}|{_HRESULT.pattern}", text, re.ASCII):
-        end = match[0].rsplit("/", 1)[-1]
-        if end not in codes:
-            codes.append(end)
+    codes = [match[0] for match in re.finditer(f"{_TAIL.pattern}|{_HRESULT.pattern}", text, re.ASCII)]
     if not codes:
         return None
     tails = _TAIL.findall(text)
-    code = tails[-1].rsplit("/", 1)[-1] if tails else codes[-1]
-    return Failure(tails[-1] if tails else None, code, _hresult(code), tuple(codes))
-
-
-def _hresult(code: str) -> str | None:
-    if _HRESULT.fullmatch(code):
-        return code.lower()
-    number = remedies.names("wsl").get(code)
-    return None if number is None else f"0x{number:08x}"
+    return Failure(tails[-1] if tails else None, (tails or codes)[-1].rsplit("/", 1)[-1])

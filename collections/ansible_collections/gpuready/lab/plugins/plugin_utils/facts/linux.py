@@ -36,7 +36,6 @@ def interpret(evidence: object) -> Facts:
         pieces.rows("pci_display"),
         smi,
         linux_adapters.Surroundings(
-            pci_known=pieces.known("pci_display"),
             wsl=bool(inside_wsl),
             dxg=dxg.flag("device") if dxg else None,
             nvidia_version=_nvidia_version(pieces.row("nvidia_driver")),

@@ -32,7 +32,6 @@ _STATUS: dict[str, Status] = {
 class Surroundings:
     """What else is known of the machine."""
 
-    pci_known: bool  # whether the PCI bus could be read
     wsl: bool
     dxg: bool | None
     nvidia_version: str | None  # of the loaded kernel driver

@@ -36,8 +36,6 @@ VIRTUAL_VENDORS = {
 # A GPU that Hyper-V passes on to a virtual machine: DirectML reaches the real one, whose name it bears.
 PASSED_ON = ("1414", "008e")
 
-# Class 03xx: 00 VGA, 01 XGA, 02 3D controller (laptops' second GPU, data centre cards), 80 other.
-DISPLAY_CLASSES = {"0300": "VGA", "0301": "XGA", "0302": "3D controller", "0380": "display controller"}
 # AMD's data centre GPUs announce themselves as processing accelerators.
 ACCELERATOR_CLASS = "1200"
 
@@ -126,12 +124,6 @@ def bus_id(text: object) -> str | None:
         return None
     domain, bus, device, function = match.groups()
     return f"{int(domain or '0', 16):04x}:{int(bus, 16):02x}:{int(device, 16):02x}.{function}"
-
-
-def is_display(class_code: str | None) -> bool:
-    """Whether a class code of six digits (`030000`) is a display controller or AMD's processing accelerator."""
-    code = class_code or ""
-    return code.startswith(("03", ACCELERATOR_CLASS))
 
 
 def ignored_because(vendor_id: str | None, device_id: str | None) -> str | None:

@@ -171,13 +171,6 @@ def by_number(value: int, kind: str = "number", channel: str = "exit") -> str | 
     return _catalogue().by_number(value, kind, channel)
 
 
-def names(channel: str) -> dict[str, int]:
-    """The names that programs have for their errors, with the numbers of these."""
-    said = (one for one in _catalogue().sayings if channel in one.channels and one.names and not one.condition)
-    numbered = ((saying.names[0], [value for kind, value in saying.numbers if kind == "number"]) for saying in said)
-    return {name: values[0] for name, values in numbered if len(values) == 1}
-
-
 # --- reading the file -------------------------------------------------------------------------------------------------
 def parse(text: str, where: str) -> Catalogue:
     """The catalogue of a file's text. Raises CatalogueError with all mistakes."""

@@ -40,12 +40,6 @@ class Explained:
         return f"{self.cause}; {self.next_step[:1].lower()}{self.next_step[1:]}"
 
 
-def classify(phase: str, text: str, known: str | None = None) -> tuple[str, str]:
-    """The code, and one line: phase, cause, next step. As `explain`."""
-    explained = explain(phase, text, known)
-    return explained.code, explained.line
-
-
 def explain(phase: str, text: str, known: str | None = None) -> Explained:
     """What uv's last lines mean. `known`: a code that the PC could tell by itself."""
     text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
