@@ -7,19 +7,18 @@ cache or a report: whatever is missing or of another kind is None there, never a
 
 from __future__ import annotations
 
-import functools
 import re
-import types
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .. import reading
 from ..hardware import drivers, pci
 from ..hardware.pci import Vendor
+from . import typed
 
-# In a Literal the last word stands for what is none of them.
+# The last word stands for what is none of them.
 Status = Literal["ok", "restart_needed", "disabled", "no_driver", "failing", "absent", "unknown"]
 EnvironmentState = Literal["current", "old", "building"]
 VENDORS: tuple[Vendor, ...] = typing.get_args(Vendor)
@@ -289,11 +288,11 @@ class Facts:
     def of(cls, facts: object) -> Facts:
         """The facts in a record. No input makes it raise."""
         adapters = reading.section(facts).get("adapters")
-        return replace(_read(cls, facts), adapters=_adapters(adapters) if isinstance(adapters, list) else None)
+        return replace(typed.read(cls, facts), adapters=_adapters(adapters) if isinstance(adapters, list) else None)
 
     def as_dict(self) -> dict[str, Any]:
         """The section `facts` of a record."""
-        section: dict[str, Any] = _json(self)
+        section: dict[str, Any] = typed.as_json(self)
         return {**section, "last_pass": section["passes"][0] if section["passes"] else None}
 
     @property
@@ -327,6 +326,19 @@ class Facts:
         return tuple(reading.line(one.message) or "" for one in self.problems if one.piece == "nvidia_smi")
 
 
+def _adapters(given: list[Any]) -> tuple[Adapter, ...]:
+    """An adapter always has a number and a name to be told by."""
+    numbered = ((position, typed.read(Adapter, one)) for position, one in enumerate(given) if isinstance(one, Mapping))
+    return tuple(
+        replace(
+            adapter,
+            index=position if adapter.index is None else adapter.index,
+            name=adapter.name or "a GPU without a name",
+        )
+        for position, adapter in numbered
+    )
+
+
 def version_key(text: str | None) -> tuple[int, ...] | None:
     """A version as numbers to compare: the digits and dots it begins with (`5.15.153.1-microsoft` is 5.15.153.1)."""
     match = re.match(r"v?(\d+(?:\.\d+)*)", text.strip()) if isinstance(text, str) else None
@@ -342,67 +354,3 @@ def at_least(have: str | None, need: str) -> bool | None:
     """Whether a version is not below another; None when it cannot be read."""
     left, right = version_key(have), version_key(need)
     return None if left is None or right is None else left >= right
-
-
-# --- JSON ---
-
-
-def _json(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _json(getattr(value, field.name)) for field in fields(value)}
-    return [_json(one) for one in value] if isinstance(value, tuple) else value
-
-
-def _adapters(given: list[Any]) -> tuple[Adapter, ...]:
-    """An adapter always has a number and a name to be told by."""
-    numbered = ((position, _read(Adapter, one)) for position, one in enumerate(given) if isinstance(one, Mapping))
-    return tuple(
-        replace(
-            adapter,
-            index=position if adapter.index is None else adapter.index,
-            name=adapter.name or "a GPU without a name",
-        )
-        for position, adapter in numbered
-    )
-
-
-@functools.cache
-def _types(cls: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
-
-
-def _read[T](cls: type[T], value: object) -> T:
-    """A class of this module from JSON, each field by its type."""
-    given, kinds = reading.section(value), _types(typing.cast(Any, cls))
-    return cls(**{name: _field(kind, given.get(name)) for name, kind in kinds.items()})
-
-
-_READERS: dict[Any, Callable[[object], Any]] = {
-    str: reading.line,
-    int: reading.whole,
-    bool: reading.flag,
-    types.NoneType: lambda _: None,
-}
-
-
-def _field(kind: Any, value: object) -> Any:
-    """The value of a field: None, or empty where the type has no None, for what is of another kind."""
-    origin, of = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType or origin is typing.Union:
-        return next((fitting for one in of if _fits(one, value) and (fitting := _field(one, value)) is not None), None)
-    if origin is Literal:
-        return value if isinstance(value, str) and value in of else of[-1]
-    if origin is tuple:
-        values = value if isinstance(value, list) else []
-        fitting = (_field(of[0], one) for one in values if _fits(of[0], one))
-        return tuple(one for one in fitting if one is not None)
-    if origin is Mapping:
-        return dict(reading.section(value))
-    return _READERS[kind](value) if kind in _READERS else _read(kind, value)
-
-
-def _fits(kind: Any, value: object) -> bool:
-    """Whether JSON has the shape of a type: a list or an object, where it is one."""
-    if typing.get_origin(kind) is tuple:
-        return isinstance(value, list)
-    return isinstance(value, Mapping) or not (is_dataclass(kind) or typing.get_origin(kind) is Mapping)
