@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -186,3 +188,27 @@ def test_the_stacks_own_index_is_done_without_when_the_lab_has_it_all(lab: Lab, 
     assert built["environment"]["start"] == f"{lab.home}/bin/tiny opens it"
     assert gone["changed"]
     assert not lab.home.exists()
+
+
+def arguments_of_all() -> dict[int, str]:
+    """What every user of this machine may read: the arguments of each process."""
+    arguments = {}
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            arguments[int(one.parent.name)] = one.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return arguments
+
+
+def test_the_password_of_an_index_is_in_no_process_list(lab: Lab, lock1: str) -> None:
+    with slow_index(lab.alpha1) as (url, asked, release):
+        secret = url.replace("http://", "http://student:hunter2@")
+        options = {"index_url": secret, "extra_index_urls": [f"{secret}/more"], "find_links": [f"{secret}/page"]}
+        process = lab.start(lab.options(lock1, no_index=None, **options))
+        assert asked.wait(60)
+        seen = arguments_of_all().values()
+        release.set()
+        answer = json.loads(process.communicate(timeout=60)[0])
+    assert answer["changed"], answer
+    assert [line for line in seen if "--require-hashes" in line and "uv pip install" in line], "uv did not run"
+    assert not [line for line in seen if "hunter2" in line]
+    assert lab.says(lock1) == "1.0"

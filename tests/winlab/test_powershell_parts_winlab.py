@@ -392,31 +392,39 @@ def installing(*ways: str) -> str:
     return INSTALL.replace("GO_ON", packages.GO_ON_AFTER).replace("WAYS", ", ".join(ways))
 
 
-def way(options: str, links: str = "", variables: str = "") -> str:
-    return f"@{{ options = @({options}); links = @({links}); variables = @{{ {variables} }} }}"
+def way(find_links: str = "", links: str = "", variables: str = "", indexes: str = "") -> str:
+    known = f"options = @('--no-index'); find_links = @({find_links}); links = @({links})"
+    return f"@{{ {known}; variables = @{{ {variables} }}; indexes = @{{ {indexes} }} }}"
 
 
 def test_packages_come_by_the_first_way_that_leads_to_them(pc: Machine) -> None:
-    asked: list[tuple[str, str | None]] = []
+    asked: list[tuple[str, dict[str, str | None]]] = []
+    names = ("SSL_CERT_FILE", "UV_INDEX", "UV_FIND_LINKS")
 
     def work(call: Call, words: str) -> int:
-        asked.append((words, call.env.get("SSL_CERT_FILE")))
+        asked.append((words, {name: call.env.get(name) for name in names}))
         call.err("No solution found\r\n")
-        return 0 if "https://stack" in words else 1
+        return 0 if "stack" in call.env.get("UV_INDEX", "") else 1
 
     uv_that(pc, work)
     pc.path(r"C:\lab\more wheels").mkdir(exist_ok=True)
-    first = way(r"'--find-links', '{home}\wheelhouse'", r"'C:\lab\more wheels', 'C:\nowhere', 'https://links'")
-    found = ask(
-        pc, installing(first, way("'--index', 'https://stack'", variables="SSL_CERT_FILE = 'C:\\ca.pem'"), first)
-    )
+    first = way(r"'{home}\wheelhouse'", r"'C:\lab\more wheels', 'C:\nowhere', 'https://links'")
+    index = "UV_INDEX = 'https://user:secret@stack https://more'"
+    second = way(variables="SSL_CERT_FILE = 'C:\\ca.pem'", indexes=index)
+    found = ask(pc, installing(first, second, first))
     assert "failures" not in found
-    (one, no_certificate), (two, certificate) = asked
-    assert r"--find-links C:\lab\home-packages\wheelhouse" in one
-    assert one.endswith(r"--find-links C:\lab\more wheels --find-links https://links")
-    assert "--require-hashes" in one
-    assert two.endswith("--index https://stack")
-    assert (no_certificate, certificate) == (None, r"C:\ca.pem")
+    (words, one), (_, two) = asked
+    assert words.startswith("pip install")
+    assert words.endswith("--no-index")
+    assert "--require-hashes" in words
+    assert not [words for words, _ in asked if "secret" in words or "links" in words]
+    links = r"C:\lab\home-packages\wheelhouse,C:\lab\more wheels,https://links"
+    assert one == {"SSL_CERT_FILE": None, "UV_INDEX": None, "UV_FIND_LINKS": links}
+    assert two == {
+        "SSL_CERT_FILE": r"C:\ca.pem",
+        "UV_INDEX": "https://user:secret@stack https://more",
+        "UV_FIND_LINKS": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -46,54 +46,71 @@ def test_pip_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "stack_urls", "pip_says", "expected", "links"),
+    ("wishes", "stack_urls", "pip_says", "expected", "find_links", "links"),
     [
-        ({}, [], {}, [STRATEGY], []),
+        ({}, [], {}, [(STRATEGY, {})], [], []),
         (
             {"no_index": True, "find_links": ["/a"]},
             ["http://s"],
             {"index-url": "http://p"},
-            [["--find-links", "/a", "--no-index"]],
+            [(["--no-index"], {})],
+            ["/a"],
             [],
         ),
-        ({}, ["http://s"], {}, [["--index", "http://s", *STRATEGY], STRATEGY], []),
+        ({}, ["http://s"], {}, [(STRATEGY, {"UV_INDEX": "http://s"}), (STRATEGY, {})], [], []),
         (
             {"find_links": ["/a"]},
             ["http://s"],
             {},
-            [["--find-links", "/a", *STRATEGY], ["--find-links", "/a", "--index", "http://s", *STRATEGY]],
+            [(STRATEGY, {}), (STRATEGY, {"UV_INDEX": "http://s"})],
+            ["/a"],
             [],
         ),
-        ({}, ["http://s"], {"timeout": "60"}, [["--index", "http://s", *STRATEGY], STRATEGY], []),
+        ({}, ["http://s"], {"timeout": "60"}, [(STRATEGY, {"UV_INDEX": "http://s"}), (STRATEGY, {})], [], []),
         (
             {"index_url": "http://own", "wheelhouse": "/w"},
             [],
-            {"index-url": "http://p", "extra-index-url": "http://q http://q", "trusted-host": "q"},
+            {"index-url": "http://p", "extra-index-url": "http://q http://r http://q", "trusted-host": "q"},
             [
-                [
-                    *("--find-links", "/w", "--default-index", "http://own", "--index", "http://q"),
-                    *("--allow-insecure-host", "q", *STRATEGY),
-                ]
+                (
+                    ["--allow-insecure-host", "q", *STRATEGY],
+                    {"UV_DEFAULT_INDEX": "http://own", "UV_INDEX": "http://q http://r"},
+                )
             ],
+            ["/w"],
             [],
         ),
-        ({}, [], {"no-index": "yes", "find-links": "/usr /nowhere"}, [["--no-index"]], ["/usr", "/nowhere"]),
+        ({}, [], {"no-index": "yes", "find-links": "/usr /nowhere"}, [(["--no-index"], {})], [], ["/usr", "/nowhere"]),
     ],
 )
 def test_ways(
-    wishes: dict[str, Any], stack_urls: list[str], pip_says: dict[str, str], expected: list[list[str]], links: list[str]
+    wishes: dict[str, Any],
+    stack_urls: list[str],
+    pip_says: dict[str, str],
+    expected: list[tuple[list[str], dict[str, str]]],
+    find_links: list[str],
+    links: list[str],
 ) -> None:
     ways = packages.ways(wishes, stack_urls, None, pip_says)
-    assert [way["options"] for way in ways] == expected
-    assert all(way["links"] == links for way in ways)
+    assert [(way["options"], way["indexes"]) for way in ways] == expected
+    assert all((way["find_links"], way["links"]) == (find_links, links) for way in ways)
     assert [way["own_index"] for way in ways if stack_urls] == [
-        "http://s" in options for options in expected if stack_urls
+        "http://s" in indexes.get("UV_INDEX", "") for _, indexes in expected if stack_urls
     ]
+
+
+def test_no_address_is_an_option_of_uv() -> None:
+    """Every user of a PC may read a program's arguments, and an address may have a password."""
+    secret = "https://user:secret@"
+    wishes = {"index_url": f"{secret}a", "extra_index_urls": [f"{secret}b"], "find_links": [f"{secret}c"]}
+    pip_says = {"extra-index-url": f"{secret}d", "find-links": f"{secret}e"}
+    for way in packages.ways(wishes, [f"{secret}f"], None, pip_says):
+        assert "secret" not in str(way["options"])
 
 
 def test_wheels_that_are_sent_come_first_and_a_certificate_of_pip_is_taken() -> None:
     (way,) = packages.ways({"wheelhouse": r"\\server\wheels"}, [], r"{home}\wheelhouse", {"cert": "/ca.pem"})
-    assert way["options"][:4] == ["--find-links", r"{home}\wheelhouse", "--find-links", r"\\server\wheels"]
+    assert way["find_links"] == [r"{home}\wheelhouse", r"\\server\wheels"]
     assert way["variables"] == {"SSL_CERT_FILE": "/ca.pem"}
     (way,) = packages.ways({"certificates": "/lab.pem"}, [], None, {"cert": "/ca.pem"})
     assert way["variables"] == {}

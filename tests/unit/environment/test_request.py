@@ -84,9 +84,9 @@ def test_the_ways_are_added_when_the_pc_has_said_what_its_pip_is_told(tmp_path: 
     found = asked({"remote_wheelhouse": r"\\s\w", "extra_index_urls": ["https://more"]}, record(tmp_path))
     found.answer_pip({"files": ["[global]\nindex-url = https://mirror\n"], "variables": {}})
     first, second = found.arguments["ways"]
-    assert first["options"][:4] == ["--find-links", r"\\s\w", "--default-index", "https://mirror"]
-    assert "https://stack" not in first["options"]
-    assert second["options"][4:8] == ["--index", "https://more", "--index", "https://stack"]
+    assert first["find_links"] == [r"\\s\w"]
+    assert first["indexes"] == {"UV_DEFAULT_INDEX": "https://mirror", "UV_INDEX": "https://more"}
+    assert second["indexes"] == {"UV_DEFAULT_INDEX": "https://mirror", "UV_INDEX": "https://more https://stack"}
 
 
 def test_the_controllers_files_are_offered_where_they_are_missing(tmp_path: Path) -> None:

@@ -184,16 +184,17 @@ class Builder:
         failures: list[dict[str, Any]] = []
         ways = self._asked["ways"]
         for way in ways:
-            options = [fill(option, home=self._home.path) for option in way["options"]]
-            for link in way["links"]:  # pip passes over a folder that is not there, uv fails
-                if "://" in link or Path(link).exists():
-                    options += ["--find-links", link]
+            links = [fill(link, home=self._home.path) for link in way["find_links"]]
+            # pip passes over a folder that is not there, uv fails
+            links += [link for link in way["links"] if "://" in link or Path(link).exists()]
+            indexes = {**way["indexes"], **({"UV_FIND_LINKS": ",".join(links)} if links else {})}
             try:
                 uv.run(  # compiled now: a student may not write here, and would wait for it at every import
                     "packages",
                     *("pip", "install", "--compile-bytecode", "--python", str(interpreter_of(self.environment))),
-                    *("--require-hashes", "--no-deps", "-r", str(lock), *options),
+                    *("--require-hashes", "--no-deps", "-r", str(lock), *way["options"]),
                     more=way["variables"],
+                    instead=indexes,
                 )
                 return
             except Trouble as trouble:

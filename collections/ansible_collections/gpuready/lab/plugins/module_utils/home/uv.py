@@ -57,8 +57,9 @@ class Uv:
         limit: float | None = None,
         retries: str = "3",
         more: Mapping[str, str] | None = None,
+        instead: Mapping[str, str] | None = None,
     ) -> str:
-        """Run it; its stdout. `more`: variables that it gets where it has none of that name.
+        """Run it; its stdout. `more`: variables that it gets where it has none of that name; `instead`: in any case.
 
         Raises Trouble UV_FAILED with the last lines that it wrote, or ENVIRONMENT_TIME_LIMIT.
         """
@@ -67,7 +68,7 @@ class Uv:
             [str(self.path), *arguments],
             phase,
             left if limit is None else min(left, limit),
-            {"UV_HTTP_RETRIES": retries, **(more or {}), **self.variables},
+            {"UV_HTTP_RETRIES": retries, **(more or {}), **self.variables, **(instead or {})},
             self._home,
         )
 

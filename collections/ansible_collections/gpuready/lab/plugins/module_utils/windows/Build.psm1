@@ -147,16 +147,18 @@ function Install-Package([string]$Uv, [hashtable]$Variables, [string]$HomePath, 
     $common += '-r', "$HomePath\tmp\lock.txt"
     $failures = New-Object -TypeName System.Collections.ArrayList
     foreach ($way in @($Params.ways)) {
-        $arguments = $common + @($way['options'] | ForEach-Object { Format-Words $_ @{ home = $HomePath } })
-        foreach ($link in $way['links']) {
-            # pip passes over a folder that is not there, uv fails.
-            if ($link.Contains('://') -or (Test-Path -LiteralPath $link)) { $arguments += '--find-links', $link }
-        }
         $with = $Variables.Clone()
+        # An address may have a password, and every user may read a program's arguments: uv's environment is its own.
+        foreach ($name in $way['indexes'].Keys) { $with[$name] = $way['indexes'][$name] }
+        $links = @($way['find_links'] | ForEach-Object { Format-Words $_ @{ home = $HomePath } })
+        # pip passes over a folder that is not there, uv fails.
+        $links += @($way['links'] | Where-Object { $_.Contains('://') -or (Test-Path -LiteralPath $_) })
+        if ($links) { $with.UV_FIND_LINKS = $links -join ',' }
         foreach ($name in $way['variables'].Keys) {
             if (-not $with[$name] -and -not (Test-Path -LiteralPath "env:$name")) { $with[$name] = $way['variables'][$name] }
         }
-        try { $null = Invoke-Tool $Uv (Format-Argument $arguments) 'packages' (Get-Remaining $Deadline) $with; return }
+        $arguments = Format-Argument ($common + @($way['options']))
+        try { $null = Invoke-Tool $Uv $arguments 'packages' (Get-Remaining $Deadline) $with; return }
         catch {
             $failure, $trouble = $_.Exception.GetBaseException(), (ConvertTo-Trouble $_)
             $null = $failures.Add(@{ rc = $trouble.rc; details = @("$($trouble.details)" -split "`r?`n") })

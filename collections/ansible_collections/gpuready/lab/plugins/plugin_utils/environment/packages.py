@@ -37,23 +37,22 @@ def pip_settings(said: Mapping[str, Any]) -> dict[str, str]:
 def ways(
     asked: Mapping[str, Any], stack_urls: list[str], offered: str | None, pip: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """The ways to the packages, to be tried in this order: [{options, links, variables, own_index}].
+    """The ways to the packages, in this order: [{options, find_links, links, indexes, variables, own_index}].
 
-    `options` are uv's; `links` are for --find-links where the PC has such a folder; `variables` are for uv where it has
-    none of that name. `stack_urls`: the indexes that the stack itself names; `own_index`: whether this way uses them.
-    `offered`: the folder of the wheels that the controller sends, None without any.
+    `options` are uv's. Addresses, which may have a password, reach it by its environment alone, as every user of a PC
+    may read a program's arguments: `find_links` are places of wheels, `links` more of them where the PC has such a
+    folder, and `indexes` are variables that replace the PC's own. `variables` are for uv where it has none of that
+    name. `stack_urls`: the indexes that the stack itself names; `own_index`: whether this way uses them. `offered`: the
+    folder of the wheels that the controller sends, None without any.
     """
     no_index = bool(asked.get("no_index")) or pip.get("no-index", "").lower() in ("1", "true", "yes", "on")
     given = [str(link) for link in (offered, asked.get("wheelhouse"), *(asked.get("find_links") or [])) if link]
     links = [link for link in dict.fromkeys(pip.get("find-links", "").split()) if link not in given]
-    common = [option for link in dict.fromkeys(given) for option in ("--find-links", link)]
     variables = {"SSL_CERT_FILE": pip["cert"]} if pip.get("cert") and not asked.get("certificates") else {}
+    common = {"find_links": list(dict.fromkeys(given)), "links": links, "variables": variables}
     if no_index:
-        options = [*common, "--no-index"]
-        return [{"options": options, "links": links, "variables": variables, "own_index": False}]
+        return [{**common, "options": ["--no-index"], "indexes": {}, "own_index": False}]
     index = asked.get("index_url") or pip.get("index-url")
-    if index:
-        common += ["--default-index", str(index)]
     more = [*(asked.get("extra_index_urls") or []), *pip.get("extra-index-url", "").split()]
     trusted = [option for host in pip.get("trusted-host", "").split() for option in ("--allow-insecure-host", host)]
     # A lab's own mirror first, the stack's index when that does not have it all; or the other way round.
@@ -62,9 +61,11 @@ def ways(
     tries = []
     for with_stack in order:
         urls = dict.fromkeys([*more, *(stack_urls if with_stack else [])])
-        options = [*common, *(option for url in urls for option in ("--index", url)), *trusted]
-        options += ["--index-strategy", "unsafe-best-match"]
-        tries.append({"options": options, "links": links, "variables": variables, "own_index": with_stack})
+        indexes = {"UV_DEFAULT_INDEX": str(index)} if index else {}
+        if urls:
+            indexes["UV_INDEX"] = " ".join(urls)
+        options = [*trusted, "--index-strategy", "unsafe-best-match"]
+        tries.append({**common, "options": options, "indexes": indexes, "own_index": with_stack})
     return tries
 
 
