@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import shutil
 import subprocess
@@ -212,3 +213,63 @@ def test_the_password_of_an_index_is_in_no_process_list(lab: Lab, lock1: str) ->
     assert [line for line in seen if "--require-hashes" in line and "uv pip install" in line], "uv did not run"
     assert not [line for line in seen if "hunter2" in line]
     assert lab.says(lock1) == "1.0"
+
+
+BACKEND = """
+import pathlib, zipfile
+pathlib.Path({marks!r}).open("a").write({name!r} + "\\n")
+class Backend:
+    def get_requires_for_build_wheel(self, settings=None):
+        return []
+    def build_wheel(self, folder, settings=None, metadata=None):
+        files = {{"gpgamma.py": "VERSION = '1.0'\\n"}}
+        about = "gpgamma-1.0.dist-info/"
+        files[about + "METADATA"] = "Metadata-Version: 2.1\\nName: gpgamma\\nVersion: 1.0\\n"
+        files[about + "WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+        files[about + "RECORD"] = "".join(name + ",,\\n" for name in [*files, about + "RECORD"])
+        with zipfile.ZipFile(folder + "/gpgamma-1.0-py3-none-any.whl", "w") as wheel:
+            for name, text in files.items():
+                wheel.writestr(name, text)
+        return "gpgamma-1.0-py3-none-any.whl"
+__legacy__ = Backend()
+"""
+
+
+def builder(lab: Lab, version: str, name: str) -> Path:
+    """A setuptools that says in the file `marks` that it has built something."""
+    code = BACKEND.format(marks=str(lab.folder / "marks"), name=name).encode()
+    more = {"setuptools/__init__.py": b"", "setuptools/build_meta.py": code}
+    return make_wheel(lab.folder / name, "setuptools", version, more)
+
+
+def source_only(lab: Lab) -> Path:
+    """A package without a wheel, as gast 0.2.2 is."""
+    archive = lab.wheels / "gpgamma-1.0.tar.gz"
+    about = b"Metadata-Version: 1.0\nName: gpgamma\nVersion: 1.0\n"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, data in (("PKG-INFO", about), ("setup.py", b"import setuptools\n")):
+            info = tarfile.TarInfo(f"gpgamma-1.0/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return archive
+
+
+def test_only_what_the_lock_has_a_hash_of_builds_a_source(lab: Lab) -> None:
+    """An index with a newer setuptools than the lock's, and one with the lock's name and other bytes."""
+    source, marks = source_only(lab), lab.folder / "marks"
+    ours, newer, false = builder(lab, "50.0", "ours"), builder(lab, "99.0", "planted"), builder(lab, "50.0", "false")
+    pinned = f"gpgamma==1.0 --hash=sha256:{sha256(source.read_bytes())}\n"
+    shutil.copy(newer, lab.wheels)
+    without = lab.run(pinned)
+    assert without["code"] == "BUILD_FAILED", without
+    assert "the lock itself" in without["msg"]
+    shutil.copy(false, lab.wheels)
+    lock = pinned + lock_of(ours)
+    refused = lab.run(lock)
+    assert refused["code"] == "HASH_MISMATCH", refused
+    assert not marks.exists()
+    shutil.copy(ours, lab.wheels)
+    built = lab.run(lock)
+    assert built["changed"], built
+    assert set(marks.read_text().split()) == {"ours"}
+    assert lab.says(lock, "import gpgamma; print(gpgamma.VERSION)") == "1.0"

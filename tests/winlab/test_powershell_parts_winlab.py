@@ -381,15 +381,16 @@ def test_an_interpreter_that_uv_fetches(pc: Machine, answers: str, expected: str
 
 
 INSTALL = """
-$params = @{ lock = 'a==1'; go_on_after = 'GO_ON'; ways = @(WAYS) }
+$params = @{ lock = 'a==1'; builders = 'BUILDERS'; go_on_after = 'GO_ON'; ways = @(WAYS) }
 $deadline = [DateTime]::UtcNow.AddSeconds(60)
 try { Install-Package 'C:\\lab\\fake\\uv.exe' @{} 'C:\\lab\\home-packages' 'C:\\lab\\env' $params $deadline }
 catch { $found.failures = @((ConvertTo-Trouble $_).failures | ForEach-Object { , @($_.details) }) }
 """
 
 
-def installing(*ways: str) -> str:
-    return INSTALL.replace("GO_ON", packages.GO_ON_AFTER).replace("WAYS", ", ".join(ways))
+def installing(*ways: str, builders: str = "") -> str:
+    script = INSTALL.replace("BUILDERS", builders)
+    return script.replace("GO_ON", packages.GO_ON_AFTER).replace("WAYS", ", ".join(ways))
 
 
 def way(find_links: str = "", links: str = "", variables: str = "", indexes: str = "") -> str:
@@ -425,6 +426,16 @@ def test_packages_come_by_the_first_way_that_leads_to_them(pc: Machine) -> None:
         "UV_INDEX": "https://user:secret@stack https://more",
         "UV_FIND_LINKS": None,
     }
+
+
+def test_what_builds_others_comes_first_and_nothing_else_builds(pc: Machine) -> None:
+    asked: list[list[str]] = []
+    uv_that(pc, lambda call, words: asked.append(list(call.args)))
+    ask(pc, installing(way(), builders="setuptools===68.0.0 --hash=sha256:0"))
+    assert [words[words.index("-r") + 1] for words in asked] == [
+        rf"C:\lab\home-packages\tmp\{name}.txt" for name in ("builders", "lock")
+    ]
+    assert all("--no-build-isolation" in words and "--require-hashes" in words for words in asked)
 
 
 @pytest.mark.parametrize(

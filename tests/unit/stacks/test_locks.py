@@ -210,3 +210,30 @@ def test_relocking_keeps_the_pins_the_builds_and_the_day(tmp_path):
     assert f"# Made {today} " in lock.read_text()
     asked.write_text("# python 3.11 linux\ngpalpha\n")
     assert "does not say '# superseded by ...'" in relock(tmp_path, "tiny").stderr
+
+
+def test_what_builds_others_is_a_lock_of_its_own():
+    text = f"""# made
+alpha===1 \\
+    --hash={HASH}
+Setuptools===68.0.0 \\
+    --hash={HASH} \\
+    --hash={HASH}
+    # via alpha
+wheel[test]===0.42.0 --hash={HASH}
+setuptools-more===1 --hash={HASH}
+"""
+    found = locks.parse(locks.builders(text))
+    assert [(one.name, one.version, len(one.hashes)) for one in found.requirements] == [
+        ("Setuptools", "68.0.0", 2),
+        ("wheel", "0.42.0", 1),
+    ]
+    assert locks.builders("alpha===1\n") == ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_lock_with_a_source_has_what_builds_it(path):
+    """gast 0.2.2 has no wheel: setuptools of its time makes one with the package wheel."""
+    if ("gast", "0.2.2") in {(one.name, one.version) for one in parsed(path).requirements}:
+        builders = locks.parse(locks.builders(path.read_text("utf-8")))
+        assert {"setuptools", "wheel"} <= {one.name for one in builders.requirements}

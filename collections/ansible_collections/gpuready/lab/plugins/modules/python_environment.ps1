@@ -24,6 +24,7 @@ $spec = @{
         home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
         stack = @{ type = 'str' }
         lock = @{ type = 'str' }
+        builders = @{ type = 'str'; default = '' }
         lock_sha256 = @{ type = 'str' }
         python = @{ type = 'str' }
         start = @{ type = 'str' }

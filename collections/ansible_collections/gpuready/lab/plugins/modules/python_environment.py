@@ -25,6 +25,7 @@ SPEC: dict[str, Any] = {
     "home": {"type": "path"},
     "stack": {"type": "str"},
     "lock": {"type": "str"},
+    "builders": {"type": "str", "default": ""},
     "lock_sha256": {"type": "str"},
     "python": {"type": "str"},
     "start": {"type": "str"},

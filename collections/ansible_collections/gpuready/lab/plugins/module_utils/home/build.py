@@ -179,8 +179,9 @@ class Builder:
 
     def _install(self, uv: uvs.Uv) -> None:
         """By the first of the controller's ways that leads to every package."""
-        lock = self._home.tmp / "lock.txt"
-        write_whole(lock, self._asked["lock"])
+        locks = [self._home.tmp / name for name in ("builders.txt", "lock.txt") if self._asked[name[:-4]]]
+        for lock in locks:
+            write_whole(lock, self._asked[lock.stem])
         failures: list[dict[str, Any]] = []
         ways = self._asked["ways"]
         for way in ways:
@@ -189,13 +190,14 @@ class Builder:
             links += [link for link in way["links"] if "://" in link or Path(link).exists()]
             indexes = {**way["indexes"], **({"UV_FIND_LINKS": ",".join(links)} if links else {})}
             try:
-                uv.run(  # compiled now: a student may not write here, and would wait for it at every import
-                    "packages",
-                    *("pip", "install", "--compile-bytecode", "--python", str(interpreter_of(self.environment))),
-                    *("--require-hashes", "--no-deps", "-r", str(lock), *way["options"]),
-                    more=way["variables"],
-                    instead=indexes,
-                )
+                for lock in locks:  # what builds others first: only what the lock has a hash of builds anything
+                    uv.run(  # compiled now: a student may not write here, and would wait for it at every import
+                        "packages",
+                        *("pip", "install", "--compile-bytecode", "--python", str(interpreter_of(self.environment))),
+                        *("--require-hashes", "--no-deps", "--no-build-isolation", "-r", str(lock), *way["options"]),
+                        more=way["variables"],
+                        instead=indexes,
+                    )
                 return
             except Trouble as trouble:
                 failures.append({"rc": trouble.rc, "details": trouble.details.splitlines()})

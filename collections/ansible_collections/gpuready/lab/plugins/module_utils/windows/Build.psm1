@@ -141,10 +141,12 @@ function Get-PipSaid {
 
 function Install-Package([string]$Uv, [hashtable]$Variables, [string]$HomePath, [string]$Environment, $Params, [DateTime]$Deadline) {
     # By the first of the controller's ways that leads to every package.
-    $null = Write-Whole "$HomePath\tmp\lock.txt" $Params.lock
+    # What builds others first: only what the lock has a hash of builds anything.
+    $locks = @('builders', 'lock' | Where-Object { $Params[$_] })
+    foreach ($name in $locks) { $null = Write-Whole "$HomePath\tmp\$name.txt" $Params[$name] }
     # Compiled now: a student may not write here, and would wait for it at every import.
     $common = @('pip', 'install', '--compile-bytecode', '--python', "$Environment\Scripts\python.exe", '--require-hashes', '--no-deps')
-    $common += '-r', "$HomePath\tmp\lock.txt"
+    $common += '--no-build-isolation'
     $failures = New-Object -TypeName System.Collections.ArrayList
     foreach ($way in @($Params.ways)) {
         $with = $Variables.Clone()
@@ -157,9 +159,13 @@ function Install-Package([string]$Uv, [hashtable]$Variables, [string]$HomePath, 
         foreach ($name in $way['variables'].Keys) {
             if (-not $with[$name] -and -not (Test-Path -LiteralPath "env:$name")) { $with[$name] = $way['variables'][$name] }
         }
-        $arguments = Format-Argument ($common + @($way['options']))
-        try { $null = Invoke-Tool $Uv $arguments 'packages' (Get-Remaining $Deadline) $with; return }
-        catch {
+        try {
+            foreach ($name in $locks) {
+                $arguments = Format-Argument ($common + @('-r', "$HomePath\tmp\$name.txt") + @($way['options']))
+                $null = Invoke-Tool $Uv $arguments 'packages' (Get-Remaining $Deadline) $with
+            }
+            return
+        } catch {
             $failure, $trouble = $_.Exception.GetBaseException(), (ConvertTo-Trouble $_)
             $null = $failures.Add(@{ rc = $trouble.rc; details = @("$($trouble.details)" -split "`r?`n") })
             $failure.Data['failures'] = $failures.ToArray()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..stacks import files as stackfiles
-from ..stacks import runtime
+from ..stacks import locks, runtime
 from . import packages
 from .launcher import launcher_variable
 from .place import unsuitable
@@ -156,6 +156,7 @@ def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> 
     )
     arguments |= _sent(given, record, place, sources)
     arguments |= {"foreign_variables": list(FOREIGN_VARIABLES), "go_on_after": packages.GO_ON_AFTER}
+    arguments["builders"] = locks.builders(given["lock"])
     if place.windows:
         arguments["needs_vc_runtime"] = bool(given.get("needs_vc_runtime"))
         arguments["own_vc_runtime"] = runtime.is_brought_by(given["lock"])

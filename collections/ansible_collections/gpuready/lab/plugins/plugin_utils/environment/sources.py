@@ -79,11 +79,10 @@ class Sources:
             raise RequestError("LOCK_INVALID", str(error)) from None
         hashes = {value.removeprefix("sha256:") for one in parsed.requirements for value in one.hashes}
         names = [file.name for file in folder.iterdir() if file.is_file()]
-        main, builders = wheels.wanted(names, [one.name for one in parsed.requirements], target, python_version)
         offered = []
-        for name in [*main, *builders]:
+        for name in wheels.wanted(names, [one.name for one in parsed.requirements], target, python_version):
             sha256 = sha256_of(folder / name)
-            if sha256 in hashes or name in builders:
+            if sha256 in hashes:
                 self.files[sha256] = folder / name
                 offered.append({"name": name, "sha256": sha256})
         return offered

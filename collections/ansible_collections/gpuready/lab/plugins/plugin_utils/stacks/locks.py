@@ -16,6 +16,13 @@ _HASH = re.compile(r"--hash=(\S+)")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
+# What builds a package that exists as source only, with what that itself needs.
+_BUILDERS = {
+    *("setuptools", "wheel", "packaging", "flit-core", "poetry-core", "hatchling"),
+    *("pathspec", "pluggy", "tomli", "trove-classifiers"),
+}
+
+
 class LockError(ValueError):
     """What is wrong with a lock, in one line."""
 
@@ -49,11 +56,26 @@ def parse(text: str, name: str = "lock") -> Lock:
         raise LockError(f"{name}: there is no requirement in it")
     seen: dict[str, int] = {}
     for requirement in requirements:
-        key = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        key = _key(requirement.name)
         if key in seen:
             raise LockError(f"{name}: line {requirement.line}: {requirement.name} is in line {seen[key]} already")
         seen[key] = requirement.line
     return Lock(text, sha256(text.encode()), requirements)
+
+
+def builders(text: str) -> str:
+    """Those requirements of a lock that build others, as a lock of their own; empty without any.
+
+    They are installed first, and nothing is built with anything else: what an index gives beside the lock has no hash.
+    """
+    lines = (content for _, content in _logical_lines(text.replace("\r\n", "\n")))
+    names = ((line, _NAME.match(line)) for line in lines)
+    return "".join(f"{line}\n" for line, name in names if name and _key(name.group()) in _BUILDERS)
+
+
+def _key(name: str) -> str:
+    """A project's name in one spelling, without its extras."""
+    return re.sub(r"[-_.]+", "-", name.split("[")[0]).lower()
 
 
 def sha256(content: bytes) -> str:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 
 _SOURCES = (".tar.gz", ".zip", ".tar.bz2")
-BUILDERS = ("setuptools", "wheel", "packaging", "flit-core", "hatchling", "poetry-core")
 
 
 def normalized(name: str) -> str:
@@ -50,17 +49,7 @@ def fits(file: str, platform: str, python_version: str) -> bool:
     return False
 
 
-def wanted(
-    files: Iterable[str], projects: Iterable[str], platform: str, python_version: str
-) -> tuple[list[str], list[str]]:
-    """Files of a wheelhouse that can be meant by the lock's projects, and those for building what has no wheel."""
+def wanted(files: Iterable[str], projects: Iterable[str], platform: str, python_version: str) -> list[str]:
+    """Files of a wheelhouse that can be meant by the lock's projects."""
     names = {normalized(project) for project in projects}
-    fitting = sorted(file for file in files if project_of(file) in names and fits(file, platform, python_version))
-    if all(file.endswith(".whl") for file in fitting):
-        return fitting, []
-    more = {
-        file
-        for file in files
-        if project_of(file) in BUILDERS and file.endswith(".whl") and fits(file, platform, python_version)
-    }
-    return fitting, sorted(more - set(fitting))
+    return sorted(file for file in files if project_of(file) in names and fits(file, platform, python_version))
