@@ -63,3 +63,20 @@ def test_a_url_may_hold_an_account_which_no_error_shows(server: str, store: Stor
         store.take("uv", {"url": f"http://lab:wrong@{server}/closed/other.tar.gz", "sha256": SHA256})
     assert refused.value.code == "ARCHIVE_UNREACHABLE"
     assert "wrong" not in str(refused.value)
+
+
+def test_an_archive_of_a_share_is_copied_before_it_is_looked_at(store: Store, tmp_path: Path) -> None:
+    """Others may write there, between the look and the unpacking too."""
+    share = tmp_path / "share"
+    share.mkdir()
+    archive = share / "uv.tar.gz"
+    archive.write_bytes(ARCHIVE)
+    taken = store.take("uv", {"path": str(archive), "sha256": SHA256})
+    archive.write_bytes(b"another")
+    assert taken.read_bytes() == ARCHIVE
+    assert taken.parent == tmp_path / "downloads"
+    with pytest.raises(Trouble, match=r"^uv\.tar\.gz: its sha256") as refused:
+        store.take("uv", {"path": str(archive), "sha256": SHA256})
+    assert refused.value.code == "HASH_MISMATCH"
+    assert not taken.exists()
+    assert archive.read_bytes() == b"another"

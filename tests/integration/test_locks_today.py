@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import controller_uv
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import locks
 
@@ -85,3 +86,9 @@ def test_a_lock_that_cannot_be_had_is_told(cache: Path) -> None:
     assert not {"sha256:" + "0" * 64} <= there["six"]
     with pytest.raises(AssertionError, match="No solution found"):
         ask("six===1.99.99\n", "3.12", "linux", (), cache)
+
+
+def test_the_uv_for_windows_is_the_pinned_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask("uv===" + controller_uv.LOCK.read_text("utf-8").partition("===")[2].split()[0], "3.12", "windows", (), tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert controller_uv.for_windows()

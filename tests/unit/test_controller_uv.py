@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import zipfile
 from pathlib import Path
 
@@ -21,6 +23,9 @@ exit {rc}
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pinned = tmp_path / "uv.txt"
+    pinned.write_text(f"uv===1.2.3\n# uv.exe: sha256:{hashlib.sha256(b'MZ a program').hexdigest()}\n")
+    monkeypatch.setattr(controller_uv, "LOCK", pinned)
     return uv(tmp_path, monkeypatch, 0)
 
 
@@ -44,7 +49,6 @@ def test_it_is_fetched_once_by_its_hash(calls: Path) -> None:
     assert "--require-hashes" in asked
     assert "--python-platform x86_64-pc-windows-msvc" in asked
     assert str(controller_uv.LOCK) in asked
-    assert controller_uv.LOCK.read_text().count("--hash=sha256:") > 5
     assert sorted(path.name for path in found.parent.iterdir()) == [found.name, "uv.lock"]
 
 
@@ -68,3 +72,28 @@ def test_it_is_offered_to_the_processors_that_it_runs_on(calls: Path) -> None:
     assert sources.files[offered["sha256"]].name == offered["name"]
     assert sources.offer(controller_uv.for_pc("windows", None)) == offered
     assert sources.offer(None) is None
+
+
+@pytest.mark.parametrize("kept", ["another program", "half of it", "no archive"])
+def test_what_is_kept_is_sent_only_as_the_pinned_one(calls: Path, kept: str) -> None:
+    """Whoever could write into the cache once would have his program run on every PC as administrator."""
+    first = controller_uv.for_windows()
+    assert first is not None
+    right = first.read_bytes()
+    if kept == "another program":
+        with zipfile.ZipFile(first, "w") as archive:
+            archive.writestr("uv.exe", b"MZ another")
+    else:
+        first.write_bytes(right[:60] if kept == "half of it" else b"")
+    os.utime(first)
+    assert controller_uv.for_windows() == first
+    assert first.read_bytes() == right
+    assert len(calls.read_text().splitlines()) == 2
+
+
+def test_what_is_fetched_is_the_pinned_one(calls: Path) -> None:
+    controller_uv.LOCK.write_text(f"uv===1.2.3\n# uv.exe: sha256:{'0' * 64}\n")
+    assert controller_uv.for_windows() is None
+    controller_uv.LOCK.write_text("uv===1.2.3\n")
+    assert controller_uv.for_windows() is None
+    assert len(calls.read_text().splitlines()) == 1

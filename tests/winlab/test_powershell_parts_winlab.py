@@ -458,6 +458,25 @@ def test_each_way_that_fails_is_told(pc: Machine, said: list[str], failures: int
     assert [lines[-1] for lines in found["failures"]] == said[:failures]
 
 
+def test_an_archive_of_a_share_is_copied_before_it_is_looked_at(pc: Machine) -> None:
+    put(pc, r"C:\lab\share\uv.zip", b"abc")
+    right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    source = f"@{{ path = 'C:\\lab\\share\\uv.zip'; sha256 = '{right}' }}"
+    found = ask(
+        pc,
+        rf"""
+        $null = New-Item -ItemType Directory 'C:\lab\home-share\downloads'
+        $found.taken = Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5
+        [System.IO.File]::WriteAllText('C:\lab\share\uv.zip', 'another')
+        $found.text = [System.IO.File]::ReadAllText($found.taken)
+        $found.refused = Get-CodeOf {{ Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5 }}
+        $found.left = [System.IO.File]::Exists($found.taken)
+        """,
+    )
+    taken = rf"C:\lab\home-share\downloads\{right[:12]}-uv.zip"
+    assert found == {"taken": taken, "text": "abc", "refused": "HASH_MISMATCH", "left": False}
+
+
 def test_what_pip_is_told(pc: Machine) -> None:
     put(pc, r"C:\ProgramData\pip\pip.ini", b"\xef\xbb\xbf[global]\r\nindex-url = https://mirror/simple\r\n")
     put(pc, r"C:\lab\own.ini", b"[install]\nfind-links = C:\\wheels\n")

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -48,27 +51,40 @@ def for_pc(target: str, architecture: str | None) -> Path | None:
 
 
 def for_windows() -> Path | None:
-    """A zip with the uv.exe that `stacks/uv.txt` pins, from the controller's index, checked by its sha256.
+    """A zip with the uv.exe that `stacks/uv.txt` pins, from the controller's index.
 
-    It stays in the user's cache. None when the controller has no uv to fetch it with, or cannot fetch it.
+    It stays in the user's cache, where its sha256 is looked at again each time: what lies there is sent to every PC.
+    None when the controller has no uv to fetch it with, or cannot fetch it.
     """
     own = for_linux()
     if own is None:
         return None
-    version = LOCK.read_text(encoding="utf-8").partition("===")[2].split()[0]
+    text = LOCK.read_text(encoding="utf-8")
+    version, pinned = text.partition("===")[2].split()[0], re.search(r"^# uv\.exe: sha256:([0-9a-f]{64})$", text, re.M)
+    if pinned is None:
+        return None
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpuready"
     target = folder / f"uv-{version}-windows-x86_64.zip"
     try:
-        if target.exists():
+        if _holds(target, pinned[1]):
             return target
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "uv.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # twenty-five PCs ask at once
-            if not target.exists():
+            if not _holds(target, pinned[1]):
                 _fetch(own, target)
-        return target
+        return target if _holds(target, pinned[1]) else None
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _holds(archive: Path, sha256: str) -> bool:
+    """Whether the uv.exe in an archive is the pinned one."""
+    try:
+        with zipfile.ZipFile(archive) as file, file.open("uv.exe") as program:
+            return hashlib.sha256(program.read()).hexdigest() == sha256
+    except (FileNotFoundError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def _fetch(own: Path, target: Path) -> None:

@@ -59,8 +59,14 @@ class Store:
                 raise Trouble(
                     "ARCHIVE_MISSING", f"{path}: there is no such archive, neither here nor on the controller"
                 )
-            self._check(path, wanted, keep=True)
-            return path
+            target = self._home.downloads / f"{wanted[:12]}-{path.name}"
+            try:
+                self._home.downloads.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)  # what is checked is what is used: others may write on a share
+            except OSError as error:
+                raise of_os(error, f"copying {path.name}") from None
+            self._check(target, wanted)
+            return target
         if source.get("url"):
             return self._download(str(source["url"]), wanted)
         return self._from_controller(
@@ -73,7 +79,7 @@ class Store:
         uploaded = self._uploaded.get(file["sha256"])
         try:
             if uploaded and Path(uploaded).is_file():
-                self._check(Path(uploaded), file["sha256"], keep=False)
+                self._check(Path(uploaded), file["sha256"])
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.move(uploaded, str(target))
                 target.chmod(0o644)
@@ -98,15 +104,15 @@ class Store:
             raise Needed(missing)
         return self._home.wheelhouse if offered else None
 
-    def _check(self, path: Path, wanted: str, keep: bool) -> None:
+    def _check(self, path: Path, wanted: str) -> None:
         actual = sha256_of(path)
         if actual == wanted:
             return
-        if not keep:
-            with suppress(OSError):
-                path.unlink()
+        with suppress(OSError):
+            path.unlink()
+        name = path.name.removeprefix(f"{wanted[:12]}-")
         raise Trouble(
-            "HASH_MISMATCH", f"{path.name}: its sha256 is {actual}, not {wanted}; it was not used: get the right file"
+            "HASH_MISMATCH", f"{name}: its sha256 is {actual}, not {wanted}; it was not used: get the right file"
         )
 
     def _download(self, url: str, wanted: str) -> Path:
@@ -130,7 +136,7 @@ class Store:
                 open_url(url, timeout=min(60, self._limit), ca_path=self._certificates, decompress=False) as answer,
             ):
                 shutil.copyfileobj(answer, file, 1 << 20)
-            self._check(Path(partial), wanted, keep=False)
+            self._check(Path(partial), wanted)
             Path(partial).replace(target)
             target.chmod(0o644)
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
