@@ -175,3 +175,26 @@ def test_a_pyenv_that_cannot_be_looked_into_is_none(lab: Lab, lock1: str) -> Non
     """As that of another user, after `su`: here by a name that is too long, which root cannot look into either."""
     done = lab.run(lock1, env={"PYENV_ROOT": "/" + "a" * 300})
     assert done["changed"], done
+
+
+def test_what_others_may_have_put_there_is_neither_run_nor_removed(lab: Lab, lock1: str) -> None:
+    """A uv that everybody may write, in a home of ours; a lock that leads elsewhere."""
+    marks = lab.folder / "ran"
+    lab.home.mkdir()
+    planted = lab.home / "uv"
+    planted.write_text(f"#!/bin/sh\ntouch {marks}\necho uv 9.9.9\n")
+    planted.chmod(0o777)
+    switch = {"state": "current", "verified": True}
+    refused = [lab.run(lock1, uv=None), lab.run(lock1, check=True, uv=None), lab.run(lock1, **switch)]
+    refused += [lab.run(state="absent"), lab.run(state="unproven")]
+    assert [one["code"] for one in refused] == ["HOME_NOT_OURS"] * 5
+    assert f"{planted} can be written by everybody" in refused[0]["msg"]
+    assert "remove the folder as administrator" in refused[0]["msg"]
+    assert planted.exists()
+    planted.unlink()
+    victim = lab.folder / "victim"
+    victim.write_text("kept")
+    (lab.home / ".lock").symlink_to(victim)
+    assert lab.run(lock1)["code"] == "HOME_NOT_OURS"
+    assert victim.read_text() == "kept"
+    assert not marks.exists()

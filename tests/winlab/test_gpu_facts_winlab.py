@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -101,8 +102,9 @@ def full(winlab_machine):
         write(pc, name, program)
     write(pc, rf"{HOME}\python\empty\readme.txt", b"")
     write(pc, rf"{HOME}\python\store\python.exe", b"")
-    made = {"stack": "torch-directml", "lock_sha256": "0" * 64, "python": "3.10.11", "complete": True}
+    made = {"stack": "torch-directml", "lock_sha256": "0" * 64, "complete": True}
     path = rf"{HOME}\environments\torch-directml-000000000000"
+    made["python"] = rf"{path}\Scripts\python.exe"
     write(pc, rf"{path}\gpuready.json", json.dumps(made).encode())
     write(pc, rf"{HOME}\environments\cpu-111111111111\pyvenv.cfg", b"")
     write(
@@ -272,3 +274,17 @@ def test_odd_answers(full, ansible, tmp_path):
     assert {"name": "anna", "session": 3, "state": None} in facts["users"]
     assert [i["path"] for i in facts["interpreters"] if i["path"].startswith(r"C:\Lab\OnPath")]
     assert {problem["piece"] for problem in facts["problems"]} >= {"wsl_registry", "wsl_version"}
+
+
+def test_what_others_may_have_put_there_is_neither_run_nor_believed(full, ansible, tmp_path):
+    """A user who was first made the folder."""
+    home = full.path(HOME)
+    os.chown(home, 65534, 65534)
+    try:
+        pieces, errors, facts = look(ansible, full, tmp_path)
+    finally:
+        os.chown(home, 0, 0)
+    assert errors == {"environments": "HOME_NOT_OURS", "last_pass": "HOME_NOT_OURS"}
+    assert pieces["uv"]["value"] is None
+    assert "home" not in {one["source"] for one in pieces["interpreters"]["value"]}
+    assert (facts["environments"], facts["passes"]) == ([], [])

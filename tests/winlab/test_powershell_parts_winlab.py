@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
 import tarfile
 import threading
@@ -23,15 +24,16 @@ from winlab.testing import source
 from gpuready.simlab.models import home as simulated
 
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
-NAMES = ("Json", "Programs", "Evidence", "Contents", "Home", "Environment", "Texts", "Archives", "Build")
+NAMES = ("Json", "Programs", "Evidence", "Contents", "Rights", "Home", "Environment", "Texts", "Archives", "Build")
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
-foreach ($name in 'Json', 'Programs', 'Evidence', 'Contents', 'Home', 'Environment', 'Texts', 'Archives', 'Build') {
+foreach ($name in 'Json', 'Programs', 'Evidence', 'Contents', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
+    'Build') {
     Import-Module "C:\lab\parts\$name.psm1"
 }
-$archives, $build = (Get-Module Archives), (Get-Module Build)
+$archives, $build, $rights = (Get-Module Archives), (Get-Module Build), (Get-Module Rights)
 $found = [ordered]@{}
 function Get-CodeOf([scriptblock]$Work) { try { & $Work } catch { (ConvertTo-Trouble $_).code } }
 """
@@ -475,6 +477,68 @@ def test_an_archive_of_a_share_is_copied_before_it_is_looked_at(pc: Machine) -> 
     )
     taken = rf"C:\lab\home-share\downloads\{right[:12]}-uv.zip"
     assert found == {"taken": taken, "text": "abc", "refused": "HASH_MISMATCH", "left": False}
+
+
+ME, EVE, ALL = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1001", "S-1-1-0"
+FULL, MODIFY, READ = 0x1F01FF, 0x1301BF, 0x1200A9
+OURS = [("S-1-5-18", True, FULL), ("S-1-5-32-544", True, FULL), ("S-1-5-32-545", True, READ)]
+
+
+@pytest.mark.parametrize(
+    ("owner", "rules", "fault"),
+    [
+        ("S-1-5-32-544", OURS, None),
+        ("S-1-5-18", [*OURS, (ME, True, FULL), ("S-1-3-0", True, FULL), ("S-1-3-4", True, FULL)], None),
+        (ME, OURS, None),
+        ("S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464", [], None),
+        (EVE, OURS, f"belongs to {EVE}"),
+        ("S-1-5-32-545", OURS, "belongs to S-1-5-32-545"),
+        # As C:\ProgramData gives it to what is made there, and as D:\ does.
+        ("S-1-5-32-544", [*OURS, ("S-1-5-32-545", True, 0x116)], "can be written by S-1-5-32-545"),
+        ("S-1-5-32-544", [*OURS, ("S-1-5-11", True, MODIFY)], "can be written by S-1-5-11"),
+        ("S-1-5-32-544", [*OURS, (ALL, False, FULL)], None),
+        *(
+            ("S-1-5-32-544", [*OURS, (EVE, True, right)], f"can be written by {EVE}")
+            for right in (0x2, 0x4, 0x40, 0x100, 0x10000, 0x40000, 0x80000, 0x10000000, 0x40000000)
+        ),
+        ("S-1-5-32-544", [*OURS, (EVE, True, READ), (ALL, True, -0x80000000), (ALL, True, 0x20000000)], None),
+    ],
+)
+def test_whose_a_folder_is(pc: Machine, owner: str, rules: list[tuple[str, bool, int]], fault: str | None) -> None:
+    given = ", ".join(f"@{{ sid = '{sid}'; allows = ${allows}; rights = {right} }}" for sid, allows, right in rules)
+    ask_for = f"$found.fault = & $rights {{ Get-RightsFault $args[0] $args[1] $args[2] }} '{owner}' @({given}) '{ME}'"
+    assert ask(pc, ask_for) == {"fault": fault}
+
+
+def test_the_rights_of_a_home_are_read(pc: Machine) -> None:
+    """Wine keeps rights as those of Unix files: nobody's file is another owner's, 0777 is everybody's."""
+    home = r"C:\lab\rights"
+    for name in (r"environments\cpu-1\gpuready.json", r"python\3.10-0\python.exe", r"current\cpu.json", "uv.exe"):
+        put(pc, rf"{home}\{name}", b"x")
+    question = f"$found.fault = Get-HomeFault '{home}'; $found.none = Get-HomeFault 'C:\\nowhere\\home'"
+    assert ask(pc, question) == {"fault": None, "none": None}
+    for name in ("", r"\uv.exe", r"\environments\cpu-1\gpuready.json", r"\python\3.10-0", r"\current\cpu.json"):
+        path = pc.path(home + name)
+        os.chown(path, 65534, 65534)
+        said = ask(pc, question)["fault"]
+        os.chown(path, 0, 0)
+        assert said == f"{home}{name} belongs to S-1-5-7: what lies in {home} is neither run nor believed"
+    mode = pc.path(home).stat().st_mode
+    pc.path(home).chmod(0o777)
+    assert ask(pc, question)["fault"].startswith(f"{home} can be written by S-1-1-0")
+    pc.path(home).chmod(mode)
+    # Wine has no links that .NET would see, and refuses nobody his look at rights.
+    found = ask(
+        pc,
+        f"""
+        & $rights {{ function script:Test-Link {{ $args[0] -band [System.IO.FileAttributes]::Directory }} }}
+        $found.link = Get-HomeFault '{home}'
+        & $rights {{ function script:Test-Link {{ $false }}; function script:Read-Rights {{ throw 'no' }} }}
+        $found.dark = Get-HomeFault '{home}'
+        """,
+    )
+    assert found["link"].startswith("C:\\lab is a link") or " is a link: " in found["link"]
+    assert found["dark"].startswith(f"{home} has rights that cannot be read (no)")
 
 
 def test_what_pip_is_told(pc: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -109,3 +110,26 @@ def test_a_file_in_use(lab: Lab) -> None:
         assert gone["changed"]
     assert not lab.environment(one).exists()
     assert lab.says() == "2.0"
+
+
+def test_what_others_have_laid_ready_is_neither_run_nor_removed(lab: Lab) -> None:
+    """A user's own uv.exe, in a folder that was there before gpuready came; then one that everybody may write."""
+    lock = lab.locks[0]
+    planted = lab.home / "uv.exe"
+    lab.home.mkdir()
+    shutil.copy(lab.pc.path(r"C:\lab\uv.exe"), planted)
+    switch = {"state": "current", "verified": True}
+    os.chown(lab.home, 65534, 65534)
+    calls = [
+        (lock, {"uv": None}),
+        (lock, {"uv": None, "check_mode": True}),
+        (lock, switch),
+        (None, {"state": "absent"}),
+    ]
+    refused = lab.run(*calls)
+    os.chown(lab.home, 0, 0)
+    planted.chmod(0o777)
+    refused += lab.run((lock, {"uv": None}))
+    assert [one["code"] for one in refused] == ["HOME_NOT_OURS"] * 5
+    assert "uv.exe can be written by S-1-1-0" in refused[-1]["msg"]
+    assert [path.name for path in lab.home.iterdir()] == ["uv.exe"]

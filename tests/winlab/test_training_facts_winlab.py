@@ -5,15 +5,22 @@ Trainings with the real frameworks are in test_provision_winlab.py.
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import textwrap
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from winlab import PREFIXES
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from records import of_this_run
+from winlab import PREFIXES, testing
 from winlab.testing import source
 
+HOME = r"C:\ProgramData\gpuready"
 PYTHON = r"C:\lab\Python310\python.exe"
 COLLECTION = "collections/ansible_collections/gpuready/lab"
 ODD = {
@@ -182,3 +189,35 @@ def test_what_only_the_action_gives_is_asked_for(pc, ansible):
         found["ansible_facts"]["gpuready"]["troubles"][-1]["message"]
         == "backend is missing: the action plugin gives it"
     )
+
+
+def test_an_interpreter_that_others_may_have_put_there_is_not_run(pc, ansible):
+    """The record says that it lies in gpuready's folder, and a user made that."""
+    path = rf"{HOME}\environments\cpu-{'0' * 12}"
+    pc.copy_in(PREFIXES / "windows/Python310", rf"{path}\Scripts")
+    environment = {"stack": "cpu", "lock_sha256": "0" * 64, "path": path, "python": rf"{path}\Scripts\python.exe"}
+    planned = {"stack": "cpu", "environment": {"lock_sha256": "0" * 64, "backend": "torch-cpu"}}
+    record = {
+        "host": "x",
+        "troubles": [],
+        "plan": planned,
+        "facts": {"environments": [{**environment, "state": "old"}]},
+    }
+    marks = pc.path(r"C:\lab\shim\ran")
+    variables = shim(pc, r"open(r'C:\lab\shim\ran', 'w').close()")
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {"ansible.builtin.set_fact": of_this_run(record)},
+            {"gpuready.lab.training_facts": {"environment": variables, "time_limit": 60}},
+        ],
+    }
+    os.chown(pc.path(path), 65534, 65534)
+    first = testing.results(ansible(pc, playbook=[play]), pc.name)[1][1]["ansible_facts"]["gpuready"]["training"]
+    assert first["error"]["code"] == "HOME_NOT_OURS"
+    assert not marks.exists()
+    os.chown(pc.path(path), 0, 0)
+    second = testing.results(ansible(pc, playbook=[play]), pc.name)[1][1]["ansible_facts"]["gpuready"]["training"]
+    assert (second["error"] or {}).get("code") != "HOME_NOT_OURS"
+    assert marks.exists()

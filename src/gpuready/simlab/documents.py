@@ -173,7 +173,7 @@ def to_files(pc: Pc) -> list[Node]:
     nodes += [Node(one.path, b"MZ", version=one.version, machine=one.machine) for one in pc.interpreters]
     for one in pc.environments:
         nodes += _environment(one)
-    return nodes
+    return [*nodes, Node(rf"{HOME}\uv.exe", b"MZ", machine=34404)] if pc.home_owner else nodes
 
 
 def _environment(one: Environment) -> list[Node]:

@@ -237,6 +237,7 @@ class Pc(Strict):
     uv: str | None = None
     interpreters: list[Interpreter] = []
     environments: list[Environment] = []
+    home_owner: Annotated[str | None, Field(pattern=r"^S-1-[0-9-]+$")] = None
     training: Training = Training()
     faults: list[Fault] = []
     expect: dict[str, Expect] = {}

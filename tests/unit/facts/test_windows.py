@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import windows as windows_facts
 from windows_facts_help import evidence, look, values, within
 
+OURS = r"C:\ProgramData\gpuready\environments\torch-directml-"
+
 
 def test_a_whole_pc() -> None:
     facts = look()
@@ -69,8 +71,8 @@ def test_a_whole_pc() -> None:
         ("C:\\Python3", "3.12.4", "x86_64"),
     ]
     assert [(e["stack"], e["state"], e["python"]) for e in facts["environments"]] == [
-        ("torch-directml", "current", "3.10.11"),
-        ("torch-directml", "old", "3.10.11"),
+        ("torch-directml", "current", rf"{OURS}0123456789ab\Scripts\python.exe"),
+        ("torch-directml", "old", rf"{OURS}ffffffffffff\Scripts\python.exe"),
         ("tensorflow-directml", "building", None),
     ]
     assert facts["last_pass"] == {

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import facts
+from ansible_collections.gpuready.lab.plugins.plugin_utils.evidence.pieces import Pieces
+from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import home
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import runtime
 from windows_facts_help import look, values, within
 
@@ -184,12 +186,13 @@ def test_interpreters_of_other_processors() -> None:
 
 def test_both_sides_read_gpureadys_files_alike() -> None:
     """A pointer, an environment that is not whole, a pass without a verdict: one interpreter, whatever the system."""
-    for home, slash, platform in ((r"C:\ProgramData\gpuready", "\\", "windows"), ("/opt/gpuready", "/", "linux")):
-        paths = [slash.join([home, "environments", f"cuda-{letter * 12}"]) for letter in "ab"]
-        whole = json.dumps({"stack": "cuda", "lock_sha256": "a", "python": "p", "complete": True})
+    for folder, slash, platform in ((r"C:\ProgramData\gpuready", "\\", "windows"), ("/opt/gpuready", "/", "linux")):
+        paths = [slash.join([folder, "environments", f"cuda-{letter * 12}"]) for letter in "ab"]
+        python = paths[0] + (r"\Scripts\python.exe" if platform == "windows" else "/bin/python")
+        whole = json.dumps({"stack": "cuda", "lock_sha256": "a", "python": python, "complete": True})
         pieces = {
             "environments": {
-                "home": home,
+                "home": folder,
                 "directories": [
                     {"name": path.rpartition(slash)[2], "path": path, "text": text}
                     for path, text in zip(paths, (whole, None), strict=True)
@@ -240,3 +243,22 @@ def test_an_environment_has_the_runtime_from_windows_or_by_itself(
     files = None if windows is None else {name: "14.40" if name in windows else None for name in runtime.FILES}
     (found,) = look({"environments": value, "vc_runtime": {"registry": None, "files": files}})["environments"]
     assert found["vc_runtime"] is expected
+
+
+@pytest.mark.parametrize(
+    "python",
+    [
+        r"C:\Users\eve\python.exe",
+        r"C:\ProgramData\gpuready\environments\cuda-aaaaaaaaaaaa\..\evil\python.exe",
+        "python",
+    ],
+)
+def test_an_interpreter_that_lies_elsewhere_is_not_the_environments(python: str) -> None:
+    """Its marker is a file of the PC: what it names is run as administrator."""
+    path = r"C:\ProgramData\gpuready\environments\cuda-aaaaaaaaaaaa"
+    marker = json.dumps({"stack": "cuda", "lock_sha256": "a", "python": python, "complete": True})
+    directory = {"name": "cuda-aaaaaaaaaaaa", "path": path, "text": marker}
+    pieces = Pieces({"pieces": {"environments": {"value": {"directories": [directory]}, "error": None}}})
+    (found,) = home.environments(pieces)
+    assert found.python is None
+    assert [(one["piece"], one["code"]) for one in pieces.problems] == [("environments", "FILE_UNREADABLE")]

@@ -263,3 +263,23 @@ def test_the_state_of_a_pc_can_be_kept(tmp_path: Path) -> None:
     again.load(tmp_path)
     assert not environment(again, BUILD)["changed"]
     assert again.disk.free == pc.disk.free
+
+
+# --- a folder that somebody else has laid ready ---
+def test_what_others_have_laid_ready_is_neither_run_nor_believed() -> None:
+    pc = pc_of(home_owner="S-1-5-21-1-2-3-1001", environments=[{"stack": "torch-directml", "lock_sha256": SHA}])
+    look = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]
+    facts = windows_facts.interpret(look)
+    assert (facts.uv, facts.environments, facts.passes) == (None, (), ())
+    assert [(one.piece, one.code) for one in facts.problems] == [
+        ("environments", "HOME_NOT_OURS"),
+        ("last_pass", "HOME_NOT_OURS"),
+    ]
+    assert str(facts.home_refused).startswith(rf"{HOME} belongs to S-1-5-21-1-2-3-1001")
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA}
+    for arguments in (BUILD, {"state": "absent"}, switch, {"state": "unproven", "stack": "torch-directml"}):
+        refused = environment(pc, arguments)
+        assert (refused["failed"], refused["code"]) == (True, "HOME_NOT_OURS")
+    asked = {"python": rf"{PATH}\Scripts\python.exe", "home": HOME, "backend": "torch-directml", "trainer": "x"}
+    training = run(pc, "gpuready.lab.training_facts", asked)["ansible_facts"]["gpuready_training"]
+    assert training["error"]["code"] == "HOME_NOT_OURS"

@@ -24,6 +24,7 @@ def test_the_plan_says_what_trains_where_and_which_gpu_is_seen() -> None:
         "time_limit": 60,
         "options": {"steps": 3},
         "interpreter": PYTHON,
+        "home": r"C:\ProgramData\gpuready",
         "backend": "tensorflow2-directml",
         "gpu_variable": "DML_VISIBLE_DEVICES",
         "visible_devices": "GPU-1",
@@ -75,3 +76,7 @@ def test_how_it_ended() -> None:
     assert training.ending(good()["training"]) == "trained"
     assert training.ending({"finished": False}) == "the training did not come to its end"
     assert training.ending({"skipped": "check mode"}) == "nothing is trained: check mode"
+
+
+def test_the_folder_that_an_interpreter_lies_in() -> None:
+    assert training.home_of("/opt/gpuready/environments/cpu-aa/bin/python") == "/opt/gpuready"

@@ -27,6 +27,7 @@ def environment_pass(task: Task) -> dict[str, Any]:
     if state == "current" and not arguments.get("lock_sha256"):
         raise ModuleFailed("state is current but all of the following are missing: lock_sha256")
     home = Home(task.pc, str(arguments.get("home") or documents.HOME).rstrip("\\"))
+    home.check()
     answer = _STATES[state](task, home)
     return {"home": home.path, "notes": [], "steps": [], **answer}
 

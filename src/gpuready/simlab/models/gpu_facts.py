@@ -176,6 +176,8 @@ class Collector(Reader):
 
     def uv(self) -> Any:
         """`uv --version`."""
+        if self.home.refusal():
+            return None
         return self._program(self._first(rf"{self.home.path}\uv.exe"), ["--version"])
 
     def interpreters(self) -> Any:
@@ -199,7 +201,8 @@ class Collector(Reader):
                 path = self.pc.registry.value(rf"{root}\{company}\{tag}\InstallPath", "ExecutablePath")
                 if isinstance(path, str):
                     add(path, "registry", self.pc.registry.value(rf"{root}\{company}\{tag}", "Version"))
-        for node in self.pc.disk.children(rf"{self.home.path}\python"):
+        own = [] if self.home.refusal() else self.pc.disk.children(rf"{self.home.path}\python")
+        for node in own:
             add(rf"{node.path}\python.exe", "home")
         for one in self.pc.scenario.interpreters:
             if one.source == "path":
@@ -236,11 +239,15 @@ class Collector(Reader):
 
     def environments(self) -> Any:
         """What lies in HOME."""
-        return self.home.contents(self.runtime_files)
+        return self._refused() or self.home.contents(self.runtime_files)
 
     def last_pass(self) -> Any:
         """What the last passes were bound to."""
-        return self.home.texts("passes")
+        return self._refused() or self.home.texts("passes")
+
+    def _refused(self) -> dict[str, Any] | None:
+        why = self.home.refusal()
+        return {"__value": None, "__error": {"code": "HOME_NOT_OURS", "message": why}} if why else None
 
     def marker(self) -> Any:
         """Every PC here says that it is simulated."""

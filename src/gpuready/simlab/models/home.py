@@ -26,6 +26,18 @@ class Home:
     def __init__(self, pc: SimulatedPc, path: str) -> None:
         self.pc, self.disk, self.path = pc, pc.disk, path
 
+    def refusal(self) -> str | None:
+        """Why nothing of it is run or believed: somebody made the folder before gpuready did."""
+        owner = self.pc.scenario.home_owner
+        if owner is None or not self.disk.is_folder(self.path):
+            return None
+        return f"{self.path} belongs to {owner}: what lies in {self.path} is neither run nor believed"
+
+    def check(self) -> None:
+        """Refuse a home that is not the administrators'."""
+        if why := self.refusal():
+            raise fail("HOME_NOT_OURS", why)
+
     def environment(self, stack: str, lock_sha256: str) -> str:
         """Where the environment of a lock lives."""
         return rf"{self.path}\environments\{stack}-{lock_sha256[:12]}"

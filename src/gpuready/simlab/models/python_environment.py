@@ -60,6 +60,7 @@ def python_environment(task: Task) -> dict[str, Any]:
     required = ("stack", "lock", "lock_sha256", "python", "go_on_after") if state == "present" else ()
     if missing := [name for name in required if not arguments.get(name)]:
         raise ModuleFailed(f"state is {state} but all of the following are missing: {', '.join(missing)}")
+    home.check()
     try:
         answer = {"present": present, "absent": absent}[state](task, home)
     except Needs as needs:

@@ -12,12 +12,13 @@ from importlib import resources
 from typing import Any
 
 from gpuready.simlab.gpus import problem_code
+from gpuready.simlab.models.home import Home
 from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc
 
 _ARGUMENTS = (
     *("time_limit", "variables", "interpreter", "backend", "adapter", "gpu_variable", "visible_devices", "options"),
-    "trainer",
+    *("trainer", "home"),
 )
 _ACCESS_VIOLATION = "0xC0000005"
 
@@ -50,6 +51,10 @@ def training_facts(task: Task) -> dict[str, Any]:
     if task.check:
         return _answer({"skipped": "check mode"})
     backend, interpreter = str(task.arguments["backend"]), str(task.arguments["interpreter"])
+    home = task.arguments.get("home")
+    if home and (why := Home(task.pc, str(home)).refusal()):
+        error = _error("HOME_NOT_OURS", why)
+        return _answer({"schema_version": 1, "finished": False, "process": None, "error": error})
     if not task.pc.disk.is_file(interpreter):
         message = "The system cannot find the file specified"
         return _answer(

@@ -6,6 +6,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Rights
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Environment
 #AnsibleRequires -PowerShell ..module_utils.windows.Texts
@@ -139,5 +140,7 @@ $module.Result.home = $homePath
 $module.Result.steps = $steps
 $module.Result.notes = $notes
 Exit-Module $module {
+    $fault = Get-HomeFault $homePath
+    if ($fault) { Stop-With 'HOME_NOT_OURS' $fault }
     switch ($params.state) { 'current' { Invoke-Current } 'trying' { Invoke-Trying } 'unproven' { Invoke-Unproven } }
 }

@@ -8,6 +8,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Evidence
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
+#AnsibleRequires -PowerShell ..module_utils.windows.Rights
 
 # Collects raw evidence and interprets nothing: docs/evidence.md has the shape of every piece.  Programs and CIM queries are started
 # first and run beside the reading of the registry; each has a time limit, so that a hanging one costs its own piece alone.
@@ -44,7 +45,10 @@ if ($env:ProgramW6432) { $programFiles = $env:ProgramW6432 }
 
 $places = @("$system\nvidia-smi.exe", "$programFiles\NVIDIA Corporation\NVSMI\nvidia-smi.exe") + @(Find-OnPath 'nvidia-smi.exe')
 $smi = Start-Program (Find-First $places) '-q -x'
-$places = @("$homePath\uv.exe") + @(Find-OnPath 'uv.exe') + "$env:USERPROFILE\.local\bin\uv.exe"
+# What others may have put into gpuready's folder is neither run nor believed.
+$refused = Get-HomeFault $homePath
+$ownUv = $(if (-not $refused) { "$homePath\uv.exe" })
+$places = @($ownUv) + @(Find-OnPath 'uv.exe') + "$env:USERPROFILE\.local\bin\uv.exe"
 $uv = Start-Program (Find-First $places) '--version'
 
 $msi, $store, $wslProblem, $wslRun = $null, $null, $null, $null
@@ -214,7 +218,7 @@ Add-Piece $pieces 'interpreters' {
             }
         }
     }
-    if ([System.IO.Directory]::Exists("$homePath\python")) {
+    if (-not $refused -and [System.IO.Directory]::Exists("$homePath\python")) {
         foreach ($directory in (New-Object -TypeName System.IO.DirectoryInfo -ArgumentList "$homePath\python").GetDirectories()) {
             # uv links 3.10 to 3.10.11: the link is no interpreter of its own.
             if ($directory.Attributes -band [System.IO.FileAttributes]::ReparsePoint) { continue }
@@ -243,8 +247,10 @@ Add-Piece $pieces 'disk' {
     @{ path = $drive.Name; free_bytes = $drive.TotalFreeSpace; total_bytes = $drive.TotalSize }
 }
 
-Add-Piece $pieces 'environments' { Get-HomeContent $homePath $module.Params.runtime_files }
-Add-Piece $pieces 'last_pass' { , @(Get-JsonText "$homePath\passes") }
+function Assert-Home { if ($refused) { throw (New-CodedException 'HOME_NOT_OURS' $refused) } }
+
+Add-Piece $pieces 'environments' { Assert-Home; Get-HomeContent $homePath $module.Params.runtime_files }
+Add-Piece $pieces 'last_pass' { Assert-Home; , @(Get-JsonText "$homePath\passes") }
 
 Add-Piece $pieces 'marker' {
     $own = Read-Values 'LocalMachine' 'SOFTWARE\gpuready' 'Simulated'

@@ -15,6 +15,8 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.home import contents as contents
+from ..module_utils.home import trust as trust
+from ..module_utils.home.folder import Trouble as Trouble
 from ..module_utils.linux import probe as probe
 from ..module_utils.linux import programs as programs
 
@@ -29,17 +31,27 @@ def collect(home, limit, sysfs="/sys"):
         """One piece: what the function gives, or why it could not."""
         try:
             pieces[name] = {"value": function(*arguments), "error": None}
+        except Trouble as trouble:
+            pieces[name] = {"value": None, "error": {"code": trouble.code, "message": str(trouble)}}
         except Exception as error:  # whatever it is, it costs this piece alone
             code = "ACCESS_DENIED" if isinstance(error, PermissionError) else "COLLECTION_FAILED"
             pieces[name] = {"value": None, "error": {"code": code, "message": f"{type(error).__name__}: {error}"}}
         return pieces[name]["value"]
 
+    def ours(function, *arguments):
+        """What the function gives of a home that is ours alone."""
+        if refusal:
+            raise refusal
+        return function(*arguments)
+
+    refusal = trust.refusal(Path(home))  # what others may have put there is not run, whatever its name
+    own_uv, own_pythons = ((f"{home}/uv",), home) if refusal is None else ((), None)
     running = {
         "nvidia_smi": have("nvidia_smi", programs.start, ("nvidia-smi", WSL_NVIDIA_SMI), ["-q", "-x"], limit),
-        "uv": have("uv", programs.start, (f"{home}/uv", "uv", "~/.local/bin/uv"), ["--version"], limit),
+        "uv": have("uv", programs.start, (*own_uv, "uv", "~/.local/bin/uv"), ["--version"], limit),
         "users": have("users", programs.start, ("who",), [], limit),
     }
-    interpreters = have("interpreters", programs.start_interpreters, home, limit)
+    interpreters = have("interpreters", programs.start_interpreters, own_pythons, limit)
     have("os_release", probe.os_release)
     have("kernel", probe.kernel)
     have("glibc", probe.glibc)
@@ -50,8 +62,8 @@ def collect(home, limit, sysfs="/sys"):
     have("memory", probe.memory)
     have("processors", probe.processors)
     have("disk", probe.disk, home)
-    have("environments", contents.environments, Path(home))
-    have("last_pass", contents.texts, Path(home, "passes"))
+    have("environments", ours, contents.environments, Path(home))
+    have("last_pass", ours, contents.texts, Path(home, "passes"))
     have("marker", probe.marker)
     have("dmi", probe.dmi, sysfs)
     for name, one in running.items():

@@ -6,6 +6,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Rights
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Environment
 #AnsibleRequires -PowerShell ..module_utils.windows.Texts
@@ -240,6 +241,8 @@ $module.Result.home = $homePath
 $module.Result.steps = $steps
 $module.Result.notes = $notes
 Exit-Module $module {
+    $fault = Get-HomeFault $homePath
+    if ($fault) { Stop-With 'HOME_NOT_OURS' $fault }
     try { if ($params.state -eq 'present') { Invoke-Present } else { Invoke-Absent } }
     catch {
         if ((ConvertTo-Trouble $_).code -ne 'NEEDS') { throw }

@@ -5,6 +5,7 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
+#AnsibleRequires -PowerShell ..module_utils.windows.Rights
 
 # Runs the trainer under a time limit and gives what it said.  Judges nothing; what it writes it takes away again.
 
@@ -16,6 +17,7 @@ $spec = @{
         time_limit = @{ type = 'int'; default = 600 }
         variables = @{ type = 'dict'; default = @{} }
         interpreter = @{ type = 'str' }
+        home = @{ type = 'str' }
         backend = @{ type = 'str' }
         adapter = @{ type = 'str' }
         gpu_variable = @{ type = 'str' }
@@ -61,6 +63,13 @@ function Read-Training($Ran) {
     catch { $answer = $null }
     if ($answer -is [System.Collections.IDictionary]) { return $answer }
     Get-Failure 'OUTPUT_TRUNCATED' "the trainer's answer cannot be read" (Get-Ending $Ran)
+}
+
+# An interpreter of gpuready's folder is run where nobody else may have put it there.
+$fault = $(if ($module.Params.home) { Get-HomeFault $module.Params.home.TrimEnd('\') })
+if ($fault) {
+    $module.Result.ansible_facts.gpuready_training = Get-Failure 'HOME_NOT_OURS' $fault $null
+    $module.ExitJson()
 }
 
 $folder = Join-Path $module.Tmpdir ([Guid]::NewGuid().ToString('n'))

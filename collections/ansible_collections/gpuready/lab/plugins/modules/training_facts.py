@@ -17,6 +17,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.home import trust as trust
+from ..module_utils.home.folder import Trouble as Trouble
+
 MARK = "GPUREADY-TRAINING "
 GRACE = 20.0  # the trainer ends itself at its limit; what is still there then is ended from here
 KEPT = 1 << 20  # bytes of each stream
@@ -120,6 +123,7 @@ def main() -> None:
             "time_limit": {"type": "int", "default": 600},
             "variables": {"type": "dict", "default": {}},
             "interpreter": {"type": "path"},
+            "home": {"type": "path"},
             "backend": {"type": "str"},
             "adapter": {"type": "str"},
             "gpu_variable": {"type": "str"},
@@ -135,6 +139,9 @@ def main() -> None:
             module.fail_json(msg=f"{needed} is missing: the action plugin gives it")
     if module.check_mode:
         module.exit_json(changed=False, ansible_facts={"gpuready_training": {"skipped": "check mode"}})
+    if given["home"] and (refusal := trust.refusal(Path(given["home"]))):
+        code = refusal.code if isinstance(refusal, Trouble) else "TRAINING_FAILED"
+        module.exit_json(changed=False, ansible_facts={"gpuready_training": failed(code, str(refusal))})
     options = {
         **given["options"],
         "backend": given["backend"],

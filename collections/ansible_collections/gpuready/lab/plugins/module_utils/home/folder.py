@@ -137,7 +137,7 @@ class Home:
         """Hold the home alone. The kernel lets go when the holder dies, so a stale file locks nobody out."""
         file = self.path / ".lock"
         try:
-            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise of_os(error, "locking gpuready's folder") from None
         try:

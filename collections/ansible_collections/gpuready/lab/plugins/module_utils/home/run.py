@@ -14,18 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from .contents import default_home
 from .folder import Home, Trouble, of_os
+from .trust import check
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 
 def run(module: AnsibleModule, act: Callable[[Home, dict[str, Any], bool], dict[str, Any]]) -> None:
-    """Do it and exit with its result, or fail with what stopped it. Other exceptions are the caller's."""
+    """Do it in a home that is ours alone and exit with its result, or fail with what stopped it.
+
+    Other exceptions are the caller's.
+    """
     os.umask(0o022)
     with suppress(OSError):
         os.chdir("/")
     try:
         home = Home(Path(module.params["home"]).absolute() if module.params["home"] else default_home())
+        check(home.path)
         result = act(home, module.params, module.check_mode)
     except Trouble as trouble:
         module.fail_json(

@@ -95,8 +95,8 @@ def executable(path: str) -> bool:
     return Path(path).is_file() and os.access(path, os.X_OK)
 
 
-def start_interpreters(home: str, limit: float) -> list[tuple[str, Program]]:
-    """Ask every Python that is found, all at once, what it is: [(source, program)]."""
+def start_interpreters(home: str | None, limit: float) -> list[tuple[str, Program]]:
+    """Ask every Python that is found, all at once, what it is: [(source, program)]. `home`: where ours may be run."""
     return [(source, Program(path, ["-I", "-c", SAY], limit)) for path, source in interpreter_paths(home)]
 
 
@@ -111,11 +111,11 @@ def finish_interpreters(running: list[tuple[str, Program]]) -> tuple[list[dict[s
     return interpreters, slow
 
 
-def interpreter_paths(home: str) -> list[tuple[str, str]]:
+def interpreter_paths(home: str | None) -> list[tuple[str, str]]:
     """Pythons on PATH and those that gpuready brought, each once by its real path: [(path, source)]."""
     places = [(Path(d), "path") for d in os.environ.get("PATH", os.defpath).split(os.pathsep) if d.startswith("/")]
-    own = Path(home, "python")
-    places += [(one / "bin", "home") for one in (sorted(own.iterdir()) if own.is_dir() else ())]
+    own = Path(home, "python") if home else None
+    places += [(one / "bin", "home") for one in (sorted(own.iterdir()) if own and own.is_dir() else ())]
     interpreters: list[tuple[str, str]] = []
     seen: set[Path] = set()
     for directory, source in places:

@@ -105,7 +105,12 @@ function Clear-Leftover([string]$HomePath) {
 }
 
 function Initialize-Home([string]$HomePath) {
-    $null = [System.IO.Directory]::CreateDirectory($HomePath)
+    # Made under a name that nobody knows, and in its place only once its rights are right and nobody was quicker.
+    $path = $HomePath
+    if (-not [System.IO.Directory]::Exists($HomePath)) {
+        $path = "$HomePath.$([guid]::NewGuid().ToString('N'))"
+        $null = [System.IO.Directory]::CreateDirectory($path)
+    }
     # In ProgramData every user may make files: here only administrators may, and everybody may read and run.
     $acl = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
     $acl.SetAccessRuleProtection($true, $false)
@@ -113,12 +118,14 @@ function Initialize-Home([string]$HomePath) {
     $me = [System.Security.Principal.WindowsIdentity]::GetCurrent()
     $principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList $me
     if (-not $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) { $full += $me.User.Value }
+    else { $acl.SetOwner((New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'S-1-5-32-544')) }
     foreach ($entry in @($full | ForEach-Object { , @($_, 'FullControl') }) + , @('S-1-5-32-545', 'ReadAndExecute')) {
         $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $entry[0]
         $rule = $sid, $entry[1], 'ContainerInherit, ObjectInherit', 'None', 'Allow'
         $acl.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $rule))
     }
-    Set-Acl -LiteralPath $HomePath -AclObject $acl
+    Set-Acl -LiteralPath $path -AclObject $acl
+    if ($path -ne $HomePath) { [System.IO.Directory]::Move($path, $HomePath) }
     foreach ($name in 'environments', 'downloads', 'cache', 'tmp') { $null = [System.IO.Directory]::CreateDirectory("$HomePath\$name") }
 }
 

@@ -37,13 +37,20 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
         about = _content(pieces, "environments", directory) or {}
         complete = about.get("complete") is True
         stack = reading.text(about.get("stack")) or (name.rpartition("-")[0] or None)
+        python = reading.text(about.get("python"))
+        if python is not None and _same(python) not in (
+            _same(rf"{path}\Scripts\python.exe"),
+            _same(f"{path}/bin/python"),
+        ):
+            pieces.problem("environments", "FILE_UNREADABLE", f"{name}: its interpreter lies elsewhere: {python[:200]}")
+            python = None  # what its marker says is not run
         is_current = complete and current.get(stack) in (_same(path), _same(name))
         ours.append(
             Environment(
                 stack=stack,
                 lock_sha256=reading.text(about.get("lock_sha256")),
                 path=path,
-                python=reading.text(about.get("python")),
+                python=python,
                 state="building" if not complete else "current" if is_current else "old",
                 vc_runtime=_has_runtime(directory, windows_runtime),
             )

@@ -321,6 +321,12 @@ class Facts:
         return None if named or not self.guest else next((one.message or one.code for one in blocked), None)
 
     @property
+    def home_refused(self) -> str | None:
+        """Why nothing in gpuready's folder is run or believed; None where it may be."""
+        refused = (one for one in self.problems if one.piece == "environments" and one.code == "HOME_NOT_OURS")
+        return next((one.message or "others may write in gpuready's folder" for one in refused), None)
+
+    @property
     def smi_complaints(self) -> tuple[str, ...]:
         """What nvidia-smi complained of."""
         return tuple(reading.line(one.message) or "" for one in self.problems if one.piece == "nvidia_smi")

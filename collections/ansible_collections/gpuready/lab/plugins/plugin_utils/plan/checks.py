@@ -77,6 +77,8 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
             variant, reason, unmet = None, "", [one for one in unmet if one.fatal]
         problems += unmet
     problems += _disk(stack, target, variant, at.facts)
+    if at.facts.home_refused and (name != "wsl" or at.facts.guest):  # a guest has a folder of its own
+        problems.append(problem("HOME_NOT_OURS", at.facts.home_refused))
     if name == "wsl" and not at.facts.guest:
         problems += _wsl(target, at)
     return Candidate(stack, name, rule, choice, variant, reason, tuple(problems))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ntpath
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +24,7 @@ def request(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, An
         path = interpreter(record)
         if not path:
             return "nothing is trained: the stack's environment is not on the PC"
-        asked["interpreter"] = path
+        asked["interpreter"], asked["home"] = path, home_of(path)
     for name in ("backend", "gpu_variable", "visible_devices"):
         if (planned := section(plan, "environment").get(name)) is not None:
             asked.setdefault(name, planned)
@@ -40,6 +42,14 @@ def interpreter(record: Mapping[str, Any]) -> str | None:
         if one.get("stack") == stack and one.get("lock_sha256") == lock and one.get("state") != "building":
             return str(one["python"]) if one.get("python") else None
     return None
+
+
+def home_of(python: str) -> str:
+    """The folder of gpuready that an interpreter lies in (HOME/environments/NAME/bin/python), which the PC looks at."""
+    split = ntpath if "\\" in python else posixpath
+    for _ in range(4):
+        python = split.dirname(python)
+    return python
 
 
 def ending(training: Mapping[str, Any]) -> str:
