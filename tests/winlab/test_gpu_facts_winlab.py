@@ -284,7 +284,7 @@ def test_what_others_may_have_put_there_is_neither_run_nor_believed(full, ansibl
         pieces, errors, facts = look(ansible, full, tmp_path)
     finally:
         os.chown(home, 0, 0)
-    assert errors == {"environments": "HOME_NOT_OURS", "last_pass": "HOME_NOT_OURS"}
+    assert (errors["environments"], errors["last_pass"]) == ("HOME_NOT_OURS", "HOME_NOT_OURS")
     assert pieces["uv"]["value"] is None
     assert "home" not in {one["source"] for one in pieces["interpreters"]["value"]}
     assert (facts["environments"], facts["passes"]) == ([], [])

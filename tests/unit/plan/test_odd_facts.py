@@ -135,3 +135,15 @@ def test_unknown_is_never_taken_for_fine():
         facts = whole("linux", ["a100_linux"])
         put(facts, at, None)
         assert check(facts).blockers, at
+
+
+@pytest.mark.parametrize(("base", "adapters"), [("windows", ["rtx4090"]), ("linux", []), ("guest", [])])
+def test_a_folder_that_others_may_write_stands_in_the_way(base, adapters):
+    facts = whole(base, adapters)
+    code = "HOME_NOT_OURS"
+    assert code not in {one["code"] for one in plan(facts, Wishes(), STACKS).blockers}
+    cause = r"C:\ProgramData\gpuready belongs to S-1-5-21-1-2-3-1001"
+    facts["problems"] = [{"piece": "environments", "code": code, "message": cause}]
+    (blocker,) = [one for one in plan(facts, Wishes(stack="cpu"), STACKS).blockers if one["code"] == code]
+    assert blocker["cause"] == cause
+    assert "remove the folder as administrator" in blocker["next_step"]
