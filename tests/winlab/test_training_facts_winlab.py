@@ -210,7 +210,7 @@ def test_an_interpreter_that_others_may_have_put_there_is_not_run(pc, ansible):
         "gather_facts": False,
         "tasks": [
             {"ansible.builtin.set_fact": of_this_run(record)},
-            {"gpuready.lab.training_facts": {"environment": variables, "time_limit": 60}},
+            {"gpuready.lab.training_facts": {"variables": variables, "time_limit": 60}},
         ],
     }
     os.chown(pc.path(path), 65534, 65534)

@@ -280,6 +280,6 @@ def test_what_others_have_laid_ready_is_neither_run_nor_believed() -> None:
     for arguments in (BUILD, {"state": "absent"}, switch, {"state": "unproven", "stack": "torch-directml"}):
         refused = environment(pc, arguments)
         assert (refused["failed"], refused["code"]) == (True, "HOME_NOT_OURS")
-    asked = {"python": rf"{PATH}\Scripts\python.exe", "home": HOME, "backend": "torch-directml", "trainer": "x"}
+    asked = {"interpreter": rf"{PATH}\Scripts\python.exe", "home": HOME, "backend": "torch-directml", "trainer": "x"}
     training = run(pc, "gpuready.lab.training_facts", asked)["ansible_facts"]["gpuready_training"]
     assert training["error"]["code"] == "HOME_NOT_OURS"

@@ -15,19 +15,8 @@ from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc, now
 
 _ARGUMENTS = (
-    *(
-        "state",
-        "home",
-        "stack",
-        "lock",
-        "builders",
-        "lock_sha256",
-        "python",
-        "start",
-        "uv",
-        "uv_archive",
-        "interpreter_archive",
-    ),
+    *("state", "home", "stack", "lock", "builders", "lock_sha256", "python", "start"),
+    *("uv", "uv_archive", "interpreter_archive"),
     *("vc_archive", "needs_vc_runtime", "own_vc_runtime", "runtime_files", "offered_wheels", "uploaded", "ways"),
     *("go_on_after", "foreign_variables", "certificates", "time_limit", "lock_wait", "keep_cache", "words"),
 )

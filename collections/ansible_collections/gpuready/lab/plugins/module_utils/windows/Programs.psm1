@@ -96,4 +96,5 @@ function Receive-Program($Run, [int]$Limit, [switch]$AsBytes) {
     @{ __value = $value; __error = @{ code = 'TIME_LIMIT'; message = "$($Run.path) did not end within $Limit seconds and was stopped" } }
 }
 
-Export-ModuleMember -Function New-CodedException, Get-Problem, Get-SystemDirectory, Find-OnPath, Find-First, Start-Program, Stop-Tree, Receive-Program
+Export-ModuleMember -Function New-CodedException, Get-Problem, Get-SystemDirectory, Find-OnPath, Find-First, Start-Program, Stop-Tree,
+    Receive-Program
