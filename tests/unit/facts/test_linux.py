@@ -73,7 +73,7 @@ def test_evidence_of_any_shape(wrong: Any) -> None:
 
 def test_environments_and_passes() -> None:
     home = "/opt/gpuready"
-    about = json.dumps({"stack": "cuda", "lock_sha256": "ab", "python": "3.12.1", "complete": True})
+    about = json.dumps({"stack": "cuda", "lock_sha256": "ab", "complete": True})
     facts = interpret(
         evidence(
             environments={
