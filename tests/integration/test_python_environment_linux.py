@@ -113,6 +113,14 @@ def test_switch_launcher_note_and_pass(lab: Lab, lock1: str, lock2: str) -> None
     assert [one["changed"] for one in unproven] == [True, True, False]
     assert not (lab.home / "passes/tiny.json").exists()
     assert (lab.home / "current/tiny.json").exists()  # what students start stays
+    failed = {**other["pass_record"], "verdict": {"state": "NOT_READY", "code": "NOT_FINITE"}}
+    lab.run(lock1, state="current", **other)
+    lab.run(state="trying")
+    kept_failures = [lab.run(state="unproven", pass_record=failed, check=check) for check in (True, False, False)]
+    assert [one["changed"] for one in kept_failures] == [True, True, False]
+    assert not lab.run(state="unproven", pass_record={**failed, "at": "2026-04-04T00:00:00Z"})["changed"]
+    (left,) = (lab.home / "passes").iterdir()
+    assert json.loads(left.read_text()).items() >= {**failed, "at": "2026-04-04T00:00:00Z"}.items()
     (lab.home / "bin/tiny").unlink()
     assert lab.run(lock1, state="current", **other)["changed"]
     assert (lab.home / "bin/tiny").exists()

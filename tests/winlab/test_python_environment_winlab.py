@@ -96,7 +96,21 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     assert [one["changed"] for one in (aside, not_again, back)] == [True, False, False]
     assert [one["changed"] for one in (aside_again, for_good)] == [True, True]
     assert list((lab.home / "passes").iterdir()) == []
+    failed = {**record, "verdict": {"state": "NOT_READY", "code": "NOT_FINITE"}}
+    keep, later = ({"state": "unproven", "pass_record": one} for one in (failed, {**failed, "at": "2026-04-04"}))
+    passed, _, checked, kept, again, anew = lab.run(
+        (three, good),
+        (None, {"state": "trying"}),
+        (None, {**keep, "check_mode": True}),
+        (None, keep),
+        (None, keep),
+        (None, later),
+    )
+    assert [one["changed"] for one in (passed, checked, kept, again, anew)] == [True, True, True, False, False]
+    (left,) = (lab.home / "passes").iterdir()
+    assert json.loads(left.read_text()).items() >= {**failed, "at": "2026-04-04"}.items()
     lab.run((three, good))
+    assert json.loads(left.read_text())["verdict"] == good["pass_record"]["verdict"]
     *unproven, checked, gone, again, everything, nothing = lab.run(
         *((None, {"state": "unproven", "check_mode": check}) for check in (True, False, False)),
         *((None, {"state": "absent", "check_mode": check}) for check in (True, False, False)),

@@ -132,7 +132,8 @@ FACTS: dict[str, Any] = {
     "collected_at": (str, NULL), "os": (dict,), "machine": (dict,), "disk": (dict, NULL), "adapters": (list, NULL),
     "ignored_adapters": (list,), "wsl": (dict, NULL), "dxg": (TRUTH, NULL), "features": (dict, NULL),
     "vc_runtime": (dict, NULL), "pending_reboot": (dict, NULL), "users": (list, NULL), "uv": (dict, NULL),
-    "interpreters": (list,), "environments": (list,), "last_pass": (dict, NULL), "passes": (list,), "problems": (list,),
+    "interpreters": (list,), "environments": (list,), "last_pass": (dict, NULL), "passes": (list,), "failures": (list,),
+    "problems": (list,),
 }  # fmt: skip
 OS = {
     "family": (str,), "name": (str, NULL), "version": (str, NULL), "build": (NUMBER, NULL), "kind": (str, NULL),

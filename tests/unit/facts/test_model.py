@@ -77,6 +77,16 @@ def test_the_last_pass_is_the_latest() -> None:
     assert Facts().as_dict()["last_pass"] is None
 
 
+def test_a_training_that_failed_is_no_pass() -> None:
+    failed = {**PASS, "verdict": {"state": "NOT_READY", "code": "NOT_FINITE"}}
+    rows = [FILE, {"name": "cpu.json", "text": json.dumps(failed)}]
+    for found in (
+        windows.interpret(windows_evidence({"last_pass": rows})),
+        linux.interpret(linux_evidence(last_pass=rows)),
+    ):
+        assert (found.as_dict()["passes"], found.as_dict()["failures"]) == ([PASS], [failed])
+
+
 @pytest.mark.parametrize("nothing", [None, [], "x", 5, {}, {"os": []}, {"adapters": {}, "disk": 7, "problems": "x"}])
 def test_no_facts_are_facts_without_a_word(nothing: Any) -> None:
     assert Facts.of(nothing) == Facts()

@@ -70,6 +70,32 @@ def test_a_pc_that_goes_down_in_its_training_keeps_no_pass() -> None:
     assert [one["at"] for one in kept()] == [PASS["at"]]
 
 
+def test_why_a_training_failed_is_kept_until_a_pass_is_given() -> None:
+    pc = pc_of()
+    environment(pc, BUILD)
+    failed = {**PASS, "verdict": {"state": "NOT_READY", "code": "NOT_FINITE"}, "digest": "2"}
+    unproven = {"state": "unproven", "stack": "torch-directml", "pass_record": failed}
+    later = {**unproven, "pass_record": {**failed, "at": "2026-11-24T08:00:00Z"}}
+
+    def kept() -> tuple[list[Any], list[Any]]:
+        look = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]
+        found = windows_facts.interpret(look).as_dict()
+        return tuple([one["at"] for one in found[name]] for name in ("passes", "failures"))  # type: ignore[return-value]
+
+    assert environment(pc, unproven, check=True)["changed"]
+    assert kept() == ([], [])
+    assert environment(pc, unproven)["changed"]
+    assert not environment(pc, later)["changed"]
+    assert kept() == ([], ["2026-11-24T08:00:00Z"])
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "pass_record": PASS}
+    assert environment(pc, switch)["changed"]
+    assert kept() == ([PASS["at"]], [])
+    environment(pc, {"state": "trying", "stack": "torch-directml"})
+    assert environment(pc, unproven)["changed"]
+    assert kept() == ([], [failed["at"]])
+    assert pc.disk.get(rf"{HOME}\passes\torch-directml.trying") is None
+
+
 def test_a_new_lock_is_built_beside_and_old_ones_go_by_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     pc = pc_of()
     times = iter(f"2026-11-23T08:00:{second:02}Z" for second in range(60))

@@ -92,6 +92,7 @@ def test_what_is_no_pass_is_none(left: Any) -> None:
     record["facts"]["last_pass"] = left
     assert judged(record, trainer_sha256="bb") == ("UNKNOWN", "NOT_VERIFIED")
     record["plan"]["steps"][0]["needed"] = True
+    record["facts"]["environments"] = []
     assert judged(record, trainer_sha256="bb") == ("NOT_READY", "NOT_INSTALLED")
 
 

@@ -94,12 +94,19 @@ def current(task: Task, home: Home) -> dict[str, Any]:
 
 
 def unproven(task: Task, home: Home) -> dict[str, Any]:
-    """Take the stack's pass back."""
-    passes = [path for path in _passes(home, str(task.arguments["stack"])) if home.disk.get(path) is not None]
+    """Take the stack's pass back; why it failed is kept in its place."""
+    record, (passes, tried) = task.arguments.get("pass_record"), _passes(home, str(task.arguments["stack"]))
+    gone = [path for path in (passes, tried) if home.disk.get(path) is not None]
+    changed = bool(gone)
+    if record:
+        gone = [path for path in gone if path == tried]
+        changed = bool(gone) or home.json(passes).get("digest") != record.get("digest")
     if not task.check:
-        for path in passes:
+        if record:
+            home.write(passes, json.dumps(record, indent=1))
+        for path in gone:
             home.disk.remove(path)
-    return {"changed": bool(passes), "steps": []}
+    return {"changed": changed, "steps": []}
 
 
 def trying(task: Task, home: Home) -> dict[str, Any]:

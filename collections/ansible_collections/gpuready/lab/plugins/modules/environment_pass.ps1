@@ -116,12 +116,22 @@ function Invoke-Current {
 }
 
 function Invoke-Unproven {
-    # The stack no longer trains here: its pass goes, what students start stays.
-    $paths = @($pass, $tried | Where-Object { [System.IO.File]::Exists($_) })
-    $module.Result.changed = $paths.Count -gt 0
-    if ($module.CheckMode -or -not $module.Result.changed) { return }
+    # The stack does not train here: its pass goes, what students start stays. Why it failed is kept in the pass's place.
+    $record = $params.pass_record
+    $gone = @($pass, $tried | Where-Object { [System.IO.File]::Exists($_) })
+    $module.Result.changed = $gone.Count -gt 0
+    if ($record) {
+        $same = "$(Get-Field (Read-Json $pass) 'digest')" -ceq "$(Get-Field $record 'digest')"
+        $gone = @($gone | Where-Object { $_ -eq $tried })
+        $module.Result.changed = $gone.Count -gt 0 -or -not $same
+    }
+    if ($module.CheckMode -or -not ($module.Result.changed -or $record)) { return }
     $lock = Enter-Home $homePath $params.lock_wait
-    try { foreach ($path in $paths) { $null = Remove-Whole $path } } finally { Exit-Home $homePath $lock }
+    try {
+        # With the numbers and the time of this training: no change that anybody sees.
+        if ($record) { $null = Write-Whole $pass (Format-Json $record) }
+        foreach ($path in $gone) { $null = Remove-Whole $path }
+    } finally { Exit-Home $homePath $lock }
 }
 
 function Invoke-Trying {

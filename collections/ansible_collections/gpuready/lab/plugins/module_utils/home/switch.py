@@ -76,14 +76,20 @@ def current(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str,
 
 
 def unproven(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Take the stack's pass back: it no longer trains here. What students start stays as it is."""
-    stack = str(asked["stack"])
-    paths = [path for path in (home.last_pass(stack), home.trying(stack)) if path.exists()]
-    if paths and not check_mode:
+    """Take the stack's pass back: it does not train here. Why it failed is kept; what students start stays."""
+    stack, record = str(asked["stack"]), asked.get("pass_record")
+    last, tried = home.last_pass(stack), home.trying(stack)
+    if record:
+        changed = tried.exists() or json_of(last).get("digest") != record.get("digest")
+    else:
+        changed = tried.exists() or last.exists()
+    if (changed or record) and not check_mode:
         with home.locked(int(asked["lock_wait"])):
-            for path in paths:
+            if record:  # with the numbers and the time of this training: no change that anybody sees
+                write_whole(last, as_json(dict(record)))
+            for path in (tried, *(() if record else (last,))):
                 home.remove(path)
-    return {"changed": bool(paths), "steps": []}
+    return {"changed": changed, "steps": []}
 
 
 def trying(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:

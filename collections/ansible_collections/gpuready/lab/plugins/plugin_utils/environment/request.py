@@ -211,8 +211,10 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
         given.setdefault("stack", plan.get("stack"))
         if not given["stack"]:
             raise RequestError("ARGUMENTS", "there is no plan and no stack: nothing can be taken back")
+        if given["state"] == "unproven" and given["stack"] == plan.get("stack") and _failed(verdict):
+            given.setdefault("pass_record", _kept(verdict))
         check(given, windows)
-        return Request(_arguments(given, windows, "state", "home", "stack", "lock_wait"))
+        return Request(_arguments(_with_digest(given), windows, "state", "home", "stack", "pass_record", "lock_wait"))
     planned = plan.get("environment") or {}
     if "stack" not in given:
         if not plan.get("stack") or not planned.get("lock_sha256"):
@@ -225,8 +227,7 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
         same = fingerprint.get("lock_sha256") == planned["lock_sha256"]
         given.setdefault("verified", verdict.get("state") in ready and same)
         if given["verified"] and "pass_record" not in given:
-            kept = {key: verdict.get(key) for key in ("state", "code", "cause", "next_step", "checks", "at")}
-            given["pass_record"] = {"fingerprint": fingerprint, "verdict": kept, "at": verdict.get("at")}
+            given["pass_record"] = _kept(verdict)
     if not given.get("lock_sha256"):
         raise RequestError("ARGUMENTS", "lock_sha256 is missing: which environment of the stack is meant")
     check(given, windows)
@@ -239,8 +240,6 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
     if "home" not in given and (path := _known_path(record, given["lock_sha256"])):
         split = ntpath if windows else posixpath
         given["home"] = split.dirname(split.dirname(path))
-    if "pass_record" in given:
-        given["pass_record"] = {**given["pass_record"], "digest": digest(given["pass_record"])}
     names = (
         "state",
         "home",
@@ -252,11 +251,27 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
         "keep_old",
         "lock_wait",
     )
-    return Request(_arguments(given, windows, *names))
+    return Request(_arguments(_with_digest(given), windows, *names))
+
+
+def _kept(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """What the PC keeps of the verdict on its last training, a pass or a failure."""
+    kept = {key: verdict.get(key) for key in ("state", "code", "cause", "next_step", "checks", "at")}
+    return {"fingerprint": verdict.get("fingerprint") or {}, "verdict": kept, "at": verdict.get("at")}
+
+
+def _failed(verdict: Mapping[str, Any]) -> bool:
+    """Whether it is the training that failed: a verdict on the lab or on the way to the PC says nothing of it later."""
+    return verdict.get("state") == "NOT_READY" or (verdict.get("state") == "UNKNOWN" and bool(verdict.get("checks")))
+
+
+def _with_digest(given: dict[str, Any]) -> dict[str, Any]:
+    kept = given.get("pass_record")
+    return {**given, "pass_record": {**kept, "digest": digest(kept)}} if kept else given
 
 
 def digest(record: Mapping[str, Any]) -> str:
-    """What makes two passes one: what they are bound to and their verdict, not the time nor the measured numbers."""
+    """What makes two passes, or failures, one: what they are bound to and their verdict, not time and numbers."""
     verdict = record.get("verdict") or {}
     bound = [record.get("fingerprint"), verdict.get("state"), verdict.get("code")]
     return hashlib.sha256(json.dumps(bound, sort_keys=True).encode()).hexdigest()

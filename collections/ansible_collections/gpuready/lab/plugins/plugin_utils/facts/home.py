@@ -1,5 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What gpuready itself left on a PC: its environments, which of them is the current one, and the last passes.
+"""What gpuready itself left on a PC: its environments, which of them is the current one, and what
+its last trainings came to.
 
 The pieces `environments` and `last_pass` have one shape on Windows and Linux: files with their text as it is.
 """
@@ -13,7 +14,9 @@ from typing import Any
 from .. import reading
 from ..evidence.pieces import Pieces, Row
 from ..stacks import runtime
-from .model import Environment, Pass
+from .model import Environment, Failure, Pass
+
+FAILED = ("NOT_READY", "UNKNOWN")  # states of a verdict on a training that failed
 
 
 def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tuple[Environment, ...]:
@@ -58,18 +61,25 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
     return tuple(sorted(ours, key=lambda one: str(one.path)))
 
 
-def passes(pieces: Pieces) -> tuple[Pass, ...]:
-    """Each stack's last pass, the latest first."""
-    whole = []
+def last_trainings(pieces: Pieces) -> tuple[tuple[Pass, ...], tuple[Failure, ...]]:
+    """What the last training of each stack came to, the latest first: the passes, and the failures."""
+    passed: list[Pass] = []
+    failed: list[Failure] = []
     for file in pieces.rows("last_pass"):
         content = _content(pieces, "last_pass", file)
         if content is None:
             continue
         if isinstance(content.get("fingerprint"), dict) and isinstance(content.get("verdict"), dict):
-            whole.append(Pass(content["fingerprint"], content["verdict"], reading.text(content.get("at"))))
+            kept = content["fingerprint"], content["verdict"], reading.text(content.get("at"))
+            if content["verdict"].get("state") in FAILED:
+                failed.append(Failure(*kept))
+            else:
+                passed.append(Pass(*kept))
         else:
             pieces.malformed("last_pass", f"{file.text('name')}: a pass lacks its fingerprint or its verdict")
-    return tuple(sorted(whole, key=lambda one: str(one.at or ""), reverse=True))
+    passed.sort(key=lambda one: str(one.at or ""), reverse=True)
+    failed.sort(key=lambda one: str(one.at or ""), reverse=True)
+    return tuple(passed), tuple(failed)
 
 
 def _has_runtime(directory: Row, windows: set[str] | None) -> bool | None:

@@ -44,7 +44,7 @@ def interpret(evidence: object) -> Facts:
         pieces,
     )
     environments = home.environments(pieces)
-    passes = home.passes(pieces)
+    passes, failures = home.last_trainings(pieces)
     return Facts(
         collected_at=reading.text(pieces.evidence.get("collected_at")),
         os=_os(kernel, release, reading.text(pieces.value("glibc")), inside_wsl),
@@ -60,6 +60,7 @@ def interpret(evidence: object) -> Facts:
         interpreters=_interpreters(pieces.rows("interpreters")),
         environments=environments,
         passes=passes,
+        failures=failures,
         problems=tuple(Problem(**one) for one in pieces.problems),
     )
 

@@ -254,6 +254,15 @@ class Pass:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What gpuready left on the PC when its last training failed, as it stands there."""
+
+    fingerprint: Mapping[str, Any]
+    verdict: Mapping[str, Any]
+    at: str | None
+
+
+@dataclass(frozen=True)
 class Problem:
     """Evidence that could not be had."""
 
@@ -282,6 +291,7 @@ class Facts:
     interpreters: tuple[Interpreter, ...] = ()
     environments: tuple[Environment, ...] = ()
     passes: tuple[Pass, ...] = ()  # of each stack, the latest first
+    failures: tuple[Failure, ...] = ()  # of each stack whose last training failed, the latest first
     problems: tuple[Problem, ...] = ()
 
     @classmethod

@@ -57,6 +57,7 @@ def interpret(evidence: object) -> Facts:
     # None found is "there is none" only where Windows was asked for all of them.
     looked = pieces.known("video_controllers") and pieces.known("pnp_display")
     features = windows_software.features(pieces)
+    passes, failures = home.last_trainings(pieces)
     return Facts(
         collected_at=reading.text(pieces.evidence.get("collected_at")),
         os=os,
@@ -72,7 +73,8 @@ def interpret(evidence: object) -> Facts:
         uv=windows_software.uv(pieces),
         interpreters=windows_software.interpreters(pieces),
         environments=home.environments(pieces, windows_software.runtime_files(pieces)),
-        passes=home.passes(pieces),
+        passes=passes,
+        failures=failures,
         problems=_problems(pieces),
     )
 

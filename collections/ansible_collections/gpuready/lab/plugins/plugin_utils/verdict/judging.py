@@ -217,6 +217,9 @@ def _untrained(record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mappin
         return left
     if checking:
         return word("SKIPPED", "CHECK_MODE")
+    failure = verdict_passes.failure_of_stack(reading.section(record, "facts"), plan["stack"])
+    if verdict_passes.is_built(record):
+        return verdict_passes.failed(failure, bound, now) or verdict_passes.unproven()
     if verdict_passes.environment_is_there(plan) is False:
         return word("NOT_READY", "NOT_INSTALLED")
     return word("UNKNOWN", "NOT_VERIFIED")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether an earlier pass still stands: bound to a fingerprint, young enough, its environment in place."""
+"""What the last training still says: a pass (of this fingerprint, young, its environment in place), or a failure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ BOUND = {
     "adapter": "the GPU",
 }
 _ELSEWHERE = ("kernel", "wsl")
-_STATES = ("READY", "DEGRADED")
+_STATES, _FAILED = ("READY", "DEGRADED"), ("NOT_READY", "UNKNOWN")
+_TRY = "Run gpuready verify."
 
 
 def judge(
@@ -78,12 +79,54 @@ def judge(
     return {**verdict, "reused": True, "at": str(at)}
 
 
+def failed(left: object, now_bound: Mapping[str, Any], now: datetime) -> Word | None:
+    """The verdict that the last training gives where it failed; None when it did not, or nothing is known of it.
+
+    As a pass it holds for what it is bound to: something else may train.
+    """
+    bound, earlier = reading.section(left, "fingerprint"), reading.section(left, "verdict")
+    state, code = reading.said(earlier.get("state")), reading.code(earlier.get("code"))
+    if not bound or state not in _FAILED or code is None or code not in remedies.codes():
+        return None
+    at = left.get("at") if isinstance(left, Mapping) else None
+    when = f"its last training failed{_ago(at, now)}"
+    changed = [
+        _said(BOUND[key], bound.get(key), now_bound.get(key)) for key in BOUND if bound.get(key) != now_bound[key]
+    ]
+    if changed:
+        return word("UNKNOWN", "NOT_VERIFIED", f"{when} ({code}), and since then {'; '.join(changed)}", _TRY)
+    shown = [_check(one) for one in reading.items(earlier.get("checks")) if _well_formed(one)]
+    return word(
+        state, code, f"{when}: {reading.said(earlier.get('cause')) or remedies.remedy(code).cause}", checks=shown
+    )
+
+
+def is_built(record: Mapping[str, Any]) -> bool:
+    """Whether the environment of the planned lock is on the PC, in use or not: built, and perhaps not proven."""
+    plan = reading.section(record, "plan")
+    meant = (plan.get("stack"), reading.section(plan, "environment").get("lock_sha256"))
+    there = reading.items(reading.section(record, "facts").get("environments"))
+    whole = [one for one in there if one.get("state") in ("current", "old")]
+    return None not in meant and any((one.get("stack"), one.get("lock_sha256")) == meant for one in whole)
+
+
+def unproven() -> Word:
+    """Built, and nothing tells of a training."""
+    return word("UNKNOWN", "NOT_VERIFIED", "the stack is built on this PC, and no training has proved it yet", _TRY)
+
+
 def of_stack(facts: Mapping[str, Any], stack: object) -> object:
     """What the planned stack's last pass left; without one, that of another stack, which says what has changed."""
     for one in reading.items(facts.get("passes")):
         if reading.section(one, "fingerprint").get("stack") == stack:
             return one
     return facts.get("last_pass")
+
+
+def failure_of_stack(facts: Mapping[str, Any], stack: object) -> object:
+    """What the planned stack's last training left where it failed; None without one: another stack's says nothing."""
+    failures = reading.items(facts.get("failures"))
+    return next((one for one in failures if reading.section(one, "fingerprint").get("stack") == stack), None)
 
 
 def environment_is_there(plan: Mapping[str, Any]) -> bool | None:
@@ -112,14 +155,31 @@ def _said(name: str, before: object, now: object) -> str:
 
 
 def _young(at: object, days: object, now: datetime) -> bool:
-    if not isinstance(at, str) or isinstance(days, bool) or not isinstance(days, int | float):
+    age = _age(at, now)
+    if age is None or isinstance(days, bool) or not isinstance(days, int | float):
         return False
     try:
-        then = datetime.fromisoformat(at.replace("Z", "+00:00"))
-        then = then if then.tzinfo else then.replace(tzinfo=UTC)
-        return timedelta(days=-1) < now - then <= timedelta(days=days)  # a day: the clocks of controllers differ
+        return timedelta(days=-1) < age <= timedelta(days=days)  # a day: the clocks of controllers differ
     except (ValueError, OverflowError):
         return False
+
+
+def _age(at: object, now: datetime) -> timedelta | None:
+    try:
+        then = datetime.fromisoformat(at.replace("Z", "+00:00")) if isinstance(at, str) else None
+        return now - (then if then.tzinfo else then.replace(tzinfo=UTC)) if then else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _ago(at: object, now: datetime) -> str:
+    """How long ago, in whole days or hours: PCs that failed together share a cause."""
+    age = _age(at, now)
+    if age is None or age < timedelta():
+        return f" ({at[:40]})" if isinstance(at, str) and at else ""
+    hours = int(age / timedelta(hours=1))
+    number, unit = (hours // 24, "day") if hours >= 48 else (hours, "hour")
+    return f" {number} {unit}{'s' * (number != 1)} ago" if number else " less than an hour ago"
 
 
 def _well_formed(check: Mapping[str, Any]) -> bool:
