@@ -43,6 +43,7 @@ GOOD: dict[str, Any] = {
                 "path": "C:\\ProgramData\\gpuready\\environments\\plugin-aa",
                 "python": "C:\\ProgramData\\gpuready\\environments\\plugin-aa\\Scripts\\python.exe",
                 "state": "current",
+                "damage": {"count": 0, "missing": [], "changed": [], "hashes": False},
             }
         ],
         "problems": [],

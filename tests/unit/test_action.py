@@ -18,7 +18,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteA
         (gpu_plan, {"wishes": "cuda"}, "'wishes'"),
         (gpu_facts, {"time_limit": "soon"}, "'time_limit'"),
         (gpu_facts, {"plan": "perhaps"}, "'plan'"),
-        (gpu_facts, {"home": {"a": 1}, "colour": 1}, "colour is not one of home, time_limit, sysfs, evidence_file"),
+        (gpu_facts, {"home": {"a": 1}, "colour": 1}, "colour is not one of home, time_limit, sysfs, check_hashes"),
         (fleet_report, {"directory": "/x"}, "hosts"),
         (fleet_report, {"hosts": ["pc1"], "directory": "/x", "formats": ["pdf"]}, "csv, html, junit, md, prom"),
         (gpu_verdict, {"policy": [1]}, "'policy'"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import os
@@ -24,13 +26,17 @@ from winlab.testing import source
 from gpuready.simlab.models import home as simulated
 
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
-NAMES = ("Json", "Programs", "Evidence", "Contents", "Rights", "Home", "Environment", "Texts", "Archives", "Build")
+NAMES = (
+    *("Json", "Programs", "Evidence", "Contents", "Damage", "Rights", "Home", "Environment", "Texts", "Archives"),
+    "Build",
+)
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
-foreach ($name in 'Json', 'Programs', 'Evidence', 'Contents', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
-    'Build') {
+$names = 'Json', 'Programs', 'Evidence', 'Contents', 'Damage', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
+    'Build'
+foreach ($name in $names) {
     Import-Module "C:\lab\parts\$name.psm1"
 }
 $archives, $build, $rights = (Get-Module Archives), (Get-Module Build), (Get-Module Rights)
@@ -588,6 +594,7 @@ def test_markers_and_files_of_the_home(pc: Machine) -> None:
         "distributions": [],
     }
     put(pc, r"C:\lab\env-old\gpuready.json", json.dumps(marker).encode())
+    put(pc, r"C:\lab\env-old\gpuready.files", b"")
     pc.install_program(
         r"C:\lab\env-old\Scripts\python.exe", lambda call: call.out("3.9.1\r\nC:\\lab\\env-old\r\n") or 0
     )
@@ -613,6 +620,68 @@ def test_markers_and_files_of_the_home(pc: Machine) -> None:
         "environments": 0,
         "runtime": ["cpu-1 a.dll", "plain-1 "],
         "pointers": 0,
+    }
+
+
+def test_what_an_environment_lacks(pc: Machine) -> None:
+    """Missing, another size, and on request another content; what Python compiles and what comes later is none."""
+    home, site = r"C:\lab\home-damage", r"Lib\site-packages"
+    texts = {"__init__.py": b"import os\n", "big.dll": b"0123456789", "same, odd.txt": b"xxxx", "old.pyc": b"x"}
+    for name, text in {**texts, r"__pycache__\__init__.cpython-310.pyc": b"x"}.items():
+        put(pc, rf"{home}\environments\tiny-1\{site}\tiny\{name}", text)
+    rows = [
+        f'"tiny/{name}",sha256={base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()},{len(text)}'
+        for name, text in texts.items()
+    ]
+    record = "\n".join([*rows, "tiny/gone.py,sha256=x,1", "tiny-1.dist-info/RECORD,,"])
+    put(pc, rf"{home}\environments\tiny-1\{site}\tiny-1.dist-info\RECORD", record.encode())
+    found = ask(
+        pc,
+        r"""
+        $e = 'C:\lab\home-damage\environments\tiny-1'
+        function Set-Marker([string]$Python) {
+            $null = Write-Whole "$e\gpuready.json" (Format-Json @{ complete = $true; interpreter = $Python })
+        }
+        $found.never = Get-Damage $e $false
+        Set-Marker 'C:\lab\Python310\python.exe'
+        $found.no_list = Get-Damage $e $false
+        $null = Write-Whole "$e\gpuready.files" (Get-ListText $e)
+        $found.list = Get-ListText $e
+        $found.whole = Get-Damage $e $true
+        $tiny = "$e\Lib\site-packages\tiny"
+        $null = Write-Whole "$tiny\same, odd.txt" 'yyyy'
+        $null = Write-Whole "$tiny\later.txt" 'z'
+        $null = Write-Whole "$tiny\old.pyc" 'longer'
+        $found.sizes = (Get-Damage $e $false).count
+        $found.hashes = Get-Damage $e $true
+        [System.IO.File]::Delete("$tiny\big.dll")
+        $null = Write-Whole "$tiny\__init__.py" 'import sys, os'
+        Set-Marker 'C:\nowhere\python.exe'
+        $found.lost = Get-Damage $e $false
+        $found.look = (Get-HomeContent 'C:\lab\home-damage' @() $false).directories[0].damage.count
+        $lock = [System.IO.File]::Open("$e\gpuready.files", 'Open', 'ReadWrite', 'None')
+        $found.unreadable = (Get-HomeContent 'C:\lab\home-damage' @() $false).directories[0].damage
+        $lock.Dispose()
+        """,
+    )
+    odd = rf"{site}\tiny\same, odd.txt"
+    whole = {"count": 0, "missing": [], "changed": [], "hashes": False}
+    lines = [rf"4 {odd}", rf"10 {site}\tiny\__init__.py", rf"10 {site}\tiny\big.dll"]
+    assert found.pop("list").splitlines() == sorted([*lines, rf"{len(record)} {site}\tiny-1.dist-info\RECORD"])
+    assert found == {
+        "never": None,
+        "no_list": {**whole, "count": 1, "missing": ["gpuready.files"]},
+        "whole": {**whole, "hashes": True},
+        "sizes": 0,
+        "hashes": {**whole, "count": 1, "changed": [odd], "hashes": True},
+        "lost": {
+            **whole,
+            "count": 3,
+            "missing": [r"C:\nowhere\python.exe", rf"{site}\tiny\big.dll"],
+            "changed": [rf"{site}\tiny\__init__.py"],
+        },
+        "look": 3,
+        "unreadable": None,
     }
 
 

@@ -84,7 +84,7 @@ def test_another_driver_makes_the_pass_stale(pc: Machine, ready: Outcome, wishes
     assert again.verdict["reused"] is True
 
 
-def test_directml_is_missing(pc: Machine, ready: Outcome) -> None:
+def test_directml_is_missing(pc: Machine, ready: Outcome, wishes: dict[str, Any]) -> None:
     """The last: neither the copy that machines are pointed at is there, nor the one that the wheel brought."""
     environment = pc.path(ready.record["apply"]["environment"]["path"])
     brought = list(environment.rglob("DirectML*.dll"))
@@ -96,3 +96,9 @@ def test_directml_is_missing(pc: Machine, ready: Outcome) -> None:
     assert (verdict["state"], verdict["code"]) == ("NOT_READY", "DIRECTML_MISSING"), (verdict, training)
     assert verdict["cause"]
     assert verdict["next_step"]
+    report = play(pc, "report", wishes)
+    assert report.word == ("NOT_READY", "ENVIRONMENT_DAMAGED"), report.verdict
+    assert "DirectML" in report.verdict["cause"]
+    mended = play(pc, "provision", wishes)
+    assert mended.word == ("READY", "TRAINED"), mended.verdict
+    assert mended.record["apply"]["environment"]["built"] is True

@@ -7,6 +7,7 @@ goes wrong on it. Each negative is a training that really fails, judged by the p
 from __future__ import annotations
 
 import copy
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -178,10 +179,13 @@ def test_no_adapter(amd: Machine, bench: Bench, folder: Path) -> None:
     hidden = {"gpu_verify_environment": {"DML_VISIBLE_DEVICES": "-1"}}
     outcome = play(amd, "verify", sources(amd, folder) | hidden)
     assert_not_ready(outcome.verdict, "DIRECTML_NO_ADAPTER")
-    # The earlier pass is taken back, what students start stays.
+    # The earlier pass is taken back, why it failed is kept in its place, what students start stays.
     assert outcome.changed == 1
     left = amd.path(rf"{HOME}\passes\{PLUGIN}.json")
-    assert not left.exists()
+    assert json.loads(left.read_text())["verdict"]["code"] == "DIRECTML_NO_ADAPTER"
+    report = play(amd, "report", sources(amd, folder))
+    assert report.word == ("NOT_READY", "DIRECTML_NO_ADAPTER"), report.verdict
+    assert report.verdict["cause"].startswith("its last training failed less than an hour ago: ")
     assert amd.path(rf"{HOME}\current\{PLUGIN}.json").exists()
     left.write_bytes(kept)  # for the tests to come
 

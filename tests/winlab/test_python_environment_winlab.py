@@ -148,12 +148,21 @@ def test_absent_of_one_of_two(lab: Lab) -> None:
 def test_what_is_not_whole_is_built_again(lab: Lab) -> None:
     lock = lab.locks[0]
     lab.one(lock)
-    for damage in ("no marker", "no python", "base gone", "package gone"):
+    for damage in ("no marker", "no python", "dead python", "base gone", "package gone", "file gone", "file changed"):
         environment = lab.environment(lock)
         if damage == "no marker":
             (environment / "gpuready.json").write_text("{")
         elif damage == "no python":
             (environment / "Scripts/python.exe").unlink()
+        elif damage == "dead python":
+            python = environment / "Scripts/python.exe"
+            size = python.stat().st_size
+            python.unlink()  # it may be a link to another's
+            python.write_bytes(b"\0" * size)
+        elif damage == "file gone":
+            (environment / "Lib/site-packages/gpalpha/__init__.py").unlink()
+        elif damage == "file changed":
+            (environment / "Lib/site-packages/gpalpha/__init__.py").write_text("VERSION = 'another'\n")
         elif damage == "base gone":
             shutil.rmtree(lab.home / "python")
         else:

@@ -180,11 +180,15 @@ def _environment(one: Environment) -> list[Node]:
     path = rf"{HOME}\environments\{one.stack}-{one.lock_sha256[:12]}"
     files = {rf"{path}\pyvenv.cfg": "home = gpuready\n", rf"{path}\Scripts\python.exe": "MZ"}
     if one.state != "building":
+        files[rf"{path}\gpuready.files"] = "".join(
+            sorted(f"{len(text)} {name.removeprefix(path)[1:]}\n" for name, text in files.items())
+        )
         marker = {
             "stack": one.stack,
             "lock_sha256": one.lock_sha256,
             "python": rf"{path}\Scripts\python.exe",
             "version": one.python,
+            "interpreter": rf"{path}\Scripts\python.exe",
             "complete": True,
         }
         files[rf"{path}\gpuready.json"] = json.dumps({**marker, "created_at": "2026-10-01T08:00:00Z"})

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import facts
 from ansible_collections.gpuready.lab.plugins.plugin_utils.evidence.pieces import Pieces
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts import home
+from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.model import Facts
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import runtime
 from windows_facts_help import look, values, within
 
@@ -182,6 +183,27 @@ def test_interpreters_of_other_processors() -> None:
         (None, "arm64"),
         (None, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "damaged"),
+    [
+        ({"count": 0, "missing": [], "changed": [], "hashes": False}, False),
+        ({"count": 2, "missing": ["a", "b"], "changed": [], "hashes": True}, True),
+        ({"count": 0, "missing": ["a"], "changed": ["b"]}, True),  # more than it counts
+        (None, None),
+        ({}, None),
+        ({"count": "many"}, None),
+        ([], None),
+    ],
+)
+def test_what_an_environment_lacks(given: Any, damaged: bool | None) -> None:
+    value = values()["environments"]
+    for one in value["directories"]:
+        one["damage"] = given
+    environments = Facts.of(look({"environments": value})).environments
+    assert {one.damaged for one in environments if one.state != "building"} == {damaged}
+    assert {one.damage for one in environments if one.state == "building"} <= {None}
 
 
 def test_both_sides_read_gpureadys_files_alike() -> None:

@@ -64,7 +64,7 @@ def test_every_piece_is_there_and_is_plain_data(programs: Any, sysfs: Path, tmp_
     (device,) = values["pci_display"]
     assert (device["address"], device["vendor"], device["driver"]) == ("0000:01:00.0", "0x10de", None)
     assert values["environments"]["directories"] == [
-        {"name": "cuda-1", "path": str(home / "environments/cuda-1"), "text": '{"stack": "cuda"}'}
+        {"name": "cuda-1", "path": str(home / "environments/cuda-1"), "text": '{"stack": "cuda"}', "damage": None}
     ]
     assert values["last_pass"] == [{"name": "cuda.json", "text": "{}"}]
     assert values["disk"]["path"] == str(home)

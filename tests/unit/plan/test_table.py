@@ -13,6 +13,7 @@ from plans import plan
 DATA = Path(__file__).parents[2] / "data" / "plan"
 PCS = yaml.safe_load((DATA / "pcs.yml").read_text())
 STACKS = stackfiles.load()
+WHOLE = {"count": 0, "missing": [], "changed": []}
 
 
 def pc(base, *adapters):
@@ -131,15 +132,40 @@ def test_a_current_environment_needs_nothing_but_the_proof():
     facts = pc("windows", "rx6800")
     first = plan(facts, wishes.Wishes(), STACKS)
     mine = {"stack": first.stack, "lock_sha256": first.environment["lock_sha256"], "path": "x", "state": "current"}
+    mine["damage"] = WHOLE
     needed = {
         step["name"]
         for step in plan({**facts, "environments": [mine]}, wishes.Wishes(), STACKS).steps
         if step["needed"]
     }
     assert needed == {"verify"}
-    for change in ({"state": "old"}, {"state": "building"}, {"lock_sha256": "0" * 64}, {"stack": "cpu"}):
+    for change in ({"state": "building"}, {"lock_sha256": "0" * 64}, {"stack": "cpu"}, {"damage": None}):
         steps = plan({**facts, "environments": [{**mine, **change}]}, wishes.Wishes(), STACKS).steps
         assert {step["name"] for step in steps if step["needed"]} == {"verify", "python_environment"}
+
+
+def test_an_environment_that_is_built_and_not_proven_needs_the_proof_alone():
+    facts = pc("windows", "rx6800")
+    first = plan(facts, wishes.Wishes(), STACKS)
+    mine = {"stack": first.stack, "lock_sha256": first.environment["lock_sha256"], "path": "x", "state": "old"}
+    (step,) = (
+        step
+        for step in plan({**facts, "environments": [{**mine, "damage": WHOLE}]}, wishes.Wishes(), STACKS).steps
+        if step["name"] == "python_environment"
+    )
+    assert (step["needed"], "no training has proved it" in step["reason"]) == (False, True)
+
+
+@pytest.mark.parametrize("state", ["current", "old"])
+def test_a_damaged_environment_is_built_anew(state: str) -> None:
+    facts = pc("windows", "rx6800")
+    first = plan(facts, wishes.Wishes(), STACKS)
+    mine = {"stack": first.stack, "lock_sha256": first.environment["lock_sha256"], "path": "x", "state": state}
+    lost = {"count": 8, "missing": ["DirectML.dll"], "changed": ["a.py", "b.py"], "hashes": False}
+    steps = plan({**facts, "environments": [{**mine, "damage": lost}]}, wishes.Wishes(), STACKS).steps
+    (step,) = (step for step in steps if step["name"] == "python_environment")
+    assert step["needed"] is True
+    assert "is damaged (missing: DirectML.dll; changed: a.py, b.py and 5 more)" in step["reason"]
 
 
 @pytest.mark.parametrize("windows", [{"installed": False}, {"installed": None}, None])
@@ -150,6 +176,7 @@ def test_an_environment_that_brings_the_runtime_needs_none_of_windows(
     facts = pc("windows", "rx6800")
     first = plan(facts, wishes.Wishes(), STACKS)
     mine = {"stack": first.stack, "lock_sha256": first.environment["lock_sha256"], "path": "x", "state": "current"}
+    mine["damage"] = WHOLE
     there = {**facts, "environments": [{**mine, "vc_runtime": own}], "vc_runtime": windows}
     steps = {step["name"]: step for step in plan(there, wishes.Wishes(), STACKS).steps}
     assert steps["python_environment"]["needed"] is (own is not True)

@@ -96,6 +96,29 @@ def test_why_a_training_failed_is_kept_until_a_pass_is_given() -> None:
     assert pc.disk.get(rf"{HOME}\passes\torch-directml.trying") is None
 
 
+def test_what_is_damaged_is_seen_and_built_anew() -> None:
+    pc = pc_of()
+    environment(pc, BUILD)
+
+    def damage() -> dict[str, Any]:
+        look = run(pc, "gpuready.lab.gpu_facts", {"check_hashes": True})["ansible_facts"]["gpuready_evidence"]
+        (found,) = windows_facts.interpret(look).as_dict()["environments"]
+        return dict(found["damage"])
+
+    whole = {"count": 0, "missing": [], "changed": [], "hashes": True}
+    assert damage() == whole
+    pc.disk.write(rf"{PATH}\Lib\__pycache__\x.cpython-310.pyc", b"x")
+    assert damage() == whole
+    pc.disk.remove(rf"{PATH}\Lib\site-packages\packages")
+    pc.disk.write(rf"{PATH}\pyvenv.cfg", b"x")
+    lost = {"missing": [r"Lib\site-packages\packages"], "changed": ["pyvenv.cfg"]}
+    assert damage() == {**whole, **lost, "count": 2}
+    assert environment(pc, BUILD, check=True)["changed"]
+    assert environment(pc, BUILD)["environment"]["built"] is True
+    assert damage() == whole
+    assert not environment(pc, BUILD)["changed"]
+
+
 def test_a_new_lock_is_built_beside_and_old_ones_go_by_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     pc = pc_of()
     times = iter(f"2026-11-23T08:00:{second:02}Z" for second in range(60))

@@ -203,6 +203,49 @@ def test_a_pass_without_checks_is_none() -> None:
     assert judged(passed(checks=[]), trainer_sha256="bb") == ("UNKNOWN", "EVIDENCE_INCOMPLETE")
 
 
+def test_a_pass_of_what_is_not_in_use_does_not_stand() -> None:
+    record = passed()
+    record["facts"]["environments"][0]["state"] = "old"
+    found = verdict(record, {"trainer_sha256": "bb"}, NOW)
+    assert (found["state"], found["cause"]) == ("STALE", "it passed, but its environment is not the one in use")
+
+
+# --- damage ---
+
+LOST = {"count": 7, "missing": ["Lib\\site-packages\\DirectML.dll"], "changed": ["a.py"], "hashes": False}
+
+
+@pytest.mark.parametrize("state", ["current", "old"])
+@pytest.mark.parametrize("trained", [True, False])
+@pytest.mark.parametrize("check", [True, False])
+def test_what_is_damaged_is_not_ready_whatever_it_passed(state: str, trained: bool, check: bool) -> None:
+    record = good() if trained else passed()
+    record["facts"]["environments"][0] |= {"damage": LOST, "state": state}
+    found = verdict(record, {"trainer_sha256": "bb", "check_mode": check}, NOW)
+    assert (found["state"], found["code"]) == ("NOT_READY", "ENVIRONMENT_DAMAGED")
+    assert found["cause"].endswith(": 7 (missing: Lib\\site-packages\\DirectML.dll; changed: a.py and 5 more)")
+    assert "gpuready provision" in found["next_step"]
+
+
+def test_what_this_run_has_built_anew_is_damaged_no_longer() -> None:
+    record = good()
+    record["facts"]["environments"][0]["damage"] = LOST
+    record["apply"] = {
+        "environment": {"built": True, "lock_sha256": "aa", "python": record["training"]["python"]["executable"]}
+    }
+    assert judged(record) == ("READY", "TRAINED")
+    for change in ({"built": False}, {"lock_sha256": "cc"}):
+        other = {**record, "apply": {"environment": {**record["apply"]["environment"], **change}}}
+        assert judged(other) == ("NOT_READY", "ENVIRONMENT_DAMAGED")
+
+
+def test_damage_to_another_lock_or_stack_is_none_of_this_one() -> None:
+    for change in ({"lock_sha256": "cc"}, {"stack": "cpu"}):
+        record = passed()
+        record["facts"]["environments"].append({**record["facts"]["environments"][0], "damage": LOST, **change})
+        assert judged(record, trainer_sha256="bb") == ("READY", "TRAINED")
+
+
 def test_another_card_in_the_same_slot_is_another_gpu() -> None:
     """On Linux the id of a GPU is its slot; its numbers and NVIDIA's own name of it tell the card."""
     record = passed()

@@ -28,13 +28,14 @@ from gpuready.simlab.programs import INBOX_WSL, NVIDIA_SMI, WSL
 @model("gpuready.lab.gpu_facts")
 def gpu_facts(task: Task) -> dict[str, Any]:
     """The evidence of the PC."""
-    task.only("home", "time_limit", "runtime_files")
+    task.only("home", "time_limit", "runtime_files", "check_hashes")
     limit = int(task.arguments.get("time_limit") or 20)
     if not 1 <= limit <= 600:
         raise ModuleFailed(f"time_limit: {limit} is not between 1 and 600 seconds")
     home = str(task.arguments.get("home") or documents.HOME).rstrip("\\")
     start = time.monotonic()
-    collector = Collector(task.pc, Home(task.pc, home), limit, list(task.arguments.get("runtime_files") or []))
+    names, hashes = list(task.arguments.get("runtime_files") or []), bool(task.arguments.get("check_hashes"))
+    collector = Collector(task.pc, Home(task.pc, home), limit, names, hashes)
     pieces = {name: collector.piece(name) for name in PIECES}
     evidence = {
         "schema_version": 1,
@@ -239,7 +240,7 @@ class Collector(Reader):
 
     def environments(self) -> Any:
         """What lies in HOME."""
-        return self._refused() or self.home.contents(self.runtime_files)
+        return self._refused() or self.home.contents(self.runtime_files, self.hashes)
 
     def last_pass(self) -> Any:
         """What the last passes were bound to."""

@@ -12,6 +12,7 @@ from gpuready.simlab.models.model import ModuleFailed
 from gpuready.simlab.pc import SimulatedPc
 
 _SMALL = 65536
+LIST = "gpuready.files"
 OWN_RUNTIME = r"Lib\site-packages\gpuready_vc_runtime.pth"  # with it an environment's Python looks for its own files
 
 
@@ -53,8 +54,36 @@ class Home:
     def complete(self, environment: str, lock_sha256: str) -> dict[str, Any]:
         """The marker of an environment that is whole; empty when it must be built (again)."""
         marker = self.json(rf"{environment}\gpuready.json")
-        whole = marker.get("complete") is True and marker.get("lock_sha256") == lock_sha256
+        lost = self.damage(environment) if marker.get("lock_sha256") == lock_sha256 else None
+        whole = lost is not None and not lost["count"]
         return marker if whole and self.disk.is_file(rf"{environment}\Scripts\python.exe") else {}
+
+    def list_text(self, environment: str) -> str:
+        """The list of an environment's files as they are now."""
+        return "".join(f"{line}\n" for line in sorted(self._lines(environment)))
+
+    def _lines(self, environment: str) -> list[str]:
+        start = len(environment) + 1
+        files = [(node.path[start:], node.bytes) for node in self.disk.below(environment) if not node.is_folder]
+        return [
+            f"{size} {path}"
+            for path, size in files
+            if path not in ("gpuready.json", LIST) and not path.endswith(".pyc") and "\\__pycache__\\" not in path
+        ]
+
+    def damage(self, environment: str, hashes: bool = False) -> dict[str, Any] | None:
+        """What of a whole environment is missing or changed; None of one that was never whole."""
+        marker = self.json(rf"{environment}\gpuready.json")
+        if marker.get("complete") is not True:
+            return None
+        listed = (self.disk.text(rf"{environment}\{LIST}") or f"0 {LIST}").splitlines()
+        lost = sorted(line.partition(" ")[2] for line in set(listed).difference(self._lines(environment)))
+        changed = [path for path in lost if self.disk.is_file(rf"{environment}\{path}")]
+        missing = [path for path in lost if path not in changed]
+        if not self.disk.is_file(str(marker.get("interpreter"))):
+            missing.append(str(marker.get("interpreter")))
+        count = len(missing) + len(changed)
+        return {"count": count, "missing": missing[:5], "changed": changed[:5], "hashes": hashes}
 
     def environments(self) -> list[str]:
         """The folders of the environments, whole or not."""
@@ -94,7 +123,7 @@ class Home:
         json_paths = [path for path in paths if path.lower().endswith(".json")]
         return [{"name": ntpath.basename(path), "text": self.text(path)} for path in json_paths]
 
-    def contents(self, runtime_files: list[str]) -> dict[str, Any] | None:
+    def contents(self, runtime_files: list[str], hashes: bool = False) -> dict[str, Any] | None:
         """The piece `environments` of the evidence; None when there is no home."""
         if not self.disk.is_folder(self.path):
             return None
@@ -106,6 +135,7 @@ class Home:
                     "path": path,
                     "text": self.text(rf"{path}\gpuready.json"),
                     "runtime": self.own_runtime(path, runtime_files),
+                    "damage": self.damage(path, hashes),
                 }
                 for path in self.environments()
             ],

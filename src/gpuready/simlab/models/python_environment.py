@@ -10,7 +10,7 @@ from typing import Any
 
 from gpuready.simlab import documents
 from gpuready.simlab.disk import DiskFullError
-from gpuready.simlab.models.home import OWN_RUNTIME, Home, fail, fill, note
+from gpuready.simlab.models.home import LIST, OWN_RUNTIME, Home, fail, fill, note
 from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import SimulatedPc, now
 
@@ -18,7 +18,16 @@ _ARGUMENTS = (
     *("state", "home", "stack", "lock", "builders", "lock_sha256", "python", "start"),
     *("uv", "uv_archive", "interpreter_archive"),
     *("vc_archive", "needs_vc_runtime", "own_vc_runtime", "runtime_files", "offered_wheels", "uploaded", "ways"),
-    *("go_on_after", "foreign_variables", "certificates", "time_limit", "lock_wait", "keep_cache", "words"),
+    *(
+        "go_on_after",
+        "foreign_variables",
+        "certificates",
+        "time_limit",
+        "lock_wait",
+        "keep_cache",
+        "check_hashes",
+        "words",
+    ),
 )
 _OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
@@ -203,6 +212,7 @@ def _build(task: Task, home: Home, environment: str) -> dict[str, Any]:
             "distributions": sorted(f"{name}-{number}.dist-info" for name, number in packages),
             "size_bytes": PACKAGES_BYTES, "created_at": now(),
         }  # fmt: skip
+        home.disk.write(rf"{environment}\{LIST}", home.list_text(environment).encode())
         home.disk.write(rf"{environment}\gpuready.json", json.dumps(marker, indent=1).encode())
     except DiskFullError:
         home.disk.remove(environment)

@@ -68,8 +68,8 @@ def _signed(value: Value | None) -> Value | None:
 class Reader:
     """Reads one PC."""
 
-    def __init__(self, pc: SimulatedPc, home: Home, limit: int, runtime_files: list[str]) -> None:
-        self.pc, self.home, self.limit, self.runtime_files = pc, home, limit, runtime_files
+    def __init__(self, pc: SimulatedPc, home: Home, limit: int, runtime_files: list[str], hashes: bool = False) -> None:
+        self.pc, self.home, self.limit, self.runtime_files, self.hashes = pc, home, limit, runtime_files, hashes
 
     def piece(self, name: str) -> dict[str, Any]:
         """`{value, error}`."""

@@ -15,7 +15,12 @@ from ..plugin_utils.remote import RemoteAction
 from ..plugin_utils.stacks import runtime
 
 MODULE = "gpuready.lab.gpu_facts"
-ON_THE_PC = {"home": {"type": "str"}, "time_limit": {"type": "int"}, "sysfs": {"type": "str"}}
+ON_THE_PC = {
+    "home": {"type": "str"},
+    "time_limit": {"type": "int"},
+    "sysfs": {"type": "str"},
+    "check_hashes": {"type": "bool"},
+}
 
 
 class ActionModule(RemoteAction):

@@ -6,6 +6,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Damage
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Environment
@@ -73,7 +74,7 @@ function Get-NewFile($Pointer, [bool]$Same) {
 
 function Invoke-Current {
     $environment = Get-EnvironmentPath $homePath $stack $params.lock_sha256
-    $marker = Get-CompleteMarker $environment $params.lock_sha256 ''
+    $marker = Get-CompleteMarker $environment $params.lock_sha256 '' $false
     if ($null -eq $marker) { Stop-With 'ENVIRONMENT_BROKEN' "$environment is not complete; build it again (state present)" }
     $known = Read-Json "$homePath\current\$stack.json"
     $text, $visible = $params.start, $params.launcher_variable

@@ -5,6 +5,7 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -PowerShell ..module_utils.windows.Cim
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Damage
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Evidence
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
@@ -21,6 +22,7 @@ $spec = @{
         home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
         time_limit = @{ type = 'int'; default = 20 }
         runtime_files = @{ type = 'list'; elements = 'str'; default = @() }
+        check_hashes = @{ type = 'bool'; default = $false }
     }
     supports_check_mode = $true
 }
@@ -249,7 +251,7 @@ Add-Piece $pieces 'disk' {
 
 function Assert-Home { if ($refused) { throw (New-CodedException 'HOME_NOT_OURS' $refused) } }
 
-Add-Piece $pieces 'environments' { Assert-Home; Get-HomeContent $homePath $module.Params.runtime_files }
+Add-Piece $pieces 'environments' { Assert-Home; Get-HomeContent $homePath $module.Params.runtime_files $module.Params.check_hashes }
 Add-Piece $pieces 'last_pass' { Assert-Home; , @(Get-JsonText "$homePath\passes") }
 
 Add-Piece $pieces 'marker' {

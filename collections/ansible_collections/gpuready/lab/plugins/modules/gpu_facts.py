@@ -15,6 +15,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.home import contents as contents
+from ..module_utils.home import damage as damage
 from ..module_utils.home import trust as trust
 from ..module_utils.home.folder import Trouble as Trouble
 from ..module_utils.linux import probe as probe
@@ -23,7 +24,18 @@ from ..module_utils.linux import programs as programs
 WSL_NVIDIA_SMI = "/usr/lib/wsl/lib/nvidia-smi"  # root's PATH in a WSL guest lacks this folder
 
 
-def collect(home, limit, sysfs="/sys"):
+def environments(home, check_hashes):
+    """What lies in the home, and what of its environments is missing or changed; None where that cannot be read."""
+    found = contents.environments(home)
+    for one in found["directories"] if found else ():
+        try:
+            one["damage"] = damage.damage(Path(one["path"]), check_hashes)
+        except OSError:
+            one["damage"] = None
+    return found
+
+
+def collect(home, limit, sysfs="/sys", check_hashes=False):
     """The whole evidence. Programs run beside the reading; no piece can keep another from being had."""
     started, pieces = time.time(), {}
 
@@ -62,7 +74,7 @@ def collect(home, limit, sysfs="/sys"):
     have("memory", probe.memory)
     have("processors", probe.processors)
     have("disk", probe.disk, home)
-    have("environments", ours, contents.environments, Path(home))
+    have("environments", ours, environments, Path(home), check_hashes)
     have("last_pass", ours, contents.texts, Path(home, "passes"))
     have("marker", probe.marker)
     have("dmi", probe.dmi, sysfs)
@@ -90,13 +102,15 @@ def main():
             "home": {"type": "path"},
             "time_limit": {"type": "int", "default": 20},
             "sysfs": {"type": "path", "default": "/sys"},
+            "check_hashes": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     limit = module.params["time_limit"]
     if not 1 <= limit <= 600:
         module.fail_json(msg=f"time_limit: {limit} is not between 1 and 600 seconds")
-    evidence = collect(module.params["home"] or str(contents.default_home()), limit, module.params["sysfs"])
+    home = module.params["home"] or str(contents.default_home())
+    evidence = collect(home, limit, module.params["sysfs"], module.params["check_hashes"])
     module.exit_json(changed=False, ansible_facts={"gpuready_evidence": evidence})
 
 

@@ -6,6 +6,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Damage
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Environment
@@ -45,6 +46,7 @@ $spec = @{
         time_limit = @{ type = 'int'; default = 1800 }
         lock_wait = @{ type = 'int'; default = 30 }
         keep_cache = @{ type = 'bool'; default = $false }
+        check_hashes = @{ type = 'bool'; default = $false }
         words = @{ type = 'dict'; default = @{} }
     }
     required_if = @(, @('state', 'present', @('stack', 'lock', 'lock_sha256', 'python', 'go_on_after')))
@@ -131,6 +133,7 @@ function Build-Environment([string]$Environment) {
             version = $answer.version; interpreter = $interpreter; distributions = @(Get-Distribution $Environment)
             size_bytes = $size; created_at = (Get-TimeText); complete = $true
         }
+        $null = Write-Whole "$Environment\gpuready.files" (Get-ListText $Environment)
         $null = Write-Whole "$Environment\gpuready.json" (Format-Json $marker)
         Add-Step 'mark' $watch
     } catch {
@@ -171,7 +174,7 @@ function Invoke-Present {
         Stop-With 'ARGUMENTS' "certificates: $($params.certificates) is not a file on this PC"
     }
     $environment = Get-EnvironmentPath $homePath $params.stack $params.lock_sha256
-    $marker = Get-CompleteMarker $environment $params.lock_sha256 $params.python
+    $marker = Get-CompleteMarker $environment $params.lock_sha256 $params.python $params.check_hashes
     $runtime = -not $params.needs_vc_runtime -or @(Get-LostRuntime $environment).Count -eq 0
     $module.Result.changed = $null -eq $marker -or -not $runtime
     $module.Result.environment = @{
@@ -188,7 +191,8 @@ function Invoke-Present {
     $lock = Enter-Home $homePath $params.lock_wait
     try {
         Clear-Leftover $homePath
-        $marker = Get-CompleteMarker $environment $params.lock_sha256 $params.python   # another run may have built it
+        # Another run may have built it.
+        $marker = Get-CompleteMarker $environment $params.lock_sha256 $params.python $params.check_hashes
         if ($null -eq $marker) {
             try { Build-Environment $environment }
             catch {

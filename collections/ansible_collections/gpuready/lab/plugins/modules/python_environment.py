@@ -42,6 +42,7 @@ SPEC: dict[str, Any] = {
     "time_limit": {"type": "int", "default": 1800},
     "lock_wait": {"type": "int", "default": 30},
     "keep_cache": {"type": "bool", "default": False},
+    "check_hashes": {"type": "bool", "default": False},
     "words": {"type": "dict", "default": {}},
 }
 
@@ -51,15 +52,15 @@ def present(home: Home, asked: dict[str, Any], check_mode: bool) -> dict[str, An
     if asked["certificates"] and not Path(asked["certificates"]).is_file():
         raise Trouble("ARGUMENTS", f"certificates: {asked['certificates']} is not a file on this PC")
     environment = home.environment(asked["stack"], asked["lock_sha256"])
-    marker = complete(environment, asked["lock_sha256"], asked["python"])
+    marker = complete(environment, asked["lock_sha256"], asked["python"], asked["check_hashes"])
     built, steps, notes = not marker, [], []
     if built and check_mode:
         if not uvs.find_uv(home, asked["uv"]) and not (asked["uv_archive"] or asked["uv_binary"]):
             raise Trouble(*uvs.NO_UV)
     elif built:
         home.make()
-        with home.locked(asked["lock_wait"]):
-            marker = complete(environment, asked["lock_sha256"], asked["python"])  # another run may have built it
+        with home.locked(asked["lock_wait"]):  # another run may have built it
+            marker = complete(environment, asked["lock_sha256"], asked["python"], asked["check_hashes"])
             built = not marker
             if built:
                 home.sweep()

@@ -19,6 +19,7 @@ from . import pip
 from . import uv as uvs
 from .archives import Needed, Store, unpack
 from .contents import MARKER
+from .damage import LIST, list_text
 from .environment import ask, distributions, interpreter_of, is_version
 from .folder import Home, Trouble, as_json, now, of_os, write_whole
 from .texts import fill
@@ -85,6 +86,7 @@ class Builder:
             }
             if not is_version(marker["version"], self._version):
                 raise Trouble("ENVIRONMENT_BROKEN", f"{self.environment}: its Python does not run after the building")
+            write_whole(self.environment / LIST, list_text(self.environment))
             write_whole(self.environment / MARKER, as_json(marker))
         return marker
 

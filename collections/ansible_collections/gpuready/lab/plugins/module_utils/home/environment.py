@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .contents import MARKER, json_of
+from .damage import damage
 from .folder import Trouble
 from .program import run_program
 
@@ -40,7 +41,9 @@ def distributions(environment: Path) -> list[str]:
     return sorted(path.name for path in environment.glob("lib/python*/site-packages/*.dist-info"))
 
 
-def complete(environment: Path, lock_sha256: str, version: str | None = None) -> dict[str, Any]:
+def complete(
+    environment: Path, lock_sha256: str, version: str | None = None, check_hashes: bool = False
+) -> dict[str, Any]:
     """The marker of an environment that is whole and runs; empty when it must be built (again).
 
     `version` of Python is that of the marker unless it is given.
@@ -48,9 +51,8 @@ def complete(environment: Path, lock_sha256: str, version: str | None = None) ->
     marker = json_of(environment / MARKER)
     if marker.get("complete") is not True or marker.get("lock_sha256") != lock_sha256:
         return {}
-    if not set(marker.get("distributions") or ()) <= set(distributions(environment)):
-        return {}
-    if not Path(str(marker.get("interpreter"))).exists():
+    lost = damage(environment, check_hashes)
+    if lost is None or lost["count"]:
         return {}
     answer, wanted = ask(interpreter_of(environment)), version or str(marker.get("version"))
     if not is_version(answer.get("version"), wanted):

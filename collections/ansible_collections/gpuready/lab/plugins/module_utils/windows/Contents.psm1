@@ -2,7 +2,7 @@
 
 # What gpuready left on a Windows PC, read: its environments with their markers, what is current, the last passes. The one
 # reader of these files here: for the evidence, whose meaning the controller tells, and for the modules that go on from what is there.
-# Windows PowerShell 5.1; needs Json.
+# Windows PowerShell 5.1; needs Json, and Damage where the evidence is asked for.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -53,13 +53,18 @@ function Get-OwnRuntime([string]$Environment, [string[]]$Names) {
     $Names | Where-Object { [System.IO.File]::Exists("$Environment\Scripts\$_") }
 }
 
-function Get-HomeContent([string]$HomePath, [string[]]$RuntimeNames) {
+function Get-KnownDamage([string]$Environment, [bool]$Hashes) {
+    # Of an environment that cannot be read it is not known.
+    try { Get-Damage $Environment $Hashes } catch { $null }
+}
+
+function Get-HomeContent([string]$HomePath, [string[]]$RuntimeNames, [bool]$Hashes) {
     # The piece `environments` of the evidence; $null when there is no home.
     if (-not [System.IO.Directory]::Exists($HomePath)) { return $null }
     $directories = @(foreach ($path in @(Get-Environment $HomePath)) {
         @{
             name = [System.IO.Path]::GetFileName($path); path = $path; text = Read-SmallFile "$path\gpuready.json"
-            runtime = @(Get-OwnRuntime $path $RuntimeNames)
+            runtime = @(Get-OwnRuntime $path $RuntimeNames); damage = Get-KnownDamage $path $Hashes
         }
     })
     @{ home = $HomePath; directories = $directories; current = @(Get-JsonText "$HomePath\current") }

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 # One environment on a Windows PC: its interpreter, its packages, and whether it is whole.
-# Windows PowerShell 5.1; needs Contents, Home and Programs.
+# Windows PowerShell 5.1; needs Contents, Damage, Home and Programs.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -48,14 +48,12 @@ function Get-Distribution([string]$Environment) {
 
 function Test-Complete($Marker) { (Get-Field $Marker 'complete') -is [bool] -and (Get-Field $Marker 'complete') }
 
-function Get-CompleteMarker([string]$Environment, [string]$LockSha256, [string]$Version) {
+function Get-CompleteMarker([string]$Environment, [string]$LockSha256, [string]$Version, [bool]$Hashes) {
     # The marker of an environment that is whole and runs; $null when it must be built (again). Its own version unless one is given.
     $marker = Read-Json "$Environment\gpuready.json"
     if (-not (Test-Complete $marker) -or (Get-Field $marker 'lock_sha256') -ne $LockSha256) { return $null }
-    $there = @(Get-Distribution $Environment)
-    foreach ($name in @(Get-Field $marker 'distributions')) { if ($null -ne $name -and $there -notcontains $name) { return $null } }
     # An environment of an embeddable Python starts without the one that it was made from, and then lacks its modules.
-    if (-not [System.IO.File]::Exists("$(Get-Field $marker 'interpreter')")) { return $null }
+    if ((Get-Damage $Environment $Hashes).count) { return $null }
     $answer = Get-PythonAnswer "$Environment\Scripts\python.exe"
     if ($null -eq $answer) { return $null }
     if (-not $Version) { $Version = "$(Get-Field $marker 'version')" }

@@ -38,7 +38,7 @@ ENVIRONMENT_OPTIONS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("lock", "python", "uv", "wheelhouse", "remote_wheelhouse", "index_url", "certificates"), _TEXT),
     **dict.fromkeys(("uv_archive", "interpreters", "interpreter_archive", "vc_archive"), _MAPPING),
     **dict.fromkeys(("extra_index_urls", "find_links"), _TEXTS),
-    **dict.fromkeys(("needs_vc_runtime", "no_index", "keep_cache"), _TRUTH),
+    **dict.fromkeys(("needs_vc_runtime", "no_index", "keep_cache", "check_hashes"), _TRUTH),
     **dict.fromkeys(("time_limit", "keep_old"), _NUMBER),
 }
 PASS_OPTIONS: dict[str, dict[str, Any]] = {
@@ -152,7 +152,7 @@ def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> 
         given,
         place.windows,
         *("state", "home", "stack", "lock", "lock_sha256", "python", "start", "uv", "certificates", "time_limit"),
-        *("lock_wait", "keep_cache"),
+        *("lock_wait", "keep_cache", "check_hashes"),
     )
     arguments |= _sent(given, record, place, sources)
     arguments |= {"foreign_variables": list(FOREIGN_VARIABLES), "go_on_after": packages.GO_ON_AFTER}

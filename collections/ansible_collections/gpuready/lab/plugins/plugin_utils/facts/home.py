@@ -14,7 +14,7 @@ from typing import Any
 from .. import reading
 from ..evidence.pieces import Pieces, Row
 from ..stacks import runtime
-from .model import Environment, Failure, Pass
+from .model import Damage, Environment, Failure, Pass
 
 FAILED = ("NOT_READY", "UNKNOWN")  # states of a verdict on a training that failed
 
@@ -56,6 +56,7 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
                 python=python,
                 state="building" if not complete else "current" if is_current else "old",
                 vc_runtime=_has_runtime(directory, windows_runtime),
+                damage=_damage(directory.row("damage")) if complete else None,
             )
         )
     return tuple(sorted(ours, key=lambda one: str(one.path)))
@@ -88,6 +89,14 @@ def _has_runtime(directory: Row, windows: set[str] | None) -> bool | None:
     if set(runtime.FILES) <= (windows or set()) | (own or set()):
         return True
     return None if windows is None or own is None else False
+
+
+def _damage(damage: Row | None) -> Damage | None:
+    if damage is None or damage.integer("count") is None:
+        return None
+    missing, changed = (tuple(damage.texts(name)) for name in ("missing", "changed"))
+    count = max(damage.integer("count") or 0, len(missing) + len(changed))
+    return Damage(count, missing, changed, damage.flag("hashes"))
 
 
 def _content(pieces: Pieces, piece: str, file: Row) -> dict[str, Any] | None:

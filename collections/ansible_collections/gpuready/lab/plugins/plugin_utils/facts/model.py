@@ -233,6 +233,27 @@ class Interpreter:
 
 
 @dataclass(frozen=True)
+class Damage:
+    """What an environment lacks of what was built: names of the first files, and how many there are."""
+
+    count: int | None = None
+    missing: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    hashes: bool | None = None  # whether contents were looked at, and not sizes alone
+
+    @classmethod
+    def of(cls, damage: object) -> Damage:
+        """What a record says of an environment's damage. No input makes it raise."""
+        return typed.read(cls, damage)
+
+    def shown(self) -> str:
+        """The first names, in words."""
+        parts = [f"{what}: {', '.join(names)}" for what in ("missing", "changed") if (names := getattr(self, what))]
+        rest = (self.count or 0) - len(self.missing) - len(self.changed)
+        return "; ".join(parts) + (f" and {rest} more" if rest > 0 else "")
+
+
+@dataclass(frozen=True)
 class Environment:
     """An environment of ours: the current one of its stack, an old one, or one that is not complete."""
 
@@ -242,6 +263,12 @@ class Environment:
     python: str | None
     state: EnvironmentState
     vc_runtime: bool | None = None  # whether its programs find the C++ runtime, in Windows or in it; None on Linux
+    damage: Damage | None = None  # None where it was never whole, or could not be read
+
+    @property
+    def damaged(self) -> bool | None:
+        """Whether something of what was built is missing or changed."""
+        return None if self.damage is None or self.damage.count is None else self.damage.count > 0
 
 
 @dataclass(frozen=True)

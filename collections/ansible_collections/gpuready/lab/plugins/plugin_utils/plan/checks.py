@@ -260,17 +260,17 @@ def _disk(stack: Stack, target: Target, variant: Variant | None, facts: Facts) -
     disk = facts.disk or Disk()
     if variant is None or disk.free_bytes is None or disk.free_bytes >= target.disk_bytes:
         return []
-    if current(stack, variant, facts):
+    if built(stack, variant, facts):
         return []
     need, have = target.disk_bytes / 2**30, disk.free_bytes / 2**30
     where = disk.path or "the disk"
     return [problem("DISK_SPACE", f"{stack.name} needs {need:.0f} GiB free on {where}, and {have:.1f} GiB are free")]
 
 
-def current(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:
-    """The environment of this very lock, where it is what the PC uses now."""
-    mine = (one for one in facts.environments if one.stack == stack.name and one.lock_sha256 == variant.lock_sha256)
-    return next((one for one in mine if one.state == "current"), None)
+def built(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:
+    """The environment of this very lock, where it was built once: what the PC uses now, or what has not trained yet."""
+    mine = [one for one in facts.environments if one.stack == stack.name and one.lock_sha256 == variant.lock_sha256]
+    return next((one for state in ("current", "old") for one in mine if one.state == state), None)
 
 
 def _wsl(target: Target, at: Situation) -> list[Problem]:
@@ -289,4 +289,4 @@ def _wsl(target: Target, at: Situation) -> list[Problem]:
     return problems
 
 
-__all__ = ["SIDES", "TARGETS", "Candidate", "Situation", "candidate", "current", "driver_problem", "host_targets"]
+__all__ = ["SIDES", "TARGETS", "Candidate", "Situation", "built", "candidate", "driver_problem", "host_targets"]

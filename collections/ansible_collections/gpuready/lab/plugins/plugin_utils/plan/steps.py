@@ -7,7 +7,7 @@ from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
 from ..hardware import oldest
 from ..record import Plan, PlannedEnvironment, PlannedStep
 from . import adapters as plan_adapters
-from .checks import SIDES, Candidate, current
+from .checks import SIDES, Candidate, built
 
 _DRIVER_CODES = ("BASIC_DRIVER", "GPU_NO_DRIVER", "DRIVER_TOO_OLD", "DRIVER_UNKNOWN")
 
@@ -17,9 +17,6 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
     problems = {problem.code: problem for problem in chosen.problems}
     from_windows = chosen.target == "wsl" and facts.os.family == "windows"
     driver = next((problems[code] for code in _DRIVER_CODES if code in problems), None)
-    mine = current(chosen.stack, chosen.variant, facts) if chosen.variant is not None else None
-    in_windows = (facts.vc_runtime or VcRuntime()).installed
-    runtime = True if in_windows else mine.vc_runtime if mine is not None else None
     if from_windows:
         wsl = (True, "the stack runs in WSL 2")
     elif chosen.target == "wsl":
@@ -32,18 +29,11 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
         gpu_driver = (True, driver.cause)
     else:
         gpu_driver = (False, "nothing is known to be wrong with the driver")
-    if mine is not None and (runtime is True or not _needs_runtime(chosen)):
-        building = (False, "the environment of this very lock is in use already")
-    elif mine is not None:
-        missing, unknown = "the Visual C++ runtime is missing", "whether the Visual C++ runtime is there is not known"
-        building = (True, missing if runtime is False else unknown)
-    else:
-        building = (True, _building_reason(chosen, facts))
     todo = {
         "wsl": wsl,
         "gpu_driver": gpu_driver,
         "cuda": (False, chosen.stack.cuda_note or "the stack does not use CUDA"),
-        "python_environment": building,
+        "python_environment": _building(chosen, facts),
         "verify": (True, "only training proves it"),
     }
     return [{"name": name, "needed": needed, "reason": reason} for name, (needed, reason) in todo.items()]
@@ -53,11 +43,25 @@ def _needs_runtime(chosen: Candidate) -> bool:
     return chosen.stack.targets[chosen.target].needs_vc_runtime
 
 
+def _building(chosen: Candidate, facts: Facts) -> tuple[bool, str]:
+    """Whether the environment has to be built or completed, and why."""
+    mine = built(chosen.stack, chosen.variant, facts) if chosen.variant is not None else None
+    if mine is None:
+        return True, _building_reason(chosen, facts)
+    if mine.damaged or mine.damage is None:
+        what = f"is damaged ({mine.damage.shown()})" if mine.damage else "cannot be looked through"
+        return True, f"the environment of this lock {what}: it is built anew if it is not whole"
+    runtime = True if (facts.vc_runtime or VcRuntime()).installed else mine.vc_runtime
+    if runtime is not True and _needs_runtime(chosen):
+        missing = "the Visual C++ runtime is missing"
+        return True, missing if runtime is False else "whether the Visual C++ runtime is there is not known"
+    if mine.state == "current":
+        return False, "the environment of this very lock is in use already"
+    return False, "the environment of this very lock is built, and no training has proved it yet"
+
+
 def _building_reason(chosen: Candidate, facts: Facts) -> str:
     same = [env for env in facts.environments if env.stack == chosen.stack.name]
-    lock = chosen.variant.lock_sha256 if chosen.variant else None
-    if any(env.state == "old" and env.lock_sha256 == lock for env in same):
-        return "an environment of this lock is there but not in use: it is checked, and built anew if it is not whole"
     if any(env.state == "current" for env in same):
         return "the lock has changed since the environment in use was made"
     return "there is no environment of this stack yet"

@@ -124,6 +124,9 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan's stack cannot be read")
     if not isinstance(reading.section(plan, "environment").get("reference"), bool):
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan does not say whether its stack is a reference")
+    damaged = verdict_passes.damaged(record)
+    if damaged is not None:
+        return damaged
     training = record.get("training")
     if isinstance(training, Mapping) and not training.get("skipped"):
         return _trained(record, training, plan, rules)
@@ -218,7 +221,7 @@ def _untrained(record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mappin
     if checking:
         return word("SKIPPED", "CHECK_MODE")
     failure = verdict_passes.failure_of_stack(reading.section(record, "facts"), plan["stack"])
-    if verdict_passes.is_built(record):
+    if verdict_passes.built(record):
         return verdict_passes.failed(failure, bound, now) or verdict_passes.unproven()
     if verdict_passes.environment_is_there(plan) is False:
         return word("NOT_READY", "NOT_INSTALLED")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .. import reading
+from ..facts.model import Damage
 from ..record import CheckResult, Word
 from ..remedies import catalogue as remedies
 from .bounds import missed
@@ -52,6 +53,8 @@ def judge(
     if there is not True:
         why = "is no longer complete" if there is False else "may be gone: the plan does not say"
         return word("STALE", "PASS_STALE", f"it passed, but its environment {why}", "Run gpuready provision.")
+    if not any(one.get("state") == "current" for one in built(record)):
+        return word("STALE", "PASS_STALE", "it passed, but its environment is not the one in use")
     at = left.get("at") if isinstance(left, Mapping) else None
     if not _young(at, rules["max_age_days"], now):
         return word("STALE", "PASS_TOO_OLD", with_detail("its last pass is too old to count", at))
@@ -101,13 +104,26 @@ def failed(left: object, now_bound: Mapping[str, Any], now: datetime) -> Word | 
     )
 
 
-def is_built(record: Mapping[str, Any]) -> bool:
-    """Whether the environment of the planned lock is on the PC, in use or not: built, and perhaps not proven."""
+def built(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The environments of the planned lock that are on the PC, in use or not: built, and perhaps not proven."""
     plan = reading.section(record, "plan")
     meant = (plan.get("stack"), reading.section(plan, "environment").get("lock_sha256"))
     there = reading.items(reading.section(record, "facts").get("environments"))
     whole = [one for one in there if one.get("state") in ("current", "old")]
-    return None not in meant and any((one.get("stack"), one.get("lock_sha256")) == meant for one in whole)
+    return [one for one in whole if None not in meant and (one.get("stack"), one.get("lock_sha256")) == meant]
+
+
+def damaged(record: Mapping[str, Any]) -> Word | None:
+    """The verdict on a PC whose environment lacks something of what was built; None where that is not so."""
+    applied, there = reading.section(record, "apply", "environment"), built(record)
+    if applied.get("built") is True and any(one.get("lock_sha256") == applied.get("lock_sha256") for one in there):
+        return None  # after the look
+    for one in there:
+        found = Damage.of(one.get("damage"))
+        if found.count:
+            cause = f"{remedies.remedy('ENVIRONMENT_DAMAGED').cause}: {found.count} ({found.shown()})"
+            return word("NOT_READY", "ENVIRONMENT_DAMAGED", reading.said(cause) or "")
+    return None
 
 
 def unproven() -> Word:
