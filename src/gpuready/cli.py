@@ -2,7 +2,8 @@
 are wrong, 130 stopped by Ctrl-C, by a termination, or because the terminal is gone.
 
 `gpuready facts` is 0 when every PC gave its facts, `gpuready plan` and `explain` when every PC has a stack and nothing
-stands in its way, `provision` and `verify` when every PC is ready or was skipped, `report` when every PC is ready.
+stands in its way, `provision` and `verify` when every PC is ready or was skipped, `report` when every PC is ready,
+`remove` when nothing went wrong on any PC.
 
 This module is small so that Ctrl-C while the rest is loaded is no traceback either.
 """

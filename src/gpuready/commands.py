@@ -120,6 +120,52 @@ _command("verify", "Train on what is installed, and judge. Installs nothing.")
 _command("report", "Judge every PC by what it is now and by its last pass. Trains nothing.")
 
 
+@app.command("remove", help="Take a stack away from the PCs, or with --all everything that gpuready brought.")
+def remove_command(
+    stack: Annotated[
+        str | None, typer.Argument(help="The stack that goes, with its environments and its pass.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that gpuready brought.")] = False,
+    inventory: Inventory = None,
+    limit: Limit = None,
+    report: ReportDir = None,
+    lab_dir: LabDir = None,
+    check: Check = False,
+    redact: Redact = False,
+    forks: Forks = None,
+    ask_pass: AskPass = False,
+    vault_password_file: Vault = None,
+    extra_vars: Extra = None,
+    as_json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Nothing goes that was not named: a stack, or --all."""
+    if (stack is None) is not everything:
+        raise GpureadyError("remove: name the stack that shall go, or give --all: one of the two")
+    password = _password() if ask_pass else None
+
+    def work(progress: Progress) -> LabResult:
+        lab = Lab(
+            list(inventory or []),
+            limit=limit,
+            forks=forks,
+            extra_vars=_extra_vars(extra_vars or []),
+            vault_password_file=vault_password_file,
+            connection_password=password,
+        )
+        return lab.remove(
+            stack,
+            on_event=progress,
+            check=check,
+            verbosity=max(verbose - 1, 0),
+            report_dir=report,
+            lab_dir=lab_dir,
+            redact=redact,
+        )
+
+    _finish(work, as_json, verbose)
+
+
 @app.command("explain", help="What a code means and what to do; or facts, plan and reasons from a saved evidence file.")
 def explain_command(
     evidence: Annotated[Path, typer.Argument(help="A code (DISK_FULL), or what `gpuready facts --save` wrote.")],

@@ -49,7 +49,9 @@ _OURS = {
     "gpuready_verdicts": "the action says whether it judges",
     "gpuready_evidence_dir": "save= or `gpuready facts --save` sets it",
     "gpuready_evidence_file": "gpuready explain sets it",
+    "gpuready_remove": "gpuready remove STACK or --all sets it",
 }
+_EVERYTHING = "all"
 
 
 class Lab:
@@ -118,6 +120,12 @@ class Lab:
     def report(self, **options: Unpack[Options]) -> results.LabResult:
         """Judge every PC by what it is now and by its last pass. Trains nothing."""
         return self._run("report", {}, options)
+
+    def remove(self, stack: str | None = None, **options: Unpack[Options]) -> results.LabResult:
+        """Take a stack away from every PC, or without one everything that gpuready brought there."""
+        if stack is not None and (not stack.strip() or stack == _EVERYTHING):
+            raise GpureadyError(f"remove: {stack!r} is no stack: name one, or leave it out for everything")
+        return self._run("remove", {"gpuready_remove": stack or _EVERYTHING}, options)
 
     def cancel(self) -> None:
         """Stop the run that goes on in another thread; it raises Interrupted there."""

@@ -224,7 +224,8 @@ class LabResult:
         """The PCs on which the action did not come to its end.
 
         facts: those that gave none. plan: those without a stack or with a blocker. provision and verify: those that are
-        neither ready nor SKIPPED (nothing was asked of them, as in a check). report: those that are not ready.
+        neither ready nor SKIPPED (nothing was asked of them, as in a check). report: those that are not ready. remove:
+        those on which something went wrong.
         """
         return [host for host in self.hosts if not self._as_asked(host)]
 
@@ -253,6 +254,8 @@ class LabResult:
             return host.plan is not None and host.plan.stack is not None and not host.plan.blockers
         if self.action == "report":
             return host.ready
+        if self.action == "remove":
+            return host.facts is not None and not host.troubles
         return host.ready or host.verdict.state is State.SKIPPED
 
 

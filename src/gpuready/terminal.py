@@ -211,6 +211,8 @@ def _tell(result: LabResult, host: HostResult) -> bool:
         return host.facts is None
     if result.action in ("plan", "explain"):
         return host.plan is None
+    if result.action == "remove":
+        return host.facts is None or bool(host.troubles)
     return host.verdict.state is not State.SKIPPED
 
 
@@ -219,7 +221,7 @@ def _end(console: Console, result: LabResult) -> None:
         console.print(f"Report: {_shown(result.path.with_name('report.html'))}", soft_wrap=True, highlight=False)
     changed = result.report.changed
     words = []
-    if result.action in ("provision", "verify"):
+    if result.action in ("provision", "verify", "remove"):
         which = f"{changed.count} ({changed.pcs})" if changed.count > 1 else changed.pcs or "nothing"
         words.append(f"{'Would change' if result.run.check else 'Changed'}: {which}.")
     if result.run.seconds is not None and result.action != "explain":

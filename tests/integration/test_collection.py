@@ -96,7 +96,7 @@ def test_it_provisions_pcs_with_ansible_core_and_pywinrm_alone(archive: Path, tm
             assert (ended["good"]["state"], ended["good"]["code"]) == ("READY", "TRAINED"), ended["good"]
             assert ended["bare"]["state"] == "NOT_READY"
             assert expected in said.lower()
-        ansible("ansible-playbook", "-i", str(inventory), "gpuready.lab.remove")
+        ansible("ansible-playbook", "-i", str(inventory), "gpuready.lab.remove", "-e", "gpuready_remove=all")
     assert snapshot(installed) == before
     assert sorted(path.name for path in here.iterdir()) == ["collections", "reports"]
 
