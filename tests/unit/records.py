@@ -109,6 +109,7 @@ GOOD: dict[str, Any] = {
             "batchnorm_mean_difference": 1e-7,
             "batchnorm_variance_difference": 2e-7,
         },
+        "keras": {"finished": True, "version": "2.10.0", "error": None},
         "error": None,
         "finished": True,
     },

@@ -68,7 +68,7 @@ def test_it_is_one_file_for_python_3_6_that_imports_the_standard_library_alone()
         for alias in node.names
     }
     assert later == {
-        "ctypes", "faulthandler", "importlib.metadata", "numpy", "tensorflow", "torch", "torch_directml", "traceback", "warnings",
+        "ctypes", "faulthandler", "importlib.metadata", "keras", "numpy", "tensorflow", "torch", "torch_directml", "traceback", "warnings",
     }  # fmt: skip
 
 
@@ -356,3 +356,20 @@ def test_a_gpu_of_pytorchs_own_is_named_by_its_uuid_where_pytorch_tells_it(train
     assert torch.uuid(1) is None
     torch.own = None
     assert torch.uuid(0) is None
+
+
+def test_why_a_first_script_would_not_run_is_evidence_and_no_end(trainer: Any) -> None:
+    class Framework:
+        def __init__(self, error: Exception | None) -> None:
+            self.error = error
+
+        def keras(self) -> str:
+            if self.error:
+                raise self.error
+            return "2.10.0"
+
+    assert trainer.first_script(Framework(None)) == {"finished": True, "version": "2.10.0", "error": None}
+    found = trainer.first_script(Framework(ImportError("no module " + "x" * 5000)))
+    assert (found["finished"], found["version"], found["error"]["type"]) == (False, None, "ImportError")
+    assert len(found["error"]["message"]) == 2000
+    assert found["error"]["where"].startswith("keras:")

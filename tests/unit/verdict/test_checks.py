@@ -22,6 +22,43 @@ def check(record: dict[str, Any], name: str, **policy: Any) -> tuple[str, str]:
     return found["state"], found["detail"]
 
 
+# --- a student's first script ---
+
+
+@pytest.mark.parametrize(
+    ("keras", "word", "state"),
+    [
+        ({"finished": True, "version": "2.2.4-tf", "error": None}, ("READY", "TRAINED"), "pass"),
+        (
+            {"finished": False, "version": None, "error": {"type": "ImportError", "message": "no module\nh5py"}},
+            ("NOT_READY", "KERAS_FAILED"),
+            "fail",
+        ),
+        ({"finished": False, "version": None, "error": None}, ("UNKNOWN", "EVIDENCE_INCOMPLETE"), "unknown"),
+        (
+            {"finished": True, "version": "2.10.0", "error": {"type": "x"}},
+            ("UNKNOWN", "EVIDENCE_INCOMPLETE"),
+            "unknown",
+        ),
+        ({"finished": "yes", "version": "2.10.0", "error": None}, ("UNKNOWN", "EVIDENCE_INCOMPLETE"), "unknown"),
+        (None, ("UNKNOWN", "EVIDENCE_INCOMPLETE"), "unknown"),
+        ([], ("UNKNOWN", "EVIDENCE_INCOMPLETE"), "unknown"),
+    ],
+)
+def test_keras_works_or_it_is_said_why_not(keras: Any, word: tuple[str, str], state: str) -> None:
+    record = changed("training.keras", keras)
+    assert (judged(record), check(record, "keras")[0]) == (word, state)
+    assert "\n" not in check(record, "keras")[1]
+
+
+def test_pytorch_brings_no_keras() -> None:
+    record = changed("plan.environment.backend", "torch-directml")
+    record["training"]["keras"] = None
+    assert check(record, "keras") == ("pass", "the stack brings no keras")
+    record["plan"]["environment"]["backend"] = None
+    assert check(record, "keras")[0] == "unknown"
+
+
 # --- bounds ---
 
 
@@ -41,12 +78,14 @@ def test_every_check_says_its_number_and_its_bound() -> None:
             "agreement",
             "accuracy",
             "batchnorm",
+            "keras",
             "throughput",
         )
     ]
     assert found["loss"] == "1.77 to 0.1533, bound 0.5 of the first"
     assert found["accuracy"] == "1, bound 0.9"
     assert found["throughput"] == "900 samples a second, CPU 100, ratio 9, bound 1"
+    assert found["keras"] == "keras 2.10.0 was imported, fitted and asked"
     assert found["batchnorm"] == "mean off by 1e-07, variance by 2e-07, bound 0.01"
 
 

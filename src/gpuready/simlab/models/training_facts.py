@@ -135,10 +135,19 @@ def trained(task: Task, kind: dict[str, Any], interpreter: str) -> dict[str, Any
             "batchnorm_mean_difference": 0.0 if on_cpu else 1e-7,
             "batchnorm_variance_difference": 0.0 if on_cpu else 2e-7,
         },
+        "keras": _keras(kind["framework"]),
         "warnings": [],
         "error": None,
         "finished": True,
     }
+
+
+def _keras(framework: dict[str, Any]) -> dict[str, Any] | None:
+    """What TensorFlow's trainer says of a student's first script."""
+    if framework["name"] != "tensorflow":
+        return None
+    own = "2.2.4-tf" if str(framework["version"]).startswith("1.") else framework["version"]
+    return {"finished": True, "version": own, "error": None}
 
 
 # --- what can go wrong: each changes a training that went well into one that did not ---
@@ -158,7 +167,7 @@ def _stopped(
     training: dict[str, Any], error: dict[str, Any] | None, *, said: tuple[str, ...] = ("task",), **process: Any
 ) -> None:
     """It ended early: what was not said by then is null."""
-    for part in ("task", "framework", "device", "reference", "result", "agreement"):
+    for part in ("task", "framework", "device", "reference", "result", "agreement", "keras"):
         if part not in said:
             training[part] = None
     training["error"], training["finished"] = error, False

@@ -267,8 +267,34 @@ class TensorFlow(object):
     def peak(self):
         return None
 
+    def keras(self):
+        """What a student's first script does: keras, imported, fitted and asked; its version."""
+        tf, np = self.tf, self.np
+        tf.config.set_soft_device_placement(True)          # as it is for a script that does not speak of devices
+        if self.framework["plugin"]:                       # TensorFlow 2 has keras as a package of its own
+            import keras
+        else:
+            keras = tf.keras
+        layers = keras.layers.Dense(8, activation="relu", input_shape=(4,)), keras.layers.Dense(2, activation="softmax")
+        model, x = keras.Sequential(list(layers)), np.arange(32, dtype="float32").reshape(8, 4) / 32
+        model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
+        model.fit(x, np.arange(8, dtype="int64") % 2, epochs=1, batch_size=4, verbose=0)
+        told = np.asarray(model.predict(x, verbose=0))
+        if told.shape != (8, 2) or not np.allclose(told.sum(axis=1), 1, atol=1e-3):
+            raise ValueError("keras predicts no probabilities: %s" % told.tolist())
+        return keras.__version__
+
 
 # ---- the child: trains ----
+def first_script(framework):
+    """Whether a student's first script would run here; why it would not is evidence, and no end of the training."""
+    try:
+        return {"finished": True, "version": framework.keras(), "error": None}
+    except Exception as error:
+        told = {"type": type(error).__name__, "message": str(error)[:2000], "where": where_of(error)}
+        return {"finished": False, "version": None, "error": told}
+
+
 def train(framework, on_cpu, options):
     started, losses, where = time.time(), [], set()
     task, start = images(options["seed"], options["samples"], SMALL[0]), weights(options["seed"], *SMALL)
@@ -368,6 +394,9 @@ def child(options, phase):
             for name, on_cpu in devices if options["speed_seconds"] else ():
                 phase("speed of the " + name, known)
                 known[name]["samples_per_second"], known[name]["speed_batch"] = speed(framework, on_cpu, options)
+            if hasattr(framework, "keras"):
+                phase("keras", known)
+                known["keras"] = first_script(framework)
             known["finished"] = True
     except Stop as stop:
         known["error"] = {"type": "Stop", "code": stop.args[0], "message": stop.args[1], "where": options["backend"]}
@@ -487,7 +516,7 @@ def run_child(options, visible, deadline):
             pass
     for reader in readers:
         reader.join(5)                                     # a process that it left behind may hold the pipes
-    found = dict.fromkeys(("task", "framework", "device", "reference", "result", "agreement", "error", "warnings"), None)
+    found = dict.fromkeys(("task", "framework", "device", "reference", "result", "agreement", "keras", "error", "warnings"), None)
     found.update(said["found"])
     found["finished"] = found.get("finished") is True and not timed_out and not said["cut"]
     if said["cut"]:

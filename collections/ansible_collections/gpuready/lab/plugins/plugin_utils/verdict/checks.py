@@ -16,7 +16,7 @@ from typing import Any
 
 from ..facts.model import DXG
 from ..hardware import software
-from ..reading import items, number, section
+from ..reading import items, number, section, shown
 from ..record import CHECK_STATES, CheckResult
 from ..stacks.model import OWN
 from . import training as verdict_training
@@ -356,6 +356,23 @@ def _agreement(given: Given) -> Check:
     return _judged("agreement", "REFERENCE_DISAGREES", relative <= bound, shown, relative)
 
 
+def _keras(given: Given) -> Check:
+    """What a student's first script imports works; PyTorch's needs nothing more than what has trained."""
+    backend, said = section(given.plan, "environment").get("backend"), section(given.training, "keras")
+    if not isinstance(backend, str):
+        return _unknown("keras", "whether the stack brings keras is not known")
+    if not backend.startswith("tensorflow"):
+        return _judged("keras", "KERAS_FAILED", True, "the stack brings no keras")
+    error, version = section(said, "error"), said.get("version")
+    if said.get("finished") is False and error:
+        return _judged(
+            "keras", "KERAS_FAILED", False, f"{shown(error.get('type'))}: {shown(error.get('message'))}"[:300]
+        )
+    if said.get("finished") is not True or said.get("error") is not None or not isinstance(version, str):
+        return _unknown("keras", "whether keras works was not tried")
+    return _judged("keras", "KERAS_FAILED", True, f"keras {version[:40]} was imported, fitted and asked")
+
+
 def _throughput(given: Given) -> Check:
     ours, reference = given.speed("result"), given.speed("reference")
     shown = "not measured"
@@ -374,6 +391,6 @@ def _throughput(given: Given) -> Check:
 
 _CHECKS: tuple[Callable[[Given], Check], ...] = (
     _evidence, _framework, _finite, _task, _device, _arithmetic, _adapter, _labels, _loss, _agreement,
-    _accuracy, _batchnorm, _throughput,
+    _accuracy, _batchnorm, _keras, _throughput,
 )  # fmt: skip
 NAMES = tuple(check.__name__.removeprefix("_") for check in _CHECKS)
