@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.action import python_environment
 from ansible_collections.gpuready.lab.plugins.action.gpu_facts import ActionModule
 from ansible_collections.gpuready.lab.plugins.plugin_utils import remote
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import Record
@@ -85,3 +87,33 @@ def test_a_module_that_failed_in_the_look_is_read_like_any_other(text: str, code
 def test_a_module_that_gives_nothing_says_so() -> None:
     _, record = looked(Action({"changed": False}))
     assert record["troubles"][0]["code"] == "NO_EVIDENCE"
+
+
+def test_a_full_disk_of_the_controller_is_not_the_pcs() -> None:
+    action = Action()
+
+    def full(**_: Any) -> dict[str, Any]:
+        raise OSError(errno.ENOSPC, "No space left on device", "/root/.ansible/tmp/x")
+
+    action._execute_module = full  # type: ignore[method-assign]
+    _, record = looked(action)
+    (trouble,) = record["troubles"]
+    assert trouble["code"] == "CONTROLLER_DISK_FULL"
+    assert "/root/.ansible/tmp/x" in trouble["message"]
+
+
+def test_a_pc_that_loses_what_it_was_sent_is_not_asked_for_ever() -> None:
+    action = object.__new__(python_environment.ActionModule)
+    asked: list[dict[str, str]] = []
+
+    def run_remote(module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        asked.append(dict(arguments["uploaded"]))
+        return {"needs": [{"sha256": "ab" * 32}]}
+
+    action.run_remote = run_remote  # type: ignore[method-assign]
+    action._send = lambda local, sha256: f"/tmp/{local}"  # type: ignore[method-assign]
+    wanted: Any = SimpleNamespace(arguments={}, files={"ab" * 32: "uv"})
+    answer = action._converse(wanted, {})
+    assert (answer["failed"], answer["code"]) == (True, "UPLOAD_FAILED")
+    assert asked[-1] == {"ab" * 32: "/tmp/uv"}
+    assert len(asked) == 5

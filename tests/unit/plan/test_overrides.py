@@ -39,6 +39,7 @@ def test_a_stack_that_is_asked_for_is_taken(stack):
 
 REFUSED = [
     # PC, wishes, code, what the cause says
+    (pc("linux", os={"family": "darwin"}), {"stack": "cpu"}, "OS_UNSUPPORTED", "operating system darwin"),
     (pc("windows", "rx6800"), {"stack": "cuda"}, "NO_NVIDIA_GPU", "AMD Radeon RX 6800"),
     (pc("linux", "uhd630"), {"stack": "cuda"}, "NO_NVIDIA_GPU", "Intel"),
     (pc("linux"), {"stack": "cuda"}, "NO_ADAPTER", "no GPU"),

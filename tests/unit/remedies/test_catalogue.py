@@ -109,3 +109,13 @@ def test_a_code_that_nobody_described_still_has_a_next_step() -> None:
     assert (found.cause, found.code) == ("never heard of", "NEVER_HEARD_OF")
     assert found.next_step
     assert remedies.remedy("").cause
+
+
+def test_a_drivers_update_is_no_answer_to_everything() -> None:
+    """It comes first only where what was seen is about the driver."""
+    of_driver = re.compile(r"(Update|Install|Reinstall) (a |the |current |another )*(\S+ ){0,4}driver", re.IGNORECASE)
+    for code in remedies.codes():
+        found = remedies.remedy(code)
+        first = re.split(r"(?<=\.) ", found.next_step)[0]
+        if found.category in ("training", "verdict") or found.cause.endswith("not known here"):
+            assert not of_driver.search(first), (code, first)
