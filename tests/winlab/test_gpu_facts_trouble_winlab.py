@@ -95,6 +95,21 @@ def test_cim_that_ends_at_its_limit_is_asked_no_more(winlab_machine, ansible, tm
     assert facts["features"]["VirtualMachinePlatform"] == "Disabled"  # DISM's word
 
 
+def test_what_cim_refuses_is_named_by_its_number(winlab_machine, ansible, tmp_path):
+    """Its words are in the language of Windows."""
+    pc = winlab_machine("facts-refused-cim")
+    denied = (
+        "[Management.Automation.ErrorRecord]::new([Exception]::new('Zugriff verweigert'), 'HRESULT 0x80041003,x', 0, 1)"
+    )
+    dead = "throw [Runtime.InteropServices.COMException]::new('Der RPC-Server', 0x800706BA)"
+    answer = f"if ($ClassName -eq 'Win32_VideoController') {{ $PSCmdlet.ThrowTerminatingError({denied}) }} {dead}"
+    cim_that(pc, f"function Get-CimInstance {{ {PARAMETERS} {answer} }}")
+    pieces, errors, _ = look(ansible, pc, tmp_path, time_limit=20)
+    assert (errors["video_controllers"], errors["operating_system"]) == ("ACCESS_DENIED", "CIM_FAILED")
+    assert pieces["video_controllers"]["error"]["message"] == "Zugriff verweigert 0x80041003"
+    assert pieces["operating_system"]["error"]["message"] == "Der RPC-Server 0x800706BA"
+
+
 def test_cim_that_never_comes_back_is_left_behind(winlab_machine, ansible, tmp_path):
     pc = winlab_machine("facts-stuck-cim")
     user = "[pscustomobject]@{ Domain = 'LAB'; User = 'anna' }"

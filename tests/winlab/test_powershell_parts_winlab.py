@@ -356,12 +356,33 @@ def test_what_a_student_set_is_not_uvs(pc: Machine) -> None:
         $say = '-c "import os; print(os.environ.get(''VIRTUAL_ENV''), os.environ.get(''UV_OFFLINE''))"'
         $found.variables = (Receive-Program (Start-Program '{PYTHON}' $say $kept) 60).stdout.Trim()
         $found.python = (Get-PythonAnswer '{PYTHON}').version
-        $found.text = Get-PythonAnswer 'C:\lab\text\python.exe'
+        $why = @{{ reason = '' }}
+        $found.text = Get-PythonAnswer 'C:\lab\text\python.exe' $why
+        $found.why = $why.reason
         $found.terse = Get-PythonAnswer 'C:\lab\terse\python.exe'
         $found.none = @(Get-Distribution 'C:\nowhere').Count
         """,
     )
+    assert r"\python.exe cannot be started: " in found["why"]
+    assert found.pop("why").endswith("[WinError 193]")
     assert found == {"variables": "None 1", "python": "3.10.11", "text": None, "terse": None, "none": 0}
+
+
+def test_a_program_that_does_not_run_says_why(pc: Machine) -> None:
+    """What is blocked or damaged is not missing: Windows' number, or the last words, stand in what stops the work."""
+    put(pc, r"C:\lab\blocked\uv.exe", b"no program")
+    pc.install_program(r"C:\lab\dies\uv.exe", lambda call: call.err("loading\r\nno runtime\r\n") or 0xC0000135)
+    found = ask(
+        pc,
+        r"""
+        foreach ($name in 'blocked', 'dies') {
+            $found[$name] = try { & $build { Find-Uv 'C:\nowhere' "C:\lab\$($args[0])\uv.exe" @{ reason = '' } } $name }
+                catch { (ConvertTo-Trouble $_).message }
+        }
+        """,
+    )
+    assert found["blocked"].endswith("[WinError 193]")
+    assert found["dies"].endswith(r"; C:\lab\dies\uv.exe: uv ended with 0xC0000135: no runtime")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ _OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
     *("uv.exe", "README.txt"),
 )
-_NO_UV = "there is no uv on this PC; give uv_archive (path or url, and sha256), or install uv for all users"
+_NO_UV = "there is no uv on this PC that runs; give uv_archive (path or url, and sha256), or install uv for all users"
 _VERSIONS = {"3.7": "3.7.9", "3.8": "3.8.20", "3.9": "3.9.23", "3.10": "3.10.18", "3.11": "3.11.13", "3.12": "3.12.11"}
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*?)(?:\[[^]]*\])?\s*===?\s*([^\s;\\]+)", re.M)
 _SYSTEM = r"C:\Windows\System32"

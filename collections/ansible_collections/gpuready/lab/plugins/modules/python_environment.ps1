@@ -75,8 +75,9 @@ function Stop-ToAsk($Files) {
     Stop-With 'NEEDS' ''
 }
 
-function Stop-WithoutUv {
-    Stop-With 'UV_MISSING' 'there is no uv on this PC; give uv_archive (path or url, and sha256), or install uv for all users'
+function Stop-WithoutUv([hashtable]$Why) {
+    $next = 'give uv_archive (path or url, and sha256), or install uv for all users'
+    Stop-With 'UV_MISSING' "there is no uv on this PC that runs; $next$($Why.reason)"
 }
 
 function Build-Environment([string]$Environment) {
@@ -84,10 +85,11 @@ function Build-Environment([string]$Environment) {
     $deadline = [DateTime]::UtcNow.AddSeconds($params.time_limit)
     # What is missing is asked for together, before anything else is done.
     $lacking = @(Find-Wheel $homePath $params.offered_wheels $params.uploaded)
-    $uv = Find-Uv $homePath $params.uv
+    $why = @{ reason = '' }
+    $uv = Find-Uv $homePath $params.uv $why
     $uvArchive = $null
     if (-not $uv) {
-        if (-not $params.uv_archive) { Stop-WithoutUv }
+        if (-not $params.uv_archive) { Stop-WithoutUv $why }
         $uvArchive = Get-Archive $homePath 'uv' $params.uv_archive $params.uploaded $params.time_limit
         if ($uvArchive -is [hashtable]) { $lacking += $uvArchive.needs }
     }
@@ -123,8 +125,11 @@ function Build-Environment([string]$Environment) {
         Install-Package $uv $variables $homePath $Environment $params $deadline
         Add-Step 'packages' $watch
         if ($params.needs_vc_runtime) { Set-Runtime $Environment $watch }
-        $answer = Get-PythonAnswer "$Environment\Scripts\python.exe"
-        if ($null -eq $answer) { Stop-With 'ENVIRONMENT_BROKEN' "${Environment}: its Python does not run after the building" }
+        $why = @{ reason = '' }
+        $answer = Get-PythonAnswer "$Environment\Scripts\python.exe" $why
+        if ($null -eq $answer) {
+            Stop-With 'ENVIRONMENT_BROKEN' "${Environment}: its Python does not run after the building$($why.reason)"
+        }
         $size = [long]0
         $folder = New-Object -TypeName System.IO.DirectoryInfo -ArgumentList $Environment
         foreach ($file in $folder.EnumerateFiles('*', 'AllDirectories')) { $size += $file.Length }
@@ -183,7 +188,8 @@ function Invoke-Present {
     }
     if (-not $module.Result.changed) { return }
     if ($module.CheckMode) {
-        if ($null -eq $marker -and -not $params.uv_archive -and -not (Find-Uv $homePath $params.uv)) { Stop-WithoutUv }
+        $why = @{ reason = '' }
+        if ($null -eq $marker -and -not $params.uv_archive -and -not (Find-Uv $homePath $params.uv $why)) { Stop-WithoutUv $why }
         if (-not $runtime -and -not $params.vc_archive -and -not $params.own_vc_runtime) { Stop-NoRuntime $environment }
         return
     }

@@ -55,8 +55,9 @@ def present(home: Home, asked: dict[str, Any], check_mode: bool) -> dict[str, An
     marker = complete(environment, asked["lock_sha256"], asked["python"], asked["check_hashes"])
     built, steps, notes = not marker, [], []
     if built and check_mode:
-        if not uvs.find_uv(home, asked["uv"]) and not (asked["uv_archive"] or asked["uv_binary"]):
-            raise Trouble(*uvs.NO_UV)
+        why: list[str] = []
+        if not uvs.find_uv(home, asked["uv"], why) and not (asked["uv_archive"] or asked["uv_binary"]):
+            raise uvs.no_uv(why)
     elif built:
         home.make()
         with home.locked(asked["lock_wait"]):  # another run may have built it

@@ -53,10 +53,10 @@ def admit(connection: Any, host: str) -> Trouble | None:
     kind = str(connection.transport).rpartition(".")[2]
     if kind not in _PORTS:
         return None
-    account = Account(_option(connection, "remote_user"), _option(connection, "remote_password", "password"))
+    account = Account(option(connection, "remote_user"), option(connection, "remote_password", "password"))
     if not account.password:
         return _without(connection, kind, account)
-    if kind == "ssh" and _option(connection, "private_key_file"):
+    if kind == "ssh" and option(connection, "private_key_file"):
         return None
     book = Book(Path(constants.DEFAULT_LOCAL_TMP) / "accounts", account)
     if book.taken or not _answers(connection, kind):  # what is off is not asked, and says so by itself
@@ -128,7 +128,8 @@ class Book:
         yield False
 
 
-def _option(connection: Any, *names: str) -> str:
+def option(connection: Any, *names: str) -> str:
+    """The first of these options that the connection has and that is set; else an empty text."""
     for name in names:
         with suppress(KeyError, AnsibleError):
             value = connection.get_option(name)
@@ -149,8 +150,8 @@ def _without(connection: Any, kind: str, account: Account) -> Trouble | None:
 
 def _answers(connection: Any, kind: str) -> bool:
     """Whether something listens there at all."""
-    host = _option(connection, "remote_addr", "host")
-    port = _option(connection, "port") or str(_PORTS[kind])
+    host = option(connection, "remote_addr", "host")
+    port = option(connection, "port") or str(_PORTS[kind])
     try:
         with socket.create_connection((host, int(port)), timeout=_CONNECT):
             return True

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from ansible._internal import _display_utils
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
-from . import accounts, apart, hiding, reading
+from . import accounts, apart, controller, hiding, reading
 from .action import Action, BadInput
 from .evidence import limits
 from .record import Record, Trouble
@@ -90,6 +90,8 @@ class RemoteAction(Action):
             # A .ps1 of the same name stands beside the .py and comes first in the alphabet.
             self._connection.module_implementation_preferences = (".py", "")
         try:
+            if trouble := controller.fault(self._connection):
+                return {"trouble": trouble}
             if trouble := accounts.admit(self._connection, str(task_vars.get("inventory_hostname") or "")):
                 return {"trouble": trouble}
             result: dict[str, Any] = self._execute_module(

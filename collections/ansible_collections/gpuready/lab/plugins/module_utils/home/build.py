@@ -47,8 +47,9 @@ class Builder:
         asked, home = self._asked, self._home
         self._ask_for_what_is_missing()
         with self._step("uv"):
-            path = uvs.find_uv(home, asked.get("uv")) or uvs.bring_uv(
-                home, self._store, asked.get("uv_archive"), asked.get("uv_binary")
+            why: list[str] = []
+            path = uvs.find_uv(home, asked.get("uv"), why) or uvs.bring_uv(
+                home, self._store, asked.get("uv_archive"), asked.get("uv_binary"), why
             )
             uv = uvs.Uv(path, home, asked.get("certificates"), asked["foreign_variables"], self._deadline)
         with self._step("interpreter"):
@@ -71,11 +72,12 @@ class Builder:
 
     def _mark(self, interpreter: Path) -> dict[str, Any]:
         with self._step("mark"):
+            why: list[str] = []
             marker = {
                 "stack": self._asked["stack"],
                 "lock_sha256": self._asked["lock_sha256"],
                 "python": str(interpreter_of(self.environment)),
-                "version": ask(interpreter_of(self.environment)).get("version"),
+                "version": ask(interpreter_of(self.environment), why).get("version"),
                 "interpreter": str(interpreter),
                 "distributions": distributions(self.environment),
                 "size_bytes": self._home.open_to_all(self.environment)
@@ -85,7 +87,8 @@ class Builder:
                 "complete": True,
             }
             if not is_version(marker["version"], self._version):
-                raise Trouble("ENVIRONMENT_BROKEN", f"{self.environment}: its Python does not run after the building")
+                cause = f"{self.environment}: its Python does not run after the building"
+                raise Trouble("ENVIRONMENT_BROKEN", f"{cause}{''.join(why)}")
             write_whole(self.environment / LIST, list_text(self.environment))
             write_whole(self.environment / MARKER, as_json(marker))
         return marker
@@ -94,7 +97,8 @@ class Builder:
     def _interpreter(self, uv: uvs.Uv) -> Path:
         if archive := self._asked.get("interpreter_archive"):
             return self._from_archive(archive)
-        interpreters = self._look(uv)
+        why: list[str] = []
+        interpreters = self._look(uv, why)
         shared = next((path for path in interpreters if _for_all(path)), None)
         if shared:
             return shared
@@ -115,12 +119,17 @@ class Builder:
                 )
                 return interpreters[0]
             if trouble.code == "UV_FAILED":
-                trouble.code, trouble.message = "INTERPRETER_MISSING", f"there is no Python {self._version} on this PC"
+                trouble.code = "INTERPRETER_MISSING"
+                trouble.message = f"there is no Python {self._version} on this PC{''.join(why[:1])}"
             raise
-        return next((path for path in self._look(uv) if _for_all(path)), self.environment)
+        found = next((path for path in self._look(uv, why) if _for_all(path)), None)
+        if found is None:
+            cause = f"uv fetched Python {self._version}, and it does not run on this PC; give an archive of it"
+            raise Trouble("INTERPRETER_MISSING", f"{cause} (interpreters){''.join(why[:1])}")
+        return found
 
-    def _look(self, uv: uvs.Uv) -> list[Path]:
-        """Interpreters of the version that are there: what uv finds, then pyenv's."""
+    def _look(self, uv: uvs.Uv, why: list[str]) -> list[Path]:
+        """Interpreters of the version that are there: what uv finds, then pyenv's. `why`: of those that do not run."""
         paths: list[Path] = []
         for arguments in (["--managed-python"], ["--no-managed-python", "--system"]):
             try:
@@ -139,7 +148,7 @@ class Builder:
         pyenv = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
         pattern = f"{glob.escape(pyenv)}/versions/{self._version}*/bin/python{self._version}"
         paths += [Path(path) for path in sorted(glob.glob(pattern), reverse=True)]  # noqa: PTH207 - one that may not be read is none
-        return [path for path in dict.fromkeys(paths) if is_version(ask(path).get("version"), self._version)]
+        return [path for path in dict.fromkeys(paths) if is_version(ask(path, why).get("version"), self._version)]
 
     def _from_archive(self, archive: dict[str, Any]) -> Path:
         target = self._home.interpreters / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
@@ -153,10 +162,12 @@ class Builder:
             for file in folder.glob("python*._pth"):
                 file.unlink()  # with it a Python makes no virtual environments
             interpreter = _interpreter_in(folder)
-            version = ask(interpreter).get("version") if interpreter else None
+            why: list[str] = []
+            version = ask(interpreter, why).get("version") if interpreter else None
             if not is_version(version, self._version):
                 what = f"holds Python {version}" if version else "holds no Python that runs here"
-                raise Trouble("INTERPRETER_MISSING", f"{source.name} {what}, not {self._version}; give another archive")
+                cause = f"{source.name} {what}, not {self._version}; give another archive"
+                raise Trouble("INTERPRETER_MISSING", f"{cause}{''.join(why)}")
             if os.geteuid() == 0:
                 self._home.open_to_all(folder)
             folder.rename(target)

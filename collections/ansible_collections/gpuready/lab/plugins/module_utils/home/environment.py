@@ -24,14 +24,18 @@ def interpreter_of(environment: Path) -> Path:
     return environment / "bin/python"
 
 
-def ask(interpreter: Path) -> dict[str, Any]:
-    """What an interpreter says of itself: {version, prefix}; empty when it does not run."""
+def ask(interpreter: Path, why: list[str] | None = None) -> dict[str, Any]:
+    """What an interpreter says of itself: {version, prefix}; empty when it does not run, and `why` gets the reason."""
     if not interpreter.exists():
         return {}
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     try:
         answer = json.loads(run_program([str(interpreter), "-I", "-c", ASK], "python", 60, variables, None))
-    except (Trouble, ValueError):
+    except Trouble as trouble:
+        if why is not None:
+            why.append(trouble.reason(interpreter))
+        return {}
+    except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
 

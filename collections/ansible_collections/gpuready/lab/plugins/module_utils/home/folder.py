@@ -37,6 +37,12 @@ class Trouble(Exception):  # noqa: N818 - a finding, not always an error
         self.code, self.message, self.phase, self.rc, self.details = code, message, phase, rc, details
         self.failures: list[dict[str, Any]] = []  # {rc, details}, where several ways were tried
 
+    def reason(self, path: Path) -> str:
+        """Why a program that is there does not run, to stand behind what could not be had: blocked is not missing."""
+        last = next((line.strip() for line in reversed(self.details.splitlines()) if line.strip()), "")
+        said = ": ".join(text for text in (self.message, last) if text)
+        return f"; {said}" if str(path) in said else f"; {path}: {said}"
+
 
 def of_os(error: OSError, doing: str) -> Trouble:
     """What an error of the operating system means here."""

@@ -18,10 +18,7 @@ from .archives import Store, unpack
 from .folder import Home, Trouble, of_os
 from .program import run_program
 
-NO_UV = (
-    "UV_MISSING",
-    "there is no uv on this PC; give uv_archive (path or url, and sha256), or install uv for all users",
-)
+NO_UV = "there is no uv on this PC that runs; give uv_archive (path or url, and sha256), or install uv for all users"
 LEAST = (0, 5, 0)
 
 
@@ -73,34 +70,42 @@ class Uv:
         )
 
 
-def version_of(path: Path) -> tuple[int, ...] | None:
-    """The version of a uv, or None when it does not run here."""
+def version_of(path: Path, why: list[str] | None = None) -> tuple[int, ...] | None:
+    """The version of a uv, or None when it does not run here, and `why` gets the reason."""
     try:
         text = run_program([str(path), "--version"], "uv", 20, os.environ, None)
-    except Trouble:
+    except Trouble as trouble:
+        if why is not None:
+            why.append(trouble.reason(path))
         return None
     match = re.match(r"uv (\d+)\.(\d+)\.(\d+)", text)
     return tuple(int(part) for part in match.groups()) if match else None
 
 
-def find_uv(home: Home, given: str | None) -> Path | None:
-    """A uv that is there and new enough: the given one, ours, or one on the PATH."""
+def find_uv(home: Home, given: str | None, why: list[str]) -> Path | None:
+    """A uv that is there and new enough: the given one, ours, or one on the PATH. `why` gets the reasons of others."""
     if given:
-        version = version_of(Path(given))
+        version = version_of(Path(given), why)
         if version is None or version < LEAST:
-            raise Trouble(
-                "UV_MISSING", f"{given}: this is no uv that runs here (0.5 or later); correct the variable uv"
-            )
+            cause = "this is no uv that runs here (0.5 or later); correct the variable uv"
+            raise Trouble("UV_MISSING", f"{given}: {cause}{''.join(why[:1])}")
         return Path(given)
     candidates = [home.path / "uv", shutil.which("uv"), Path.home() / ".local/bin/uv"]
     for candidate in candidates:
-        if candidate and Path(candidate).is_file() and (version_of(Path(candidate)) or (0,)) >= LEAST:
+        if candidate and Path(candidate).is_file() and (version_of(Path(candidate), why) or (0,)) >= LEAST:
             return Path(candidate)
     return None
 
 
-def bring_uv(home: Home, store: Store, archive: dict[str, Any] | None, binary: dict[str, Any] | None) -> Path:
-    """uv from its archive, else the controller's own, put into the home."""
+def no_uv(why: list[str]) -> Trouble:
+    """What stops the work where no uv can be had; `why`: the reasons of those that do not run."""
+    return Trouble("UV_MISSING", f"{NO_UV}{''.join(why[:1])}")
+
+
+def bring_uv(
+    home: Home, store: Store, archive: dict[str, Any] | None, binary: dict[str, Any] | None, why: list[str]
+) -> Path:
+    """uv from its archive, else the controller's own, put into the home. `why`: of those that do not run."""
     target, new = home.path / "uv", home.tmp / "uv.new"
     try:
         if archive:
@@ -114,12 +119,12 @@ def bring_uv(home: Home, store: Store, archive: dict[str, Any] | None, binary: d
         elif binary:
             shutil.copy2(store.take("uv_binary", binary), new)
         else:
-            raise Trouble(*NO_UV)
+            raise no_uv(why)
         new.chmod(0o755)
-        if version_of(new) is None:
-            raise Trouble(
-                "UV_MISSING", "the uv that was given does not run on this PC; give a uv_archive for its processor"
-            )
+        reasons: list[str] = []
+        if version_of(new, reasons) is None:
+            cause = "the uv that was given does not run on this PC; give a uv_archive for its processor"
+            raise Trouble("UV_MISSING", f"{cause}{''.join(reasons)}")
         new.replace(target)
     except OSError as error:
         raise of_os(error, "bringing uv") from None

@@ -11,25 +11,27 @@ function Format-Argument([string[]]$Arguments) {
     ($Arguments | ForEach-Object { if ($_ -match '[\s&|<>^]' -or $_ -eq '') { '"' + $_.TrimEnd('\') + '"' } else { $_ } }) -join ' '
 }
 
-function Get-UvVersion([string]$Path) {
-    try { $text = Invoke-Tool $Path '--version' 'uv' 60 } catch { return $null }
+function Get-UvVersion([string]$Path, [hashtable]$Why = @{}) {
+    # $null of one that does not run, and $Why.reason says why.
+    try { $text = Invoke-Tool $Path '--version' 'uv' 60 } catch { Add-Reason $Why $Path $_; return $null }
     if ($text -match '^uv (\d+\.\d+\.\d+)') { [version]$Matches[1] }
 }
 
-function Find-Uv([string]$HomePath, [string]$Given) {
-    # A uv that is there, runs and is new enough: the given one, ours, or one on the PATH.
+function Find-Uv([string]$HomePath, [string]$Given, [hashtable]$Why) {
+    # A uv that is there, runs and is new enough: the given one, ours, or one on the PATH. $Why.reason: of one that does not run.
     $least = [version]'0.5.0'
     if ($Given) {
         $version = $null
-        if ([System.IO.File]::Exists($Given)) { $version = Get-UvVersion $Given }
+        if ([System.IO.File]::Exists($Given)) { $version = Get-UvVersion $Given $Why }
         if ($null -eq $version -or $version -lt $least) {
-            Stop-With 'UV_MISSING' "${Given}: this is no uv that runs here (0.5 or later); correct the variable uv"
+            $cause = 'this is no uv that runs here (0.5 or later); correct the variable uv'
+            Stop-With 'UV_MISSING' "${Given}: $cause$($Why.reason)"
         }
         return $Given
     }
     foreach ($candidate in @("$HomePath\uv.exe") + @(Find-OnPath 'uv.exe')) {
         if (-not [System.IO.File]::Exists($candidate)) { continue }
-        $version = Get-UvVersion $candidate
+        $version = Get-UvVersion $candidate $Why
         if ($null -ne $version -and $version -ge $least) { return $candidate }
     }
 }
@@ -38,8 +40,10 @@ function Install-Uv([string]$HomePath, [string]$Archive) {
     $folder = Expand-File $Archive "$HomePath\tmp\uv-archive"
     $programs = @([System.IO.Directory]::GetFiles($folder, 'uv.exe', 'AllDirectories') | Sort-Object)
     if ($programs.Count -eq 0) { Stop-With 'ARCHIVE_UNREADABLE' "$([System.IO.Path]::GetFileName($Archive)): there is no uv.exe in it" }
-    if ($null -eq (Get-UvVersion $programs[0])) {
-        Stop-With 'UV_MISSING' 'the uv that was given does not run on this PC; give a uv_archive for Windows and its processor'
+    $why = @{ reason = '' }
+    if ($null -eq (Get-UvVersion $programs[0] $why)) {
+        $next = 'give a uv_archive for Windows and its processor'
+        Stop-With 'UV_MISSING' "the uv that was given does not run on this PC; $next$($why.reason)"
     }
     $new = "$HomePath\.new-uv.exe"
     [System.IO.File]::Copy($programs[0], $new, $true)
@@ -70,31 +74,33 @@ function Test-ForAll([string]$Path) {
     -not $private -and $Path -notlike '*\WindowsApps\*'
 }
 
-function Find-Interpreter([string]$Uv, [hashtable]$Variables, [string]$Version) {
+function Find-Interpreter([string]$Uv, [hashtable]$Variables, [string]$Version, [hashtable]$Why) {
     foreach ($preference in 'only-managed', 'only-system') {
         $with = $Variables.Clone()
         $with.UV_PYTHON_PREFERENCE = $preference
         $find = "python find --no-project --no-python-downloads --system $Version"
         try { $text = Invoke-Tool $Uv $find 'interpreter' 120 $with } catch { continue }
         $path = @($text.Trim() -split "`r?`n")[-1].Trim()
-        $answer = Get-PythonAnswer $path
+        $answer = Get-PythonAnswer $path $Why
         if ($null -ne $answer -and (Test-Version $answer.version $Version) -and (Test-ForAll $path)) { return $path }
     }
 }
 
 function Install-Interpreter([string]$Uv, [hashtable]$Variables, [string]$Version, [double]$Limit) {
-    $interpreter = Find-Interpreter $Uv $Variables $Version
+    $why = @{ reason = '' }
+    $interpreter = Find-Interpreter $Uv $Variables $Version $why
     if ($interpreter) { return $interpreter }
     try { $null = Invoke-Tool $Uv "python install --no-bin $Version" 'interpreter' ([Math]::Min($Limit, 900)) $Variables }
     catch {
         $trouble = ConvertTo-Trouble $_
         if ($trouble.code -ne 'UV_FAILED') { throw }
-        $cause = "there is no Python $Version on this PC that all users can run"
+        $cause = "there is no Python $Version on this PC that all users can run$($why.reason)"
         Stop-With 'INTERPRETER_MISSING' $cause 'interpreter' $trouble.rc $trouble.details
     }
-    $interpreter = Find-Interpreter $Uv $Variables $Version
+    $interpreter = Find-Interpreter $Uv $Variables $Version $why
     if (-not $interpreter) {
-        Stop-With 'INTERPRETER_MISSING' "uv fetched Python $Version, and it does not run on this PC; give an archive of it (interpreters)"
+        $cause = "uv fetched Python $Version, and it does not run on this PC; give an archive of it (interpreters)"
+        Stop-With 'INTERPRETER_MISSING' "$cause$($why.reason)"
     }
     $interpreter
 }
@@ -109,17 +115,18 @@ function Expand-Interpreter([string]$HomePath, [string]$Archive, [string]$Versio
     $temporary = "$HomePath\python\.new-$PID"
     try {
         $folder = Expand-File $Archive $temporary
-        $interpreter, $answer = (Find-PythonIn $folder), $null
+        $interpreter, $answer, $why = (Find-PythonIn $folder), $null, @{ reason = '' }
         if ($interpreter) {
             # With this file a Python makes no virtual environments.
             $files = [System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($interpreter), 'python*._pth')
             foreach ($file in $files) { [System.IO.File]::Delete($file) }
-            $answer = Get-PythonAnswer $interpreter
+            $answer = Get-PythonAnswer $interpreter $why
         }
         if ($null -eq $answer -or -not (Test-Version $answer.version $Version)) {
             $what = 'holds no Python that runs here'
             if ($null -ne $answer) { $what = "holds Python $($answer.version)" }
-            Stop-With 'INTERPRETER_MISSING' "$([System.IO.Path]::GetFileName($Archive)) $what, not $Version; give another archive"
+            $name = [System.IO.Path]::GetFileName($Archive)
+            Stop-With 'INTERPRETER_MISSING' "$name $what, not $Version; give another archive$($why.reason)"
         }
         [System.IO.Directory]::Move($folder, $Target)
     } finally { $null = Remove-Whole $temporary }

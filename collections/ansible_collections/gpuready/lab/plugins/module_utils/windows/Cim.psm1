@@ -21,6 +21,13 @@ $ask = {
         if ($value -is [System.Array]) { return , @($value) }
         $value
     }
+    function Get-Number($Record) {
+        # The words are in the language of Windows; .NET's own numbers (0x8013....) say nothing.
+        if ($Record.FullyQualifiedErrorId -match 'HRESULT (0x[0-9a-fA-F]{8})') { return $Matches[1] }
+        $number = '0x{0:X8}' -f $Record.Exception.GetBaseException().HResult
+        if ($number -match '^0x8(?!013)') { $number }
+    }
+    function Get-Words($Record) { (@($Record.Exception.Message.Trim(), "$(Get-Number $Record)") | Where-Object { $_ }) -join ' ' }
     foreach ($query in $Queries) {
         $watch = [System.Diagnostics.Stopwatch]::StartNew()
         try {
@@ -40,10 +47,11 @@ $ask = {
             })
             $Answers[$query.class] = @{ rows = $rows; code = $null; message = $null }
         } catch {
-            $code = 'CIM_FAILED'
-            if ($_.FullyQualifiedErrorId -like '*0x80041010*') { $code = 'CIM_CLASS_MISSING' }
+            $code, $number = 'CIM_FAILED', "$(Get-Number $_)"
+            if ($number -eq '0x80041010') { $code = 'CIM_CLASS_MISSING' }
+            elseif ($number -in '0x80041003', '0x80070005') { $code = 'ACCESS_DENIED' }
             elseif ($watch.Elapsed.TotalSeconds -ge $Limit * 0.9) { $code = 'CIM_TIME_LIMIT' }
-            $Answers[$query.class] = @{ rows = $null; code = $code; message = $_.Exception.Message.Trim() }
+            $Answers[$query.class] = @{ rows = $null; code = $code; message = Get-Words $_ }
             if ($code -eq 'CIM_TIME_LIMIT') { break }
         }
     }
@@ -57,7 +65,7 @@ $ask = {
                 foreach ($feature in @(Get-WindowsOptionalFeature -Online -FeatureName $name)) { $states[$name] = "$($feature.State)" }
             }
             $Answers['DISM'] = @{ rows = $states; code = $null; message = $null }
-        } catch { $Answers['DISM'] = @{ rows = $states; code = 'COLLECTION_FAILED'; message = $_.Exception.Message.Trim() } }
+        } catch { $Answers['DISM'] = @{ rows = $states; code = 'COLLECTION_FAILED'; message = Get-Words $_ } }
     }
 }
 

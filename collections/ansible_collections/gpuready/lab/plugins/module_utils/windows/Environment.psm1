@@ -16,7 +16,8 @@ function Invoke-Tool([string]$Path, [string]$Arguments, [string]$Phase, [double]
     }
     if ($result.rc -ne 0) {
         $lines = @("$($result.stdout)`n$($result.stderr)".Trim() -split "`r?`n")
-        Stop-With 'UV_FAILED' "$Phase ended with $($result.rc)" $Phase $result.rc (($lines | Select-Object -Last 40) -join "`n")
+        $shown = $(if ($result.rc -lt 0) { '0x{0:X8}' -f $result.rc } else { $result.rc })   # an exception code of Windows
+        Stop-With 'UV_FAILED' "$Phase ended with $shown" $Phase $result.rc (($lines | Select-Object -Last 40) -join "`n")
     }
     $result.stdout
 }
@@ -25,13 +26,22 @@ function Get-EnvironmentPath([string]$HomePath, [string]$Stack, [string]$LockSha
     "$HomePath\environments\$Stack-$($LockSha256.Substring(0, 12))"
 }
 
-function Get-PythonAnswer([string]$Interpreter) {
-    # @{version; prefix} of an interpreter that runs, else $null.
+function Add-Reason([hashtable]$Why, [string]$Path, $Record) {
+    # Why a program that is there does not run, with Windows' number: what was blocked is not missing.
+    $trouble = ConvertTo-Trouble $Record
+    $last = @("$($trouble.details)" -split "`r?`n" | Where-Object { $_.Trim() }) | Select-Object -Last 1
+    $said = (@($trouble.message, $last) | Where-Object { $_ }) -join ': '
+    if (-not $said.Contains($Path)) { $said = "${Path}: $said" }
+    $Why.reason = "; $said"
+}
+
+function Get-PythonAnswer([string]$Interpreter, [hashtable]$Why = @{}) {
+    # @{version; prefix} of an interpreter that runs, else $null, and $Why.reason says why.
     if (-not [System.IO.File]::Exists($Interpreter)) { return $null }
     $ask = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.prefix)"
     try {
         $text = Invoke-Tool $Interpreter "-I -c `"$ask`"" 'python' 60 @{ PYTHONHOME = $null; PYTHONPATH = $null }
-    } catch { return $null }
+    } catch { Add-Reason $Why $Interpreter $_; return $null }
     $lines = @($text.Trim() -split "`r?`n")
     if ($lines.Count -lt 2) { return $null }
     @{ version = $lines[0].Trim(); prefix = $lines[1].Trim() }
@@ -61,5 +71,5 @@ function Get-CompleteMarker([string]$Environment, [string]$LockSha256, [string]$
     $marker
 }
 
-Export-ModuleMember -Function Invoke-Tool, Get-EnvironmentPath, Get-PythonAnswer, Test-Version, Get-Distribution, Test-Complete,
+Export-ModuleMember -Function Invoke-Tool, Get-EnvironmentPath, Add-Reason, Get-PythonAnswer, Test-Version, Get-Distribution, Test-Complete,
     Get-CompleteMarker

@@ -13,8 +13,11 @@ from .uv import Explained
 
 _READ = 20_000  # characters of what a module says that are looked at
 _OF_UV = ("UV_FAILED", "ENVIRONMENT_TIME_LIMIT")
-# Codes of what was tried: the number in the words may say why it failed.
-_TRIED = ("UV_MISSING", "INTERPRETER_MISSING", "ENVIRONMENT_BROKEN", "ENVIRONMENT_FAILED", "HOME_NOT_WRITABLE")
+# Codes of what was tried, with the channels by which the number in the words says why it failed.
+_TRIED = {
+    **dict.fromkeys(("UV_MISSING", "INTERPRETER_MISSING", "ENVIRONMENT_BROKEN"), ("start", "exit")),
+    **dict.fromkeys(("ENVIRONMENT_FAILED", "HOME_NOT_WRITABLE"), ("uv",)),
+}
 
 
 def explain(answer: Mapping[str, Any], usual: str = "ENVIRONMENT_FAILED") -> Explained:
@@ -23,15 +26,14 @@ def explain(answer: Mapping[str, Any], usual: str = "ENVIRONMENT_FAILED") -> Exp
     details = [str(line)[:_READ] for line in answer.get("details") or []]
     message = uv.scrub(str(answer.get("msg") or "the module failed without a word")[:_READ])
     text = "\n".join(details) or message
-    if given in _OF_UV or (given == "INTERPRETER_MISSING" and details):
+    why = remedies.match(message, *_TRIED[given]) if given in _TRIED else None
+    if given in _OF_UV or (given == "INTERPRETER_MISSING" and details and why is None):
         return uv.explain(str(answer.get("phase") or ""), text, known=given)
     code = given
     if given is None:  # Ansible's own wrapper, or Windows below it
         words = "\n".join((message, *details, str(answer.get("exception") or "")))
         code = remedies.match(words, "connection") or remedies.match(words, "start", "uv", "program", "wsl") or usual
-    elif given in _TRIED:
-        code = remedies.match(message, "start") or given
-    remedy = remedies.remedy(code or usual)
+    remedy = remedies.remedy(why or code or usual)
     return Explained(remedy.code, message, remedy.next_step)
 
 

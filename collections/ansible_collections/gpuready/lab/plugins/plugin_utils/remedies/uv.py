@@ -46,6 +46,7 @@ def explain(phase: str, text: str, known: str | None = None) -> Explained:
     joined = re.sub(r"\s*\n\s*", " ", scrub(text))
     usual = "INTERPRETER_MISSING" if phase == "interpreter" else "ENVIRONMENT_FAILED"
     said = remedies.match(joined, "start", phase=phase) if "cannot be started" in joined else None
+    said = remedies.match(joined, "exit") if re.search(r"\bended with 0x[0-9A-F]{8}\b", joined) else said
     code = said or remedies.match(joined, "uv", phase=phase)
     if phase == "interpreter" and code in ("NO_WHEEL", "BUILD_FAILED"):  # of packages: here it is the Python itself
         code = None
