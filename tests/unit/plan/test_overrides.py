@@ -298,3 +298,31 @@ def test_a_gpu_too_old_for_any_build_is_told_so_when_it_is_disabled_too():
     assert codes(planned(pc("guest", ("gtx780", {"status": "failing"})), stack="cuda")) == [
         "COMPUTE_CAPABILITY_TOO_LOW"
     ]
+
+
+NO_HYPERVISOR = {
+    "wsl": {"error": {"code": "Wsl/Service/CreateInstance/CreateVm/HCS/HCS_E_HYPERV_NOT_INSTALLED", "message": "x"}}
+}
+
+
+@pytest.mark.parametrize(
+    ("machine", "more", "words"),
+    [
+        ({"virtualization": False, "hypervisor": False}, {}, "firmware"),
+        ({"virtualization": True, "hypervisor": False}, {"features": {"VirtualMachinePlatform": "Enabled"}}, "bcdedit"),
+        ({"virtualization": True, "hypervisor": False}, NO_HYPERVISOR, "bcdedit"),
+        ({"virtualization": None, "hypervisor": True}, NO_HYPERVISOR, "at the host"),
+        ({"virtualization": True, "hypervisor": True}, NO_HYPERVISOR, "SVM"),
+        ({"virtualization": True, "hypervisor": True}, {}, None),
+        ({"virtualization": True, "hypervisor": False}, {"features": {"VirtualMachinePlatform": "Disabled"}}, None),
+        ({"virtualization": None, "hypervisor": None}, {}, None),
+    ],
+)
+def test_virtualization_is_switched_on_where_it_is_off(machine, more, words):
+    """A hypervisor that Windows does not start is no setting of the firmware."""
+    found = planned(pc("windows", "rtx4090", machine=machine, **more), stack="cuda")
+    steps = [one["next_step"] for one in found.blockers if one["code"] == "VIRTUALIZATION_OFF"]
+    assert len(steps) == (words is not None)
+    if words:
+        assert words in steps[0]
+        assert ("firmware" in steps[0]) is (words in ("firmware", "SVM"))

@@ -173,3 +173,20 @@ def test_an_old_pass_does_not_stand() -> None:
 
 def test_a_check_skips_what_was_not_trained() -> None:
     assert judged(changed("training", {"skipped": "check mode"}), check_mode=True) == ("SKIPPED", "CHECK_MODE")
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        (None, "enable-remoting.ps1"),
+        ("winrm", "enable-remoting.ps1"),
+        ("psrp", "enable-remoting.ps1"),
+        ("ssh", "ssh server"),
+        ("ansible.builtin.ssh", "ssh server"),
+    ],
+)
+def test_the_next_step_is_of_the_connection_in_use(connection: str | None, words: str) -> None:
+    found = verdict(changed("troubles", [{"code": "PORT_CLOSED", "message": "x"}]), {"connection": connection})
+    assert words in found["next_step"]
+    own = changed("troubles", [{"code": "PORT_CLOSED", "message": "x", "next_step": "Do this."}])
+    assert verdict(own, {"connection": connection})["next_step"] == "Do this."

@@ -43,6 +43,7 @@ class ActionModule(Action):
             "simulated_lab": boolean(simulated, strict=False),
             "check_mode": bool(self._task.check_mode),
             "trainer_sha256": trainer.sha256(),
+            "connection": getattr(self._connection, "transport", None),
         }
         record["verdict"] = verdict = judging.verdict(record, policy)
         line = f"{verdict['state']} {verdict['code']}: {verdict['cause']}"

@@ -29,6 +29,7 @@ class Trouble(TypedDict):
 
     code: str
     message: str
+    next_step: NotRequired[str]  # where it is another one than that of the code
     step: NotRequired[str]
     task: NotRequired[str]
     details: NotRequired[list[str]]  # the last lines of the program that failed

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,10 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _READ = 20_000  # characters of a longer text that are looked at, at each end
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _PLACE = re.compile(r"\{(\w+)\|([^{}|]+)\}")
-_ROW_KEYS = frozenset(("code", "category", "severity", "cause", "next_step", "said_by", "transient", "controller"))
+TRANSPORTS = ("winrm", "psrp", "ssh")
+_ROW_KEYS = frozenset(
+    ("code", "category", "severity", "cause", "next_step", "next_step_over", "said_by", "transient", "controller")
+)
 _SAID_KEYS = frozenset(("channel", "phase", "pattern", "name", "last", "with", *NUMBERS))
 _RANGE = re.compile(r"(0x[0-9a-fA-F]+|\d+)-(0x[0-9a-fA-F]+|\d+)")
 
@@ -48,6 +51,7 @@ class Remedy:
     `category`: where it comes from, one of CATEGORIES. `template`: the cause with its places, `{package|a package}`.
     `controller`: of the controller, not of the PCs by which it shows.
     `transient`: often gone a little later, so that it is tried again before anybody is told.
+    `steps_over`: the next step over one of TRANSPORTS, where it is another one there.
     """
 
     code: str
@@ -58,6 +62,11 @@ class Remedy:
     template: str = ""
     transient: bool = False
     controller: bool = False
+    steps_over: Mapping[str, str] = field(default_factory=dict)
+
+    def step_over(self, transport: str | None) -> str:
+        """The next step where the PC is reached by this connection (`ansible.builtin.ssh` is ssh)."""
+        return self.steps_over.get(str(transport).rpartition(".")[2], self.next_step)
 
     def about(self, known: Mapping[str, str]) -> str:
         """The cause, with what is known of this case in its places."""
@@ -211,16 +220,17 @@ def parse(text: str, where: str) -> Catalogue:
 
 
 def _remedy(row: dict[str, Any]) -> Remedy:
-    template, steps = row["cause"], row.get("next_step", "")
+    template = row["cause"]
     return Remedy(
         row["code"],
         _PLACE.sub(r"\2", template),
-        " ".join(steps) if isinstance(steps, list) else steps,
+        " ".join(_list(row.get("next_step"))),
         row.get("severity", ERROR),
         row["category"],
         template,
         row.get("transient", False),
         row.get("controller", False),
+        {transport: " ".join(_list(steps)) for transport, steps in row.get("next_step_over", {}).items()},
     )
 
 
@@ -272,8 +282,13 @@ def _mistakes(row: object) -> Iterator[str]:
     steps = _list(row.get("next_step"))
     if not steps and severity != OK:
         yield "next_step: it is missing"
-    if not all(isinstance(step, str) and step.endswith((".", ")")) for step in steps):
+    if not _are_sentences(steps):
         yield "next_step: this is not a sentence with a full stop, or a list of them"
+    over = row.get("next_step_over", {})
+    if not isinstance(over, dict) or not set(over) <= set(TRANSPORTS):
+        yield f"next_step_over: this is not a mapping with keys of {', '.join(TRANSPORTS)}"
+    elif not all(_list(one) and _are_sentences(_list(one)) for one in over.values()):
+        yield "next_step_over: this is not a sentence with a full stop, or a list of them"
     for key in ("transient", "controller"):
         if not isinstance(row.get(key, False), bool):
             yield f"{key}: this is not true or false"
@@ -283,6 +298,10 @@ def _mistakes(row: object) -> Iterator[str]:
         return
     for index, said in enumerate(said_by, 1):
         yield from (f"said_by: {index}: {what}" for what in _mistakes_said(said))
+
+
+def _are_sentences(steps: list[Any]) -> bool:
+    return all(isinstance(step, str) and step.endswith((".", ")")) for step in steps)
 
 
 def _mistakes_said(said: object) -> Iterator[str]:

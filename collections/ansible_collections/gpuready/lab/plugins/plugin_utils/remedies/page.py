@@ -50,6 +50,7 @@ def _part(remedy: Remedy, sayings: Iterable[Saying]) -> str:
     lines.append(f"- From: {_FROM[remedy.category]}. Severity: {remedy.severity}.")
     if remedy.next_step:
         lines.append(f"- Next step: {remedy.next_step}")
+    lines += [f"- Next step over {transport}: {step}" for transport, step in remedy.steps_over.items()]
     if said := list(dict.fromkeys(one for saying in sayings for one in _said(saying))):
         lines.append(f"- Known by: {', '.join(said)}.")
     if remedy.transient:

@@ -45,6 +45,9 @@ def trouble(failure: object, task: str, answered: bool) -> Trouble:
     code = troubles.cut_off(code) if answered else code
     step = str(given.get("step") or "apply")
     problem: Trouble = {"code": code, "message": reading.one_line(text), "step": step, "task": task}
+    own = given.get("next_step")
+    if isinstance(own, str) and own and code == given.get("code") and own != remedies.remedy(code).next_step:
+        problem["next_step"] = reading.one_line(own)
     details = given.get("details")
     if isinstance(details, list) and details:
         problem["details"] = [reading.one_line(str(line)) for line in details[-_DETAILS:]]

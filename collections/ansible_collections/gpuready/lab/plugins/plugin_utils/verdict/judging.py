@@ -37,6 +37,7 @@ POLICY: dict[str, Any] = {
     "simulated_lab": False,
     "check_mode": False,
     "trainer_sha256": None,
+    "connection": None,  # by which the PC is reached
 }
 # The PC was reached, or it is not known whether it was.
 _REACHED = frozenset(("TARGET_PYTHON_MISSING", "TARGET_POWERSHELL", "BECOME_REJECTED"))
@@ -107,7 +108,7 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
     if not isinstance(given, list):
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "what went wrong on the way cannot be read from the record")
     if given:
-        return _trouble(given)
+        return _trouble(given, rules)
     if not isinstance(record.get("facts"), Mapping):
         return word("UNKNOWN", "NO_EVIDENCE")
     plan = record.get("plan")
@@ -133,7 +134,7 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
     return _untrained(record, plan, rules, now)
 
 
-def _trouble(troubles: list[object]) -> Word:
+def _trouble(troubles: list[object], rules: Mapping[str, Any]) -> Word:
     """The first trouble is the cause; that a task failed (without saying more) only where nothing else is known."""
     readable = reading.items(troubles)
     told = [trouble for trouble in readable if reading.code(trouble.get("code")) not in (None, "TASK_FAILED")]
@@ -147,7 +148,7 @@ def _trouble(troubles: list[object]) -> Word:
         state = "UNREACHABLE"
     said = reading.said(trouble.get("message")) or ""
     cause = said if usual.is_said_in(said) else with_detail(usual.cause, said)
-    return word(state, code, cause, reading.said(trouble.get("next_step")) or "")
+    return word(state, code, cause, reading.said(trouble.get("next_step")) or usual.step_over(rules["connection"]))
 
 
 def _blocked(blockers: list[object]) -> Word:
