@@ -19,7 +19,7 @@ def pc(base, *adapters, **changes):
         name, extra = one if isinstance(one, tuple) else (one, {})
         found.append({"index": index, "id": f"PCI\\{index}", **PCS["adapters"][name], **extra})
     facts = {**PCS["bases"][base], "adapters": found}
-    return {**facts, **{key: {**facts[key], **value} for key, value in changes.items()}}
+    return {**facts, **{key: {**facts.get(key, {}), **value} for key, value in changes.items()}}
 
 
 def planned(facts, **wished):

@@ -36,7 +36,8 @@ def section(before: Mapping[str, Any] | None, answer: Mapping[str, Any], seconds
 
 def refused(error: RequestError) -> dict[str, Any]:
     """The result of a task that asks for what cannot be asked."""
-    return {"failed": True, "changed": False, "code": error.code, "msg": str(error)}
+    told = {"failed": True, "changed": False, "code": error.code, "msg": str(error)}
+    return {**told, "next_step": error.next_step} if error.next_step else told
 
 
 def failure(answer: Mapping[str, Any], ways: list[dict[str, Any]] | None = None) -> dict[str, Any] | None:

@@ -13,11 +13,18 @@ from .sources import RequestError
 # What lies below an environment: TensorFlow's packages have paths of 150 letters and more, and Windows ends at 260.
 _BELOW = 190
 _MOST = 260
-_SYNCHRONIZED = re.compile(r"(?:^|[\\/])(OneDrive[^\\/]*|Dropbox|Google Drive|iCloudDrive)(?:[\\/]|$)", re.IGNORECASE)
+_SYNCHRONIZED = re.compile(
+    r"(?:^|[\\/])((?:OneDrive|Dropbox|Creative Cloud Files)[^\\/]*|Google ?Drive|My Drive|iCloud ?(?:Drive|Photos)"
+    r"|Nextcloud|ownCloud|pCloud ?Drive|MEGA(?:sync)?|Box(?: Sync)?)(?:[\\/]|$)",
+    re.IGNORECASE,
+)
+_WINDOWS_DRIVE = re.compile(r"/mnt/[a-z](?:/|$)")
 
 
-def unsuitable(home: object, windows: bool, planned: Mapping[str, Any]) -> RequestError | None:
-    """Why a folder does not suit; None for one that does, or for the usual one."""
+def unsuitable(
+    home: object, windows: bool, planned: Mapping[str, Any], system: Mapping[str, Any]
+) -> RequestError | None:
+    """Why a folder does not suit; None for one that does, or for the usual one. `system`: the PC's, by its facts."""
     if not isinstance(home, str) or not home:
         return None
     if match := _SYNCHRONIZED.search(home):
@@ -26,7 +33,13 @@ def unsuitable(home: object, windows: bool, planned: Mapping[str, Any]) -> Reque
     if windows and len(home) + _BELOW > _MOST:
         most = _MOST - _BELOW
         cause = f"python_environment_home has {len(home)} letters, and {most} are the most: {shown(home)}"
-        return RequestError("PATH_TOO_LONG", cause)
+        # LongPathsEnabled does not help here: Windows PowerShell ends at 260 all the same.
+        return RequestError(
+            "PATH_TOO_LONG", cause, f"Set python_environment_home to a folder of at most {most} letters."
+        )
+    if not windows and system.get("wsl") is True and _WINDOWS_DRIVE.match(home):
+        cause = f"python_environment_home lies on a drive of Windows, not in the distribution: {shown(home)}"
+        return RequestError("PATH_OF_WINDOWS", cause)
     if windows and not home.isascii() and planned.get("ascii_paths") is True:
         letters = "".join(dict.fromkeys(letter for letter in home if not letter.isascii()))
         whose = shown(planned.get("framework"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import reading
 from ..stacks import files as stackfiles
 from ..stacks import locks, runtime
 from . import packages
@@ -140,7 +141,7 @@ def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> 
             if planned.get(name) is not None:
                 given.setdefault(name, planned[name])
         stack_urls = list(planned.get("extra_index_urls") or [])
-    if bad := unsuitable(given.get("home"), place.windows, planned):
+    if bad := unsuitable(given.get("home"), place.windows, planned, reading.section(record, "facts", "os")):
         raise bad
     if missing := [key for key in ("lock", "lock_sha256", "python") if not given.get(key)]:
         raise RequestError(

@@ -13,11 +13,11 @@ from ..stacks import locks, wheels
 
 
 class RequestError(ValueError):
-    """What cannot be asked of a PC: a code and one line."""
+    """What cannot be asked of a PC: a code and one line, and the next step where it is not that of the code."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, next_step: str = "") -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.next_step = code, next_step
 
 
 @lru_cache(maxsize=512)
