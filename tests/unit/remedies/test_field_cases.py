@@ -22,6 +22,7 @@ from words import DATA, rows
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 CASES = rows("field_cases/index.tsv")
+MORE = rows("field_cases/more.tsv")
 STATES = rows("cuda_states/states.tsv")
 
 
@@ -56,6 +57,11 @@ def test_the_words_of_a_report_get_the_right_code(case: dict[str, str]) -> None:
     code = SAID[case["channel"]](text)
     assert code in case["good_codes"].split(",")
     assert code not in case["must_not"].split(",")
+
+
+@pytest.mark.parametrize("case", MORE, ids=[f"{case['channel']}-{number}" for number, case in enumerate(MORE, 1)])
+def test_more_of_the_same_kinds_get_the_right_code(case: dict[str, str]) -> None:
+    assert SAID[case["channel"]](case["words"]) in case["codes"].split("|")
 
 
 @pytest.mark.parametrize("state", STATES, ids=[f"{state['case']} {state['torch']}" for state in STATES])
