@@ -71,5 +71,5 @@ function Get-CompleteMarker([string]$Environment, [string]$LockSha256, [string]$
     $marker
 }
 
-Export-ModuleMember -Function Invoke-Tool, Get-EnvironmentPath, Add-Reason, Get-PythonAnswer, Test-Version, Get-Distribution, Test-Complete,
-    Get-CompleteMarker
+Export-ModuleMember -Function Invoke-Tool, Get-EnvironmentPath, Add-Reason, Get-PythonAnswer, Test-Version, Get-Distribution,
+    Test-Complete, Get-CompleteMarker
