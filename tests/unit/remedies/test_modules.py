@@ -53,6 +53,7 @@ def test_words_of_ours_and_last_words_are_never_lost() -> None:
     assert (odd.code, odd.cause) == ("ENVIRONMENT_FAILED", "packages: building the environment failed: odd: x")
     alone = explain({"code": "UV_FAILED", "msg": "uv.exe cannot be started: nobody knows"})
     assert "nobody knows" in alone.cause
+    assert "uv.exe cannot be started" in explain({"code": "UV_FAILED", "msg": POLICY}).cause, "which program it was"
 
 
 def test_what_is_held_is_transient_and_what_is_blocked_is_not() -> None:

@@ -61,7 +61,7 @@ def explain(phase: str, text: str, known: str | None = None) -> Explained:
     cause, step = remedy.about(places), remedy.next_step
     if phase == "interpreter" and code in _OF_THE_INDEX:
         step = f"{step} Or set python_environment_interpreters to an archive of that Python with its sha256."
-    if code == usual and (last := _last_line(text)):
+    if (code == usual or said) and (last := _last_line(text)):  # which program it was stands in its words alone
         cause = f"{cause}: {last}"
     return Explained(code, f"{phase}: {cause}" if phase else cause, step)
 
