@@ -25,7 +25,12 @@ def versions(language: str, wsl: str, kernel: str, windows: str) -> str:
     return "".join(f"{label}{number}\n" for label, number in zip(_in(language)["versions"], numbers, strict=True))
 
 
+def template(language: str) -> str:
+    """How an error is put: a place for the text, then one for the code."""
+    return str(_in(language)["error"])
+
+
 def error(language: str, code: str) -> str:
     """A failure: a sentence, and the code that no language changes."""
-    text = str(_in(language)["error"])
+    text = template(language)
     return text.replace("{}", "Catastrophic failure", 1).replace("{}", code, 1) + "\n"
