@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from winlab.tree import ROOT
 
 from gpuready.simlab.disk import Disk
 from gpuready.simlab.wsl import line
@@ -16,7 +17,6 @@ from gpuready.simlab.wsl.program import wsl
 from gpuready.simlab.wsl.run import Run
 from gpuready.simlab.wsl.state import Distribution, Machine
 
-ROOT = Path("/opt/winlab")
 SID = "S-1-5-21-1-2-3-1001"
 WSL = r"C:\Program Files\WSL\wsl.exe"
 GUEST = {
