@@ -320,7 +320,7 @@ def test_what_others_have_laid_ready_is_neither_run_nor_believed() -> None:
     look = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]
     facts = windows_facts.interpret(look)
     assert (facts.uv, facts.environments, facts.passes) == (None, (), ())
-    assert [(one.piece, one.code) for one in facts.problems] == [
+    assert sorted((one.piece, one.code) for one in facts.problems) == [
         ("environments", "HOME_NOT_OURS"),
         ("last_pass", "HOME_NOT_OURS"),
     ]
