@@ -74,7 +74,8 @@ def test_a_good_training_would_pass(python: str, tmp_path: Path) -> None:
     record["training"] |= {key: found[key] for key in ("device", "task", "reference", "result", "agreement")}
     from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging as verdict
 
-    assert verdict.verdict(record, {})["state"] == "NOT_READY"  # a processor is never READY
+    given = verdict.verdict(record, {})
+    assert (given["state"], given["code"]) == ("NOT_READY", "NO_GPU")  # a processor is never READY
 
 
 @pytest.mark.parametrize("kind", ["cuda", "xpu"])
