@@ -93,6 +93,8 @@ def judged(training: dict[str, Any]) -> dict[str, Any]:
     """The verdict on this evidence, as if a planned GPU had given it, which rounds otherwise than the CPU."""
     record = records.good()
     shown = {**training, "framework": record["training"]["framework"], "python": record["training"]["python"]}
+    if (training.get("framework") or {}).get("name") == "torch":  # which brings no keras; the planned one does
+        shown["keras"] = record["training"]["keras"]
     result, reference = training.get("result") or {}, training.get("reference") or {}
     if result.get("losses") and result["losses"] == reference.get("losses"):
         first = result["losses"][0]
