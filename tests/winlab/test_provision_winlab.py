@@ -202,15 +202,18 @@ def test_a_wheel_with_a_wrong_hash(amd: Machine, bench: Bench, folder: Path) -> 
 
 
 def test_a_disk_that_fills(amd: Machine, bench: Bench, folder: Path) -> None:
-    small = amd.path(r"C:\ProgramData\small")
+    """A drive of its own: a folder on which a disk is mounted is a link to Windows, and refused as one."""
+    small, drive = amd.prefix / "drive_d", amd.prefix / "dosdevices/d:"
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", small], check=True)
+    drive.symlink_to("../drive_d")
     try:
-        home = {"python_environment_home": r"C:\ProgramData\small"}
+        home = {"python_environment_home": r"D:\gpuready"}
         outcome = play(amd, "provision", sources(amd, folder) | home)
         assert_not_ready(outcome.verdict, "DISK_FULL")
-        assert not list((small / "environments").iterdir())
+        assert not list((small / "gpuready/environments").iterdir())
     finally:
+        drive.unlink()
         subprocess.run(["umount", "-l", small], check=False)
 
 
@@ -270,7 +273,8 @@ def test_two_gpus(
     assert outcome.word == word, (outcome.verdict, outcome.record["troubles"])
     device = outcome.record["training"]["device"]
     assert (device["adapter_name"], device["adapters_found"]) == (trained.name, found)
-    assert pc.path(rf"{HOME}\passes\{PLUGIN}.json").exists() is (word == READY)
+    kept = json.loads(pc.path(rf"{HOME}\passes\{PLUGIN}.json").read_text())["verdict"]
+    assert (kept["state"], kept["code"]) == word
     script = pc.path(r"C:\lab\student.py")
     script.parent.mkdir(exist_ok=True)
     script.write_text("import os; print(os.environ.get('DML_VISIBLE_DEVICES'))")
