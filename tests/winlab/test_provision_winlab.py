@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -32,7 +31,7 @@ from provision_help import (
     play,
     sources,
 )
-from winlab import Machine
+from winlab import Machine, testing
 
 TORCH = Path(__file__).resolve().parents[1] / "data/locks/torch-directml-0.2.0-win_amd64.txt"
 pytestmark = pytest.mark.slow
@@ -202,19 +201,10 @@ def test_a_wheel_with_a_wrong_hash(amd: Machine, bench: Bench, folder: Path) -> 
 
 
 def test_a_disk_that_fills(amd: Machine, bench: Bench, folder: Path) -> None:
-    """A drive of its own: a folder on which a disk is mounted is a link to Windows, and refused as one."""
-    small, drive = amd.prefix / "drive_d", amd.prefix / "dosdevices/d:"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", small], check=True)
-    drive.symlink_to("../drive_d")
-    try:
-        home = {"python_environment_home": r"D:\gpuready"}
-        outcome = play(amd, "provision", sources(amd, folder) | home)
+    with testing.small_drive(amd, "80m") as small:
+        outcome = play(amd, "provision", sources(amd, folder) | {"python_environment_home": r"D:\gpuready"})
         assert_not_ready(outcome.verdict, "DISK_FULL")
         assert not list((small / "gpuready/environments").iterdir())
-    finally:
-        drive.unlink()
-        subprocess.run(["umount", "-l", small], check=False)
 
 
 def test_another_driver_makes_the_pass_stale(amd: Machine, bench: Bench, folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment_help import lock_of, make_wheel, sha256, slow_index
 from python_environment_winlab_help import Lab, hold
+from winlab import testing
 
 pytestmark = pytest.mark.slow
 
@@ -63,14 +63,9 @@ def test_limits_and_indexes(lab: Lab) -> None:
 
 @pytest.fixture
 def small_disk(lab: Lab) -> Iterator[Path]:
-    lab.home.mkdir(parents=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=110m", "tmpfs", lab.home], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-    yield lab.home
-    subprocess.run(["umount", "-l", lab.home], check=False)
+    with testing.small_drive(lab.pc, "110m") as root:
+        lab.windows = r"D:\home"
+        yield root
 
 
 def test_a_full_disk_leaves_the_old_one_working(lab: Lab, small_disk: Path) -> None:

@@ -9,7 +9,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 TOO_LONG = 600
 # About one start of PowerShell in a thousand ends in a crash of the .NET runtime itself, which is Wine's and nobody's
 # finding: its stack, full of the runtime's own types, stands where a module's answer should be.
-RUNTIME_CRASHED = re.compile(r"deserialization failed.{0,4000}?(System\.__Canon|Internal CLR error)", re.S)
+RUNTIME_CRASHED = re.compile(r"deserialization failed.{0,4000}?(System\.|Internal CLR error|Fatal error)", re.S)
 
 
 def source(name: str) -> Path:
@@ -31,6 +32,21 @@ def source(name: str) -> Path:
         if copy.exists():
             return copy
     return CHECKOUT / name
+
+
+@contextmanager
+def small_drive(machine: Machine, size: str) -> Iterator[Path]:
+    """The machine's drive D:, of so many bytes. A folder on which a disk is mounted would be a link to Windows."""
+    root, letter = machine.prefix / "drive_d", machine.prefix / "dosdevices/d:"
+    root.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", root], check=True)
+    letter.symlink_to("../drive_d")
+    try:
+        yield root
+    finally:
+        letter.unlink()
+        subprocess.run(["umount", "-l", root], check=False)
+        root.rmdir()
 
 
 def connection_variables(machine: Machine, connection: str = "winrm", transport: str = "basic") -> dict[str, Any]:
