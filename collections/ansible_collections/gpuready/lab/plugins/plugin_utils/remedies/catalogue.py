@@ -30,6 +30,7 @@ NUMBERS = {"number": 2**32, "win32": 2**16, "errno": 2**8, "cuda": 10**4, "signa
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _READ = 20_000  # characters of a longer text that are looked at, at each end
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
+_OF_WSL = re.compile(r"(?:^|[\s:(])Wsl/\w|\bWslRegisterDistribution\b")  # wsl.exe says in which step it failed
 _PLACE = re.compile(r"\{(\w+)\|([^{}|]+)\}")
 TRANSPORTS = ("winrm", "psrp", "ssh")
 _ROW_KEYS = frozenset(
@@ -172,6 +173,8 @@ def match(text: str, *channels: str, phase: str = "") -> str | None:
     Only codes, numbers and fixed English of programs are looked for. A code of severity `note` is found only where
     nothing else is: working systems write such lines too.
     """
+    if not channels and _OF_WSL.search(text) and (code := _catalogue().match(text, ("wsl",), phase)):
+        return code
     return _catalogue().match(text, channels or PROGRAMS, phase)
 
 

@@ -4,8 +4,10 @@
 A number means the same in every language of Windows, a sentence does not: what a number says is looked for first.
 
 number   HRESULT, NTSTATUS and WSMan's faults, 32 bits: `0x887A0005`, `887A0005`, `-2005270523`, `2289696773`
-win32    Windows' error numbers: `[WinError 5]`, `os error 5`, `Win32ErrorCode 5`, `(Error code: 5)`, and 0x80070005
-errno    those of C and Linux: `[Errno 13]`, and `os error 13` where no path of Windows stands beside it
+win32    Windows' error numbers: `[WinError 5]`, `os error 5`, `Win32ErrorCode 5`, `(Error code: 5)`, 0x80070005, and
+         names (`ERROR_ACCESS_DENIED`)
+errno    those of C and Linux: `[Errno 13]`, and `os error 13` where no path of Windows stands beside it (beside one of
+         Linux it is that alone)
 cuda     those of CUDA: `cudaGetDeviceCount() ... Error 46:`, `CUDA error 700`, `cuInit returned 999`
 """
 
@@ -32,7 +34,57 @@ _CUDA = re.compile(
     r"\b(?:error|failure|returned|failed with|code|status|result)(?: code)?[ :=(]{1,3}(\d{1,3})(?=[\s):,;.\](]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
+_LINUX_PATH = re.compile(
+    r"(?:^|[\s`'\"(=])/(?:opt|home|usr|tmp|var|root|mnt|media|srv|lib\w*|etc|run|dev|proc)/", re.MULTILINE
+)
 _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\|\\\\[\w.-]+\\")
+# What programs print instead of a number, each with the number it stands for.
+_NAMES = {
+    "ERROR_FILE_NOT_FOUND": 2,
+    "ERROR_PATH_NOT_FOUND": 3,
+    "ERROR_ACCESS_DENIED": 5,
+    "ERROR_NOT_ENOUGH_MEMORY": 8,
+    "ERROR_OUTOFMEMORY": 14,
+    "ERROR_CRC": 23,
+    "ERROR_SHARING_VIOLATION": 32,
+    "ERROR_LOCK_VIOLATION": 33,
+    "ERROR_HANDLE_DISK_FULL": 39,
+    "ERROR_DISK_FULL": 112,
+    "ERROR_MOD_NOT_FOUND": 126,
+    "ERROR_PROC_NOT_FOUND": 127,
+    "ERROR_BAD_EXE_FORMAT": 193,
+    "ERROR_VIRUS_INFECTED": 225,
+    "ERROR_VIRUS_DELETED": 226,
+    "ERROR_INVALID_IMAGE_HASH": 577,
+    "ERROR_ELEVATION_REQUIRED": 740,
+    "ERROR_IO_DEVICE": 1117,
+    "ERROR_DISK_QUOTA_EXCEEDED": 1295,
+    "ERROR_LOGON_FAILURE": 1326,
+    "ERROR_FILE_CORRUPT": 1392,
+    "ERROR_DISK_CORRUPT": 1393,
+    "ERROR_TIMEOUT": 1460,
+    "ERROR_SXS_CANT_GEN_ACTCTX": 14001,
+    "E_ACCESSDENIED": 0x80070005,
+    "E_OUTOFMEMORY": 0x8007000E,
+    "E_INVALIDARG": 0x80070057,
+    "E_NOTIMPL": 0x80004001,
+    "E_FAIL": 0x80004005,
+    "REGDB_E_CLASSNOTREG": 0x80040154,
+    "CRYPT_E_NO_REVOCATION_CHECK": 0x80092012,
+    "CRYPT_E_REVOCATION_OFFLINE": 0x80092013,
+    "SEC_E_UNTRUSTED_ROOT": 0x80090325,
+    "CERT_E_EXPIRED": 0x800B0101,
+    "CERT_E_UNTRUSTEDROOT": 0x800B0109,
+    "CERT_E_CHAINING": 0x800B010A,
+    "CERT_E_CN_NO_MATCH": 0x800B010F,
+    "TRUST_E_NOSIGNATURE": 0x800B0100,
+    "STATUS_ACCESS_VIOLATION": 0xC0000005,
+    "STATUS_NO_MEMORY": 0xC0000017,
+    "STATUS_DLL_NOT_FOUND": 0xC0000135,
+    "STATUS_INVALID_IMAGE_FORMAT": 0xC000007B,
+    "STATUS_INVALID_IMAGE_HASH": 0xC0000428,
+}
+_NAME = re.compile(rf"\b(?:{'|'.join(_NAMES)})\b")
 _FACILITIES = (0x80070000, 0xC0070000)  # a Win32 error as an HRESULT, as an NTSTATUS
 _ERRNO_LAST = 133  # of Linux
 
@@ -43,6 +95,7 @@ def read(text: str) -> frozenset[tuple[str, int]]:
     wide = [int(one[1] or one[2], 16) for one in _HEX.finditer(text)]
     wide += [2**32 - int(one[1]) for one in _SIGNED.finditer(text) if int(one[1]) <= 2**31]
     wide += [value for one in _UNSIGNED.finditer(text) if 2**31 <= (value := int(one[1])) < 2**32]
+    wide += [_NAMES[one[0]] for one in _NAME.finditer(text)]
     for value in wide:
         numbers |= of_code(value)
     numbers |= {("win32", int(one[1], 16)) for one in _SHORT.finditer(text)}
@@ -50,9 +103,11 @@ def read(text: str) -> frozenset[tuple[str, int]]:
     numbers |= {("errno", int(one[1])) for one in _ERRNO.finditer(text)}
     numbers |= {("cuda", int(one[1])) for one in _CUDA.finditer(text)}
     on_windows = _WINDOWS_PATH.search(text) is not None
+    on_linux = _LINUX_PATH.search(text) is not None
     for one in _OS_ERROR.finditer(text):
         value = int(one[1])
-        numbers.add(("win32", value))
+        if on_windows or not on_linux:
+            numbers.add(("win32", value))
         if not on_windows and value <= _ERRNO_LAST:
             numbers.add(("errno", value))
     return frozenset(numbers)

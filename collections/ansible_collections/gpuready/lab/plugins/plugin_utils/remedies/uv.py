@@ -46,7 +46,7 @@ def explain(phase: str, text: str, known: str | None = None) -> Explained:
     joined = re.sub(r"\s*\n\s*", " ", scrub(text))
     usual = "INTERPRETER_MISSING" if phase == "interpreter" else "ENVIRONMENT_FAILED"
     said = remedies.match(joined, "start", phase=phase) if "cannot be started" in joined else None
-    said = remedies.match(joined, "exit") if re.search(r"\bended with 0x[0-9A-F]{8}\b", joined) else said
+    said = _by_exit(joined) or said
     code = said or remedies.match(joined, "uv", phase=phase)
     if phase == "interpreter" and code in ("NO_WHEEL", "BUILD_FAILED"):  # of packages: here it is the Python itself
         code = None
@@ -64,6 +64,20 @@ def explain(phase: str, text: str, known: str | None = None) -> Explained:
     if (code == usual or said) and (last := _last_line(text)):  # which program it was stands in its words alone
         cause = f"{cause}: {last}"
     return Explained(code, f"{phase}: {cause}" if phase else cause, step)
+
+
+def _by_exit(text: str) -> str | None:
+    """What the exit of the interpreter says: gpuready's own words for it, and uv's."""
+    if re.search(r"\bended with 0x[0-9A-F]{8}\b", text):
+        return remedies.match(text, "exit")
+    ended = re.search(
+        r"\bQuerying Python at .{1,300}? failed with exit status (?:exit code: (0x\w+)|signal: (\d+))", text
+    )
+    if ended is None:
+        return None
+    code = remedies.by_number(int(ended[1], 16)) if ended[1] else remedies.by_number(int(ended[2]), "signal")
+    # What is said of a training is no word on an interpreter that does not start.
+    return code if code and remedies.remedy(code).category != "training" else "ENVIRONMENT_BROKEN"
 
 
 def _last_line(text: str) -> str:
