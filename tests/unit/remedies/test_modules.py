@@ -62,3 +62,14 @@ def test_what_is_held_is_transient_and_what_is_blocked_is_not() -> None:
     assert is_transient({"trouble": {"code": "TEMP_LOCKED", "message": "x"}})
     assert not is_transient({"failed": True, "code": "UV_FAILED", "msg": POLICY})
     assert not is_transient({"msg": "error CS0016"}), "it did not fail"
+
+
+def test_what_nothing_knows_ends_with_its_last_words() -> None:
+    answer = {
+        "failed": True,
+        "code": "ENVIRONMENT_FAILED",
+        "msg": "cannot do it",
+        "details": ["x", "zork 17 (os error 9999)"],
+    }
+    found = explain(answer)
+    assert (found.code, found.cause) == ("ENVIRONMENT_FAILED", "cannot do it: zork 17 (os error 9999)")

@@ -34,6 +34,9 @@ def explain(answer: Mapping[str, Any], usual: str = "ENVIRONMENT_FAILED") -> Exp
         words = "\n".join((message, *details, str(answer.get("exception") or "")))
         code = remedies.match(words, "connection") or remedies.match(words, "start", "uv", "program", "wsl") or usual
     remedy = remedies.remedy(why or code or usual)
+    last = reading.one_line(next((line for line in reversed(details) if line.strip()), ""))
+    if remedy.code == usual and last and last not in message:  # nothing is known of it: its last words tell most
+        message = f"{message}: {uv.scrub(last)}"
     return Explained(remedy.code, message, remedy.next_step)
 
 

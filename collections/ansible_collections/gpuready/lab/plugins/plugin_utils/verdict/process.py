@@ -106,7 +106,7 @@ def by_exit(rc: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     code = value & 0xFFFFFFFF
-    if 0x80000000 <= code < 0xFFFF0000:
+    if 0x40000000 <= code < 0xFFFF0000:  # what Windows ends a process with; a log-off is 0x40010004
         return remedies.by_number(code) or "CRASHED"
     # as Python (-N) and shells (128 + N) write a signal
     return remedies.by_number(-value if value < 0 else value - 128, "signal")
