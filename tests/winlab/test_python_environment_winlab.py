@@ -160,9 +160,9 @@ def test_what_is_not_whole_is_built_again(lab: Lab) -> None:
             python.unlink()  # it may be a link to another's
             python.write_bytes(b"\0" * size)
         elif damage == "file gone":
-            (environment / "Lib/site-packages/gpalpha/__init__.py").unlink()
+            (environment / "Lib/site-packages/gpalpha.py").unlink()
         elif damage == "file changed":
-            (environment / "Lib/site-packages/gpalpha/__init__.py").write_text("VERSION = 'another'\n")
+            (environment / "Lib/site-packages/gpalpha.py").write_text("VERSION = 'another'\n")
         elif damage == "base gone":
             shutil.rmtree(lab.home / "python")
         else:
