@@ -246,8 +246,8 @@ function Test-OthersWrite {
     $writing = $rights::Write -bor $rights::Delete -bor $rights::DeleteSubdirectoriesAndFiles -bor
         $rights::ChangePermissions -bor $rights::TakeOwnership
     foreach ($rule in (Get-Acl -LiteralPath $HomePath).GetAccessRules($true, $true, [System.Security.Principal.SecurityIdentifier])) {
-        if ("$($rule.AccessControlType)" -ne 'Allow') { continue }
-        if ($rule.IdentityReference.Value -in $Administrators, $System, (Get-Me)) { continue }
+        $isOurs = $rule.IdentityReference.Value -in $Administrators, $System, (Get-Me)
+        if ("$($rule.AccessControlType)" -ne 'Allow' -or $isOurs) { continue }
         if ($rule.FileSystemRights -band $writing -band -bnot $rights::Synchronize) { return $true }
     }
     return $false

@@ -223,8 +223,8 @@ Add-Piece $pieces 'interpreters' {
     if (-not $refused -and [System.IO.Directory]::Exists("$homePath\python")) {
         foreach ($directory in (New-Object -TypeName System.IO.DirectoryInfo -ArgumentList "$homePath\python").GetDirectories()) {
             # uv links 3.10 to 3.10.11: the link is no interpreter of its own.
-            if ($directory.Attributes -band [System.IO.FileAttributes]::ReparsePoint) { continue }
-            Add-Interpreter "$($directory.FullName)\python.exe" 'home' ''
+            $isLink = $directory.Attributes -band [System.IO.FileAttributes]::ReparsePoint
+            if (-not $isLink) { Add-Interpreter "$($directory.FullName)\python.exe" 'home' '' }
         }
     }
     foreach ($path in @(Find-OnPath 'python.exe')) { Add-Interpreter $path 'path' '' }
