@@ -18,6 +18,7 @@ CHECKOUT = HERE.parents[2]
 UNREACHABLE = HERE.parent / "unreachable.yml"
 TREES = ("collections/ansible_collections/gpuready", "scripts")
 ENDINGS = (".ps1", ".psm1")
+ON_A_COMMAND_LINE = "plugin_utils/guest/wsl.ps1"  # instrumented it would be longer than a command line may be
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def prepare(work: Path, powershell: Path, checkout: Path = CHECKOUT) -> int:
         for f in (work / "tree" / tree).rglob("*")
         if f.suffix in ENDINGS
         and not (checkout / f.relative_to(work / "tree")).is_symlink()  # a link's file is itself here
+        and not str(f).endswith(ON_A_COMMAND_LINE)
     )
     jobs = [
         {"id": i, "source": str(checkout / name), "target": str(work / "tree" / name)} for i, name in enumerate(files)

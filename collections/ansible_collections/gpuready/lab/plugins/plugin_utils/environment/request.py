@@ -23,11 +23,11 @@ from .sources import RequestError, Sources
 from .texts import words
 
 WINDOWS_HOME = r"C:\ProgramData\gpuready"
-# Variables of whoever is logged on that would lead uv away from its task.
+# Variables of whoever is logged on that would lead uv away from its task, or break the lines that it says (COLUMNS).
 FOREIGN_VARIABLES = (
     *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PROJECT"),
     *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE_NEWER", "UV_BUILD_CONSTRAINT", "UV_TARGET", "UV_PREFIX"),
-    "UV_OFFLINE",
+    *("UV_OFFLINE", "COLUMNS"),
 )
 _TEXT, _NUMBER, _TRUTH, _MAPPING = ({"type": kind} for kind in ("str", "int", "bool", "dict"))
 _TEXTS = {"type": "list", "elements": "str"}
