@@ -200,11 +200,12 @@ def test_a_wheel_with_a_wrong_hash(amd: Machine, bench: Bench, folder: Path) -> 
     assert len(list(amd.path(rf"{HOME}\environments").iterdir())) == 1
 
 
-def test_a_disk_that_fills(amd: Machine, bench: Bench, folder: Path) -> None:
+def test_a_disk_that_is_too_small(amd: Machine, bench: Bench, folder: Path) -> None:
     with testing.small_drive(amd, "80m") as small:
         outcome = play(amd, "provision", sources(amd, folder) | {"python_environment_home": r"D:\gpuready"})
-        assert_not_ready(outcome.verdict, "DISK_FULL")
-        assert not list((small / "gpuready/environments").iterdir())
+        assert_not_ready(outcome.verdict, "DISK_SPACE")
+        assert r"on D:\" in outcome.verdict["cause"]
+        assert list(small.iterdir()) == []
 
 
 def test_another_driver_makes_the_pass_stale(amd: Machine, bench: Bench, folder: Path) -> None:
