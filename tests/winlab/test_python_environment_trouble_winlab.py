@@ -64,6 +64,8 @@ def test_limits_and_indexes(lab: Lab) -> None:
 @pytest.fixture
 def small_disk(lab: Lab) -> Iterator[Path]:
     with testing.small_drive(lab.pc, "110m") as root:
+        lab.pc.stop()  # PowerShell knows the drives that were there at the start
+        lab.pc.start()
         lab.windows = r"D:\home"
         yield root
 

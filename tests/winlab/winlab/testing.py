@@ -39,7 +39,7 @@ def small_drive(machine: Machine, size: str) -> Iterator[Path]:
     """The machine's drive D:, of so many bytes. A folder on which a disk is mounted would be a link to Windows."""
     root, letter = machine.prefix / "drive_d", machine.prefix / "dosdevices/d:"
     root.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", root], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", root], check=True)
     letter.symlink_to("../drive_d")
     try:
         yield root

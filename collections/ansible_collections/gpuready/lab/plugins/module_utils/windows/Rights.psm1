@@ -45,7 +45,8 @@ function Test-Link($Attributes) { [bool]($Attributes -band [System.IO.FileAttrib
 function Get-HomeEntry([string]$HomePath) {
     # What is run or believed of a home, and the folders that it lies in, which may be anybody's but no links.
     $above = [System.IO.Path]::GetDirectoryName($HomePath)
-    while ($above) {
+    # The root of a drive is no link, whatever its attributes say.
+    while ($above -and [System.IO.Path]::GetDirectoryName($above)) {
         @{ path = $above; above = $true; link = $false }
         $above = [System.IO.Path]::GetDirectoryName($above)
     }
