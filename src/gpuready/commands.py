@@ -3,7 +3,7 @@
 import getpass
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,22 +93,16 @@ def _command(action: str, about: str) -> None:
         if save and action != "facts":
             raise GpureadyError("--save belongs to gpuready facts")
 
-        password = _password() if ask_pass else None
+        more: dict[str, Any] = {"save": save} if save else {}
+        more |= {"check": check, "report_dir": report, "lab_dir": lab_dir, "redact": redact}
+        asked = {"limit": limit, "forks": forks, "vault_password_file": vault_password_file}
+        lab = _lab(
+            inventory, extra_vars, ask_pass, asked, lambda: _wishes(stack, experience, library, environment, adapter)
+        )
 
         def work(progress: Progress) -> LabResult:
-            lab = Lab(
-                list(inventory or []),
-                limit=limit,
-                forks=forks,
-                wishes=_wishes(stack, experience, library, environment, adapter),
-                extra_vars=_extra_vars(extra_vars or []),
-                vault_password_file=vault_password_file,
-                connection_password=password,
-            )
-            more: dict[str, Any] = {"save": save} if save else {}
-            method: Callable[..., LabResult] = getattr(lab, action)
-            more |= {"report_dir": report, "lab_dir": lab_dir, "redact": redact}
-            return method(on_event=progress, check=check, verbosity=max(verbose - 1, 0), **more)
+            method: Callable[..., LabResult] = getattr(lab(), action)
+            return method(on_event=progress, verbosity=max(verbose - 1, 0), **more)
 
         _finish(work, as_json, verbose)
 
@@ -142,26 +136,12 @@ def remove_command(
     """Nothing goes that was not named: a stack, or --all."""
     if (stack is None) is not everything:
         raise GpureadyError("remove: name the stack that shall go, or give --all: one of the two")
-    password = _password() if ask_pass else None
+    more: dict[str, Any] = {"check": check, "report_dir": report, "lab_dir": lab_dir, "redact": redact}
+    asked = {"limit": limit, "forks": forks, "vault_password_file": vault_password_file}
+    lab = _lab(inventory, extra_vars, ask_pass, asked)
 
     def work(progress: Progress) -> LabResult:
-        lab = Lab(
-            list(inventory or []),
-            limit=limit,
-            forks=forks,
-            extra_vars=_extra_vars(extra_vars or []),
-            vault_password_file=vault_password_file,
-            connection_password=password,
-        )
-        return lab.remove(
-            stack,
-            on_event=progress,
-            check=check,
-            verbosity=max(verbose - 1, 0),
-            report_dir=report,
-            lab_dir=lab_dir,
-            redact=redact,
-        )
+        return lab().remove(stack, on_event=progress, verbosity=max(verbose - 1, 0), **more)
 
     _finish(work, as_json, verbose)
 
@@ -212,6 +192,24 @@ def demo_command(context: typer.Context) -> None:
     from gpuready import demo  # the simulated lab, which no other command needs
 
     raise typer.Exit(demo.main(list(context.args)))
+
+
+def _lab(
+    inventory: list[str] | None,
+    extra_vars: list[str] | None,
+    ask_pass: bool,
+    asked: Mapping[str, Any],
+    wishes: Callable[[], dict[str, Any]] = dict,
+) -> Callable[[], Lab]:
+    """How the lab of a command's options is made; a password is asked for now, before anything is shown."""
+    password = _password() if ask_pass else None
+    return lambda: Lab(
+        list(inventory or []),
+        wishes=wishes(),
+        extra_vars=_extra_vars(extra_vars or []),
+        connection_password=password,
+        **asked,
+    )
 
 
 def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, *, only_host: bool = False) -> None:

@@ -22,7 +22,9 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 TOO_LONG = 600
 # About one start of PowerShell in a thousand ends in a crash of the .NET runtime itself, which is Wine's and nobody's
 # finding: its stack, full of the runtime's own types, stands where a module's answer should be.
-RUNTIME_CRASHED = re.compile(r"deserialization failed.{0,4000}?(System\.|Internal CLR error|Fatal error)", re.S)
+RUNTIME_CRASHED = re.compile(
+    r"deserialization failed.{0,4000}?(System\.__Canon|Internal CLR error|Fatal error\.)", re.S
+)
 
 
 def source(name: str) -> Path:

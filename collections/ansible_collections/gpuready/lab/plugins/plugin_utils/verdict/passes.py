@@ -58,7 +58,7 @@ def judge(
     at = left.get("at") if isinstance(left, Mapping) else None
     if not _young(at, rules["max_age_days"], now):
         return word("STALE", "PASS_TOO_OLD", with_detail("its last pass is too old to count", at))
-    shown = [_check(one) for one in reading.items(earlier.get("checks")) if _well_formed(one)]
+    shown = _checks(earlier)
     fine = {check["name"] for check in shown if check["state"] in (PASS, WAIVED)}
     slow = {"throughput"} if state == "DEGRADED" else set()
     if len(shown) != len(NAMES) or fine | slow != set(NAMES):
@@ -98,7 +98,7 @@ def failed(left: object, now_bound: Mapping[str, Any], now: datetime) -> Word | 
     ]
     if changed:
         return word("UNKNOWN", "NOT_VERIFIED", f"{when} ({code}), and since then {'; '.join(changed)}", _TRY)
-    shown = [_check(one) for one in reading.items(earlier.get("checks")) if _well_formed(one)]
+    shown = _checks(earlier)
     return word(
         state, code, f"{when}: {reading.said(earlier.get('cause')) or remedies.remedy(code).cause}", checks=shown
     )
@@ -196,6 +196,10 @@ def _ago(at: object, now: datetime) -> str:
     hours = int(age / timedelta(hours=1))
     number, unit = (hours // 24, "day") if hours >= 48 else (hours, "hour")
     return f" {number} {unit}{'s' * (number != 1)} ago" if number else " less than an hour ago"
+
+
+def _checks(earlier: Mapping[str, Any]) -> list[CheckResult]:
+    return [_check(one) for one in reading.items(earlier.get("checks")) if _well_formed(one)]
 
 
 def _well_formed(check: Mapping[str, Any]) -> bool:
