@@ -75,12 +75,11 @@ def play(pc: Machine, playbook: str, variables: Mapping[str, Any], **options: An
     """Run one of the product's playbooks and read its report."""
     report = Path(variables["fleet_report_directory"])
     shutil.rmtree(report, ignore_errors=True)
-    before = pc.commands
     run = testing.ansible(pc, playbook=f"playbooks/{playbook}.yml", variables=variables, **options)
     found = report / "report.json"
     assert found.exists(), json.dumps(run)[:3000]
     (record,) = json.loads(found.read_text())["hosts"]
-    return Outcome(run, record, pc.commands - before, run["stats"][pc.name]["changed"])
+    return Outcome(run, record, run["counted"], run["stats"][pc.name]["changed"])
 
 
 def hand_over(one: Machine, other: Machine) -> None:

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,9 +106,16 @@ class AnsibleError(AssertionError):
 
 
 def run_playbook(
-    playbook: Path, inventory_file: Path, *options: str, environment: Mapping[str, str] | None = None
+    playbook: Path,
+    inventory_file: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    counter: Callable[[], int] = lambda: 0,
 ) -> dict[str, Any]:
-    """Run a playbook with the project's ansible.cfg; its JSON result: {plays, stats, rc}."""
+    """Run a playbook with the project's ansible.cfg; its JSON result: {plays, stats, rc, counted}.
+
+    `counted` is by how much `counter` went up in the run that the result is of.
+    """
     command = [
         str(Path(sys.executable).parent / "ansible-playbook"),
         "-i",
@@ -123,6 +130,7 @@ def run_playbook(
         "ANSIBLE_DEPRECATION_WARNINGS": "0",
     }
     for _ in range(2):
+        before = counter()
         done = subprocess.run(
             command,
             env=os.environ | settings | dict(environment or {}),
@@ -140,7 +148,7 @@ def run_playbook(
         result = json.JSONDecoder().raw_decode(done.stdout[at:])[0]
     except ValueError:
         raise AnsibleError(f"rc {done.returncode}\n{done.stdout}\n{done.stderr}") from None
-    return dict(result) | {"rc": done.returncode}
+    return dict(result) | {"rc": done.returncode, "counted": counter() - before}
 
 
 def ansible(
@@ -160,7 +168,7 @@ def ansible(
 
     With `module` (and `args`; `task`: further keywords such as vars or register): that task's result, with `failed`
     and `changed` always there.  With `playbook` (a path, relative to the checkout; or the plays themselves): the JSON
-    of the whole run, {plays, stats, rc}; `results` lists the tasks' results from it.
+    of the whole run, {plays, stats, rc, counted: WinRM's commands}; `results` lists the tasks' results from it.
     """
     with tempfile.TemporaryDirectory(prefix="winlab-") as folder:
         hosts = inventory(
@@ -176,7 +184,8 @@ def ansible(
         path = Path(folder) / "play.yml" if plays is not None else CHECKOUT / str(playbook)
         if plays is not None:
             path.write_text(yaml.safe_dump(plays, sort_keys=False))
-        run = run_playbook(path, hosts, *(["--check"] if check else []), environment=environment)
+        options = ["--check"] if check else []
+        run = run_playbook(path, hosts, *options, environment=environment, counter=lambda: machine.commands)
     if playbook is not None:
         return run
     found = results(run, machine.name)
