@@ -305,6 +305,48 @@ def test_archives_of_every_shape(pc: Machine) -> None:
     assert pc.path(rf"C:\lab\out-prefix.tar\{name}").read_bytes() == b"hello"
 
 
+ELSEWHERE = (
+    *("../evil", "..\\evil", "a/../../evil", "a\\..\\..\\evil", "a/..", "/evil", "\\evil", "//server/share/evil"),
+    *("C:/evil", "C:evil", "a:stream", "a/b:stream:$DATA", "a./b", "a /b", "a.", "a ", "...", ".. /evil", ". ./evil"),
+    *("NUL", "a/nul.txt", "con", "COM1", "lpt9.dll", "COM\u00b9", "aux .py", "CONIN$", "a/Prn/b", "a\nb", "a?", "a|b"),
+    *("./", ".", "a/... /b"),
+)
+INSIDE = {
+    "./a/b.txt": "a\\b.txt",
+    "a//b": "a\\b",
+    "a/./b": "a\\b",
+    "a\\b": "a\\b",
+    "a..b/c": "a..b\\c",
+    ".hidden": ".hidden",
+    "nullable.py": "nullable.py",
+    "com10": "com10",
+    "console/x": "console\\x",
+    "\u00e9/x": "\u00e9\\x",
+}
+
+
+def test_no_member_of_an_archive_is_written_elsewhere(pc: Machine) -> None:
+    """Upwards, to another drive, into a stream of a file, to a device, or by a name that Windows reads as another."""
+    put(pc, r"C:\lab\names.json", json.dumps([*ELSEWHERE, *INSIDE]).encode())
+    with zipfile.ZipFile(pc.path(r"C:\lab\stream.zip"), "w") as archive:
+        archive.writestr("good.txt", "x")
+        archive.writestr("good.txt:hidden", "x")
+    found = ask(
+        pc,
+        r"""
+        $text = [System.IO.File]::ReadAllText('C:\lab\names.json')
+        $found.places = @(foreach ($name in (ConvertFrom-JsonText $text)) {
+            try { & $archives { Join-Inside 'C:\lab\into' $args[0] } $name } catch { (ConvertTo-Trouble $_).code }
+        })
+        $found.zip = Get-CodeOf { Expand-File 'C:\lab\stream.zip' 'C:\lab\out-stream' }
+        """,
+    )
+    wanted = dict.fromkeys(ELSEWHERE, "ARCHIVE_UNREADABLE")
+    wanted |= {name: rf"C:\lab\into\{path}" for name, path in INSIDE.items()}
+    assert dict(zip(wanted, found["places"], strict=True)) == wanted
+    assert found["zip"] == "ARCHIVE_UNREADABLE"
+
+
 # --- uv, interpreters, packages ---
 def uv_that(pc: Machine, work: Callable[[Call, str], int | None]) -> None:
     """A uv whose behaviour is `work(call, words)`; None: as if all were well."""
@@ -660,14 +702,18 @@ def test_what_an_environment_lacks(pc: Machine) -> None:
         pc,
         r"""
         $e = 'C:\lab\home-damage\environments\tiny-1'
-        function Set-Marker([string]$Python) {
-            $null = Write-Whole "$e\gpuready.json" (Format-Json @{ complete = $true; interpreter = $Python })
+        function Set-Marker([string]$Python, [string]$Files = '') {
+            $marker = @{ complete = $true; lock_sha256 = 'aa'; interpreter = $Python }
+            $marker.files_sha256 = Get-TextDigest $Files
+            $null = Write-Whole "$e\gpuready.json" (Format-Json $marker)
         }
         $found.never = Get-Damage $e $false
         Set-Marker 'C:\lab\Python310\python.exe'
         $found.no_list = Get-Damage $e $false
-        $null = Write-Whole "$e\gpuready.files" (Get-ListText $e)
         $found.list = Get-ListText $e
+        $null = Write-Whole "$e\gpuready.files" $found.list
+        $found.another = Get-Damage $e $false
+        Set-Marker 'C:\lab\Python310\python.exe' $found.list
         $found.whole = Get-Damage $e $true
         $tiny = "$e\Lib\site-packages\tiny"
         $null = Write-Whole "$tiny\same, odd.txt" 'yyyy'
@@ -677,21 +723,24 @@ def test_what_an_environment_lacks(pc: Machine) -> None:
         $found.hashes = Get-Damage $e $true
         [System.IO.File]::Delete("$tiny\big.dll")
         $null = Write-Whole "$tiny\__init__.py" 'import sys, os'
-        Set-Marker 'C:\nowhere\python.exe'
+        Set-Marker 'C:\nowhere\python.exe' $found.list
         $found.lost = Get-Damage $e $false
         $found.look = (Get-HomeContent 'C:\lab\home-damage' @() $false).directories[0].damage.count
         $lock = [System.IO.File]::Open("$e\gpuready.files", 'Open', 'ReadWrite', 'None')
-        $found.unreadable = (Get-HomeContent 'C:\lab\home-damage' @() $false).directories[0].damage
+        $found.unreadable = @((Get-HomeContent 'C:\lab\home-damage' @() $false).directories[0].damage.Keys)
+        $found.not_whole = $null -eq (Get-CompleteMarker $e 'aa' '' $false)
         $lock.Dispose()
         """,
     )
     odd = rf"{site}\tiny\same, odd.txt"
     whole = {"count": 0, "missing": [], "changed": [], "hashes": False}
     lines = [rf"4 {odd}", rf"10 {site}\tiny\__init__.py", rf"10 {site}\tiny\big.dll"]
-    assert found.pop("list").splitlines() == sorted([*lines, rf"{len(record)} {site}\tiny-1.dist-info\RECORD"])
+    lines.append(rf"{hashlib.sha256(record.encode()).hexdigest()} {site}\tiny-1.dist-info\RECORD")
+    assert found.pop("list").splitlines() == sorted(lines)
     assert found == {
         "never": None,
         "no_list": {**whole, "count": 1, "missing": ["gpuready.files"]},
+        "another": {**whole, "count": 1, "changed": ["gpuready.files"]},
         "whole": {**whole, "hashes": True},
         "sizes": 0,
         "hashes": {**whole, "count": 1, "changed": [odd], "hashes": True},
@@ -702,7 +751,8 @@ def test_what_an_environment_lacks(pc: Machine) -> None:
             "changed": [rf"{site}\tiny\__init__.py"],
         },
         "look": 3,
-        "unreadable": None,
+        "unreadable": ["error"],
+        "not_whole": True,
     }
 
 

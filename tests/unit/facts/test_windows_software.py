@@ -194,6 +194,7 @@ def test_interpreters_of_other_processors() -> None:
         (None, None),
         ({}, None),
         ({"count": "many"}, None),
+        ({"error": "OSError: gone"}, None),
         ([], None),
     ],
 )
@@ -201,7 +202,10 @@ def test_what_an_environment_lacks(given: Any, damaged: bool | None) -> None:
     value = values()["environments"]
     for one in value["directories"]:
         one["damage"] = given
-    environments = Facts.of(look({"environments": value})).environments
+    facts = Facts.of(look({"environments": value}))
+    environments = facts.environments
+    told = [one.message or "" for one in facts.problems if one.piece == "environments"]
+    assert any(text.endswith("cannot be looked through: OSError: gone") for text in told) == ("OSError" in str(given))
     assert {one.damaged for one in environments if one.state != "building"} == {damaged}
     assert {one.damage for one in environments if one.state == "building"} <= {None}
 

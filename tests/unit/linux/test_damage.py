@@ -6,10 +6,11 @@ import base64
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.module_utils.home.damage import LIST, damage, list_text
+from ansible_collections.gpuready.lab.plugins.module_utils.home.damage import LIST, damage, list_text, sha256_of_text
 
 SITE = "lib/python3.10/site-packages"
 
@@ -39,9 +40,15 @@ def environment(tmp_path: Path) -> Path:
             rows.append(f"{name},sha256={digest},{file.stat().st_size}")
     (site / "tiny-1.0.dist-info").mkdir()
     (site / "tiny-1.0.dist-info/RECORD").write_text("\n".join([*rows, "tiny-1.0.dist-info/RECORD,,"]) + "\n")
-    (folder / LIST).write_text(list_text(folder))
-    (folder / "gpuready.json").write_text(json.dumps({"complete": True, "interpreter": "/usr/bin/env"}))
+    listed(folder, list_text(folder))
     return folder
+
+
+def listed(folder: Path, text: str) -> None:
+    """As the building leaves it."""
+    (folder / LIST).write_text(text)
+    marker = {"complete": True, "interpreter": "/usr/bin/env", "files_sha256": sha256_of_text(text)}
+    (folder / "gpuready.json").write_text(json.dumps(marker))
 
 
 def found(environment: Path, hashes: bool = False) -> tuple[int, list[str], list[str]]:
@@ -75,7 +82,7 @@ def test_the_first_names_and_a_count(environment: Path) -> None:
     shutil.rmtree(environment / "lib")
     count, missing, changed = found(environment)
     assert (count, len(missing), changed) == (4, 4, [])
-    (environment / LIST).write_text("".join(f"1 {number:02}\n" for number in range(30)))
+    listed(environment, "".join(f"1 {number:02}\n" for number in range(30)))
     count, missing, _ = found(environment)
     assert (count, missing) == (30, ["00", "01", "02", "03", "04"])
 
@@ -93,6 +100,40 @@ def test_without_its_list_or_its_interpreter_it_is_not_whole(environment: Path) 
     assert found(environment) == (1, [LIST], [])
     (environment / "gpuready.json").write_text(json.dumps({"complete": True, "interpreter": "/nowhere/python"}))
     assert found(environment) == (2, [LIST, "/nowhere/python"], [])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "\n".join(line for line in text.splitlines() if "big.so" not in line) + "\n",
+        lambda text: "1 pyvenv.cfg\n",
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: "\udcff",
+    ],
+)
+def test_a_list_that_is_not_as_it_was_written_hides_nothing(environment: Path, spoil: Callable[[str], str]) -> None:
+    (environment / SITE / "tiny/big.so").unlink()
+    assert found(environment) == (1, [f"{SITE}/tiny/big.so"], [])
+    (environment / LIST).write_bytes(spoil((environment / LIST).read_text()).encode("utf-8", "surrogateescape"))
+    assert found(environment) == (1, [], [LIST])
+
+
+def test_of_a_list_that_the_marker_does_not_name_nothing_is_believed(environment: Path) -> None:
+    """A marker from before it named its list: what was built is not known, so it is not whole."""
+    for sha256 in (None, "", 0, "0" * 64):
+        marker = {"complete": True, "interpreter": "/usr/bin/env", "files_sha256": sha256}
+        (environment / "gpuready.json").write_text(json.dumps(marker))
+        assert found(environment) == (1, [], [LIST])
+
+
+@pytest.mark.parametrize("name", [f"{SITE}/tiny-1.0.dist-info/RECORD", "pyvenv.cfg"])
+def test_what_says_what_the_others_are_is_known_by_its_content(environment: Path, name: str) -> None:
+    """A RECORD that is changed with the file that it speaks of would hide that it was."""
+    file = environment / name
+    file.write_text(file.read_text()[::-1])
+    assert found(environment) == found(environment, hashes=True) == (1, [], [name])
 
 
 @pytest.mark.parametrize("marker", ["", "{", "[]", "{}", '{"complete": "yes"}'])

@@ -169,3 +169,18 @@ def test_the_module_as_ansible_runs_it(tmp_path: Path, limit: int, fails: bool) 
     else:
         assert set(result["ansible_facts"]) == {"gpuready_evidence"}
         assert result["changed"] is False
+
+
+def test_an_environment_that_cannot_be_looked_through_says_why(
+    programs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs()
+    home = tmp_path / "home"
+    (home / "environments/cuda-1").mkdir(parents=True)
+
+    def gone(path: Path, hashes: bool) -> None:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr(gpu_facts.damage, "damage", gone)
+    (found,) = gpu_facts.environments(home, False)["directories"]
+    assert found["damage"] == {"error": f"OSError: [Errno 5] Input/output error: '{found['path']}'"}

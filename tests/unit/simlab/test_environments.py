@@ -113,6 +113,8 @@ def test_what_is_damaged_is_seen_and_built_anew() -> None:
     pc.disk.write(rf"{PATH}\pyvenv.cfg", b"x")
     lost = {"missing": [r"Lib\site-packages\packages"], "changed": ["pyvenv.cfg"]}
     assert damage() == {**whole, **lost, "count": 2}
+    pc.disk.write(rf"{PATH}\gpuready.files", b"1 pyvenv.cfg\n")
+    assert damage() == {**whole, "changed": ["gpuready.files"], "count": 1}
     assert environment(pc, BUILD, check=True)["changed"]
     assert environment(pc, BUILD)["environment"]["built"] is True
     assert damage() == whole

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import checks as verdict_checks
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import passes as verdict_passes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import fingerprint, verdict
 from records import a_pass, changed, good
@@ -203,6 +204,15 @@ def test_a_pass_without_checks_is_none() -> None:
     assert judged(passed(checks=[]), trainer_sha256="bb") == ("UNKNOWN", "EVIDENCE_INCOMPLETE")
 
 
+@pytest.mark.parametrize("name", verdict_checks.NAMES)
+def test_a_pass_whose_check_was_waived_is_none_but_for_the_floor(name: str) -> None:
+    record = passed()
+    (check,) = [one for one in record["facts"]["last_pass"]["verdict"]["checks"] if one["name"] == name]
+    check["state"] = "waived"
+    wanted = ("READY", "TRAINED") if name == "throughput" else ("UNKNOWN", "EVIDENCE_INCOMPLETE")
+    assert judged(record, trainer_sha256="bb") == wanted
+
+
 def test_a_pass_of_what_is_not_in_use_does_not_stand() -> None:
     record = passed()
     record["facts"]["environments"][0]["state"] = "old"
@@ -225,6 +235,20 @@ def test_what_is_damaged_is_not_ready_whatever_it_passed(state: str, trained: bo
     assert (found["state"], found["code"]) == ("NOT_READY", "ENVIRONMENT_DAMAGED")
     assert found["cause"].endswith(": 7 (missing: Lib\\site-packages\\DirectML.dll; changed: a.py and 5 more)")
     assert "gpuready provision" in found["next_step"]
+
+
+@pytest.mark.parametrize("damage", [None, {}, {"count": None}, {"error": "OSError: gone"}, {"count": "many"}])
+@pytest.mark.parametrize("trained", [True, False])
+def test_what_cannot_be_looked_through_is_not_ready_whatever_it_passed(damage: Any, trained: bool) -> None:
+    record = good() if trained else passed()
+    record["facts"]["environments"][0]["damage"] = damage
+    found = verdict(record, {"trainer_sha256": "bb"}, NOW)
+    assert (found["state"], found["code"]) == ("UNKNOWN", "ENVIRONMENT_UNREADABLE")
+    assert "gpuready provision" in found["next_step"]
+    python = good()["training"]["python"]["executable"]
+    for built in (True, False):  # since the look this run has built it, or looked through it
+        record["apply"] = {"environment": {"built": built, "lock_sha256": "aa", "python": python}}
+        assert judged(record, trainer_sha256="bb") == ("READY", "TRAINED")
 
 
 def test_what_this_run_has_built_anew_is_damaged_no_longer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ntpath
 import re
@@ -13,6 +14,7 @@ from gpuready.simlab.pc import SimulatedPc
 
 _SMALL = 65536
 LIST = "gpuready.files"
+_SAYING = ("RECORD", "pyvenv.cfg")  # they stand in the list with their sha256
 OWN_RUNTIME = r"Lib\site-packages\gpuready_vc_runtime.pth"  # with it an environment's Python looks for its own files
 
 
@@ -64,10 +66,10 @@ class Home:
 
     def _lines(self, environment: str) -> list[str]:
         start = len(environment) + 1
-        files = [(node.path[start:], node.bytes) for node in self.disk.below(environment) if not node.is_folder]
+        files = [(node.path[start:], node) for node in self.disk.below(environment) if not node.is_folder]
         return [
-            f"{size} {path}"
-            for path, size in files
+            f"{hashlib.sha256(node.data or b'').hexdigest() if ntpath.basename(path) in _SAYING else node.bytes} {path}"
+            for path, node in files
             if path not in ("gpuready.json", LIST) and not path.endswith(".pyc") and "\\__pycache__\\" not in path
         ]
 
@@ -76,7 +78,9 @@ class Home:
         marker = self.json(rf"{environment}\gpuready.json")
         if marker.get("complete") is not True:
             return None
-        listed = (self.disk.text(rf"{environment}\{LIST}") or f"0 {LIST}").splitlines()
+        text = self.disk.text(rf"{environment}\{LIST}") or ""
+        whole = hashlib.sha256(text.encode()).hexdigest() == marker.get("files_sha256")
+        listed = text.splitlines() if whole else [f"0 {LIST}"]
         lost = sorted(line.partition(" ")[2] for line in set(listed).difference(self._lines(environment)))
         changed = [path for path in lost if self.disk.is_file(rf"{environment}\{path}")]
         missing = [path for path in lost if path not in changed]

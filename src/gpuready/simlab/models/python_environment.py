@@ -206,13 +206,15 @@ def _build(task: Task, home: Home, environment: str) -> dict[str, Any]:
         home.disk.write(rf"{environment}\Lib\site-packages\packages", b"", size=PACKAGES_BYTES)
         for name in arguments.get("runtime_files") or [] if arguments.get("own_vc_runtime") else []:
             home.disk.write(rf"{environment}\Scripts\{name}", b"MZ", version="14.44.35211.0", machine=34404)
+        files = home.list_text(environment)
         marker = {
             "stack": arguments["stack"], "lock_sha256": arguments["lock_sha256"], "version": version, "complete": True,
             "python": rf"{environment}\Scripts\python.exe", "interpreter": rf"{interpreter}\python.exe",
             "distributions": sorted(f"{name}-{number}.dist-info" for name, number in packages),
             "size_bytes": PACKAGES_BYTES, "created_at": now(),
+            "files_sha256": hashlib.sha256(files.encode()).hexdigest(),
         }  # fmt: skip
-        home.disk.write(rf"{environment}\{LIST}", home.list_text(environment).encode())
+        home.disk.write(rf"{environment}\{LIST}", files.encode())
         home.disk.write(rf"{environment}\gpuready.json", json.dumps(marker, indent=1).encode())
     except DiskFullError:
         home.disk.remove(environment)

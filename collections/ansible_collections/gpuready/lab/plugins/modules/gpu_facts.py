@@ -25,13 +25,13 @@ WSL_NVIDIA_SMI = "/usr/lib/wsl/lib/nvidia-smi"  # root's PATH in a WSL guest lac
 
 
 def environments(home, check_hashes):
-    """What lies in the home, and what of its environments is missing or changed; None where that cannot be read."""
+    """What lies in the home, and what of its environments is missing or changed; an `error` where that is not known."""
     found = contents.environments(home)
     for one in found["directories"] if found else ():
         try:
             one["damage"] = damage.damage(Path(one["path"]), check_hashes)
-        except OSError:
-            one["damage"] = None
+        except OSError as error:
+            one["damage"] = {"error": f"{type(error).__name__}: {error}"}
     return found
 
 

@@ -133,12 +133,14 @@ function Build-Environment([string]$Environment) {
         $size = [long]0
         $folder = New-Object -TypeName System.IO.DirectoryInfo -ArgumentList $Environment
         foreach ($file in $folder.EnumerateFiles('*', 'AllDirectories')) { $size += $file.Length }
+        $files = Get-ListText $Environment
+        $null = Write-Whole "$Environment\gpuready.files" $files
         $marker = [ordered]@{
             stack = $params.stack; lock_sha256 = $params.lock_sha256; python = "$Environment\Scripts\python.exe"
             version = $answer.version; interpreter = $interpreter; distributions = @(Get-Distribution $Environment)
             size_bytes = $size; created_at = (Get-TimeText); complete = $true
+            files_sha256 = Get-TextDigest $files
         }
-        $null = Write-Whole "$Environment\gpuready.files" (Get-ListText $Environment)
         $null = Write-Whole "$Environment\gpuready.json" (Format-Json $marker)
         Add-Step 'mark' $watch
     } catch {

@@ -16,9 +16,10 @@ import tempfile
 import urllib.error
 import urllib.parse
 import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .folder import Home, Trouble, of_os
 
@@ -159,42 +160,80 @@ def shown(url: str) -> str:
 
 
 def unpack(archive: Path, into: Path) -> Path:
-    """Unpack a zip, wheel or tar into a new folder; the folder within that everything stands in. Raises Trouble."""
+    """Unpack a zip, wheel or tar into a new folder; the folder within that everything stands in. Raises Trouble.
+
+    Every member is a new file of ours that others may read and run: whose it was elsewhere, and what more it allowed,
+    is nothing that an archive brings here.
+    """
     try:
         into.mkdir(parents=True)
-        if zipfile.is_zipfile(archive):
-            _unzip(archive, into)
-        else:
-            with tarfile.open(archive) as tar:
-                for member in tar.getmembers():
-                    _inside(member.name, archive)
-                    if member.issym() or member.islnk():
-                        base = "" if member.islnk() else os.path.dirname(member.name)  # noqa: PTH120 - names, not files
-                        _inside(os.path.join(base, member.linkname), archive)  # noqa: PTH118
-                if hasattr(tarfile, "tar_filter"):
-                    tar.extractall(into, filter="tar")
-                else:
-                    tar.extractall(into)  # noqa: S202
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise Trouble(
-            "ARCHIVE_UNREADABLE", f"{archive.name}: not a zip, wheel or tar that can be read ({error})"
-        ) from None
+        with suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
+            _unzip(archive, into) if zipfile.is_zipfile(archive) else _untar(archive, into)
+            inside = list(into.iterdir())
+            return inside[0] if len(inside) == 1 and inside[0].is_dir() else into
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _unreadable(archive, f"not a zip, wheel or tar that can be read ({error})") from None
     except OSError as error:
         raise of_os(error, f"unpacking {archive.name}") from None
-    inside = list(into.iterdir())
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() else into
+    raise _unreadable(archive, "two of its members have one name")
 
 
-def _inside(name: str, archive: Path) -> None:
-    if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir:  # noqa: PTH117, PTH206 - names, not files
-        raise Trouble("ARCHIVE_UNREADABLE", f"{archive.name}: '{name}' would be written outside of its folder")
+def _unreadable(archive: Path, why: str) -> Trouble:
+    return Trouble("ARCHIVE_UNREADABLE", f"{archive.name}: {why}")
+
+
+def _place(name: str, into: Path, archive: Path) -> Path:
+    """Where a member belongs; one that would be written elsewhere ends the unpacking."""
+    path = os.path.normpath(name)
+    if os.path.isabs(name) or path.split(os.sep)[0] == os.pardir:  # noqa: PTH117, PTH206 - names, not files
+        raise _unreadable(archive, f"'{name}' would be written outside of its folder")
+    return into / path
 
 
 def _unzip(archive: Path, into: Path) -> None:
     with zipfile.ZipFile(archive) as file:
         for member in file.infolist():
-            _inside(member.filename, archive)
-            path = Path(file.extract(member, into))
-            mode = member.external_attr >> 16 & 0o777
-            if mode and path.is_file():
-                path.chmod(mode | 0o444)
+            place = _place(member.filename, into, archive)
+            if member.is_dir():
+                place.mkdir(parents=True, exist_ok=True)
+            else:
+                with file.open(member) as content:
+                    _write(place, content, member.external_attr >> 16)
+
+
+def _untar(archive: Path, into: Path) -> None:
+    """Links come last, when all folders and files are there: none of them can lie behind a link."""
+    links: list[tuple[Path, tarfile.TarInfo]] = []
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            place = _place(member.name, into, archive)
+            if member.isdir():
+                place.mkdir(parents=True, exist_ok=True)
+            elif member.issym() or member.islnk():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                links.append((place, member))
+            elif member.isreg() and (content := tar.extractfile(member)):
+                _write(place, content, member.mode)
+            else:
+                raise _unreadable(archive, f"'{member.name}' is neither a file, nor a folder, nor a link")
+    for place, member in sorted(links, key=lambda one: one[1].issym()):
+        if member.islnk():
+            target = _place(member.linkname, into, archive)
+            if not target.is_file():
+                raise _unreadable(archive, f"'{member.name}' is a link to a file that is not in it")
+            os.link(target, place)
+        else:
+            _place(os.path.join(os.path.dirname(member.name), member.linkname), into, archive)  # noqa: PTH118, PTH120
+            os.symlink(member.linkname, place)  # noqa: PTH211 - a name, no path
+    inside = Path(os.path.realpath(into))
+    for place, member in links:  # by way of other links
+        if inside not in Path(os.path.realpath(place)).parents:
+            raise _unreadable(archive, f"'{member.name}' is a link that leads outside of its folder")
+
+
+def _write(place: Path, content: IO[bytes], mode: int) -> None:
+    """A new file; what is there already is not written over."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("xb") as file:
+        shutil.copyfileobj(content, file, 1 << 20)
+    place.chmod(0o755 if mode & 0o100 else 0o644)

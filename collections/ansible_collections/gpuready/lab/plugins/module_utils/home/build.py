@@ -19,7 +19,7 @@ from . import pip
 from . import uv as uvs
 from .archives import Needed, Store, unpack
 from .contents import MARKER
-from .damage import LIST, list_text
+from .damage import LIST, list_text, sha256_of_text
 from .environment import ask, distributions, interpreter_of, is_version
 from .folder import Home, Trouble, as_json, now, of_os, write_whole
 from .texts import fill
@@ -89,8 +89,9 @@ class Builder:
             if not is_version(marker["version"], self._version):
                 cause = f"{self.environment}: its Python does not run after the building"
                 raise Trouble("ENVIRONMENT_BROKEN", f"{cause}{''.join(why)}")
-            write_whole(self.environment / LIST, list_text(self.environment))
-            write_whole(self.environment / MARKER, as_json(marker))
+            files = list_text(self.environment)
+            write_whole(self.environment / LIST, files)
+            write_whole(self.environment / MARKER, as_json({**marker, "files_sha256": sha256_of_text(files)}))
         return marker
 
     # --- the interpreter ----------------------------------------------------------------------------------------------

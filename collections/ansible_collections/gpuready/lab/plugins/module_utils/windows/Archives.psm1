@@ -6,6 +6,10 @@
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
+# What is no name of a file or a folder: Windows reads characters of its own in it, drops dots and spaces at its end (and takes .. for
+# the folder above), or has a device of that name, whatever follows the first dot.
+$script:NoName = '[\x00-\x1f<>:"|?*]|[. ]$|^(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|CLOCK\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3])\s*(\.|$)'
+
 function Get-Sha256([string]$Path) {
     $stream = [System.IO.File]::OpenRead($Path)
     $hash = [System.Security.Cryptography.SHA256]::Create()
@@ -146,12 +150,13 @@ function Expand-File([string]$Archive, [string]$Into) {
 }
 
 function Join-Inside([string]$Into, [string]$Name) {
-    # The place of a member; one that would be written elsewhere ends the unpacking.
-    $path = [System.IO.Path]::GetFullPath([System.IO.Path]::Combine($Into, $Name.Replace('/', '\')))
-    if (-not $path.StartsWith("$Into\", [System.StringComparison]::OrdinalIgnoreCase) -or $Name.Contains(':')) {
+    # The place of a member; one that Windows would write elsewhere, or take for a device or a stream, ends the unpacking.
+    $parts = @($Name -split '[\\/]' | Where-Object { $_ -and $_ -ne '.' })
+    $odd = @($parts | Where-Object { $_ -match $script:NoName })
+    if ($Name -match '^[\\/]' -or $odd.Count -or $parts.Count -eq 0) {
         Stop-With 'ARCHIVE_UNREADABLE' "'$Name' in the archive would be written outside of its folder"
     }
-    $path
+    "$Into\$($parts -join '\')"
 }
 
 function Write-Member($Stream, [long]$Size, [string]$Path) {

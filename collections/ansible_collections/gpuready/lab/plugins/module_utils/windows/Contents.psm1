@@ -54,8 +54,8 @@ function Get-OwnRuntime([string]$Environment, [string[]]$Names) {
 }
 
 function Get-KnownDamage([string]$Environment, [bool]$Hashes) {
-    # Of an environment that cannot be read it is not known.
-    try { Get-Damage $Environment $Hashes } catch { $null }
+    # Of an environment that cannot be read it is not known, and said why.
+    try { Get-Damage $Environment $Hashes } catch { @{ error = $_.Exception.GetBaseException().Message.Trim() } }
 }
 
 function Get-HomeContent([string]$HomePath, [string[]]$RuntimeNames, [bool]$Hashes) {

@@ -63,7 +63,8 @@ function Get-CompleteMarker([string]$Environment, [string]$LockSha256, [string]$
     $marker = Read-Json "$Environment\gpuready.json"
     if (-not (Test-Complete $marker) -or (Get-Field $marker 'lock_sha256') -ne $LockSha256) { return $null }
     # An environment of an embeddable Python starts without the one that it was made from, and then lacks its modules.
-    if ((Get-Damage $Environment $Hashes).count) { return $null }
+    # One that cannot be looked through is not whole.
+    try { if ((Get-Damage $Environment $Hashes).count) { return $null } } catch { return $null }
     $answer = Get-PythonAnswer "$Environment\Scripts\python.exe"
     if ($null -eq $answer) { return $null }
     if (-not $Version) { $Version = "$(Get-Field $marker 'version')" }

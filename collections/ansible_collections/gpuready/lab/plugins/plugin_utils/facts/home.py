@@ -56,7 +56,7 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
                 python=python,
                 state="building" if not complete else "current" if is_current else "old",
                 vc_runtime=_has_runtime(directory, windows_runtime),
-                damage=_damage(directory.row("damage")) if complete else None,
+                damage=_damage(pieces, name, directory.row("damage")) if complete else None,
             )
         )
     return tuple(sorted(ours, key=lambda one: str(one.path)))
@@ -91,8 +91,11 @@ def _has_runtime(directory: Row, windows: set[str] | None) -> bool | None:
     return None if windows is None or own is None else False
 
 
-def _damage(damage: Row | None) -> Damage | None:
+def _damage(pieces: Pieces, name: str, damage: Row | None) -> Damage | None:
+    """What an environment lacks; None where that is not known."""
     if damage is None or damage.integer("count") is None:
+        if damage is not None and (why := damage.text("error")):
+            pieces.problem("environments", "FILE_UNREADABLE", f"{name}: it cannot be looked through: {why[:300]}")
         return None
     missing, changed = (tuple(damage.texts(name)) for name in ("missing", "changed"))
     count = max(damage.integer("count") or 0, len(missing) + len(changed))

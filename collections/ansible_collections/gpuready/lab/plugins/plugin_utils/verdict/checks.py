@@ -23,6 +23,7 @@ from . import training as verdict_training
 from .bounds import floor
 
 PASS, FAIL, UNKNOWN, WAIVED = CHECK_STATES
+WAIVABLE = ("throughput",)  # what an inventory may set aside
 # The checks that a training on the processor can meet.
 ON_CPU = ("evidence", "framework", "finite", "task", "loss", "accuracy", "labels")
 # Fewer samples, or fewer of each class, and the labels can be hit by chance.

@@ -13,7 +13,7 @@ from ..facts.model import Damage
 from ..record import CheckResult, Word
 from ..remedies import catalogue as remedies
 from .bounds import missed
-from .checks import NAMES, PASS, WAIVED, known_adapter
+from .checks import NAMES, PASS, WAIVABLE, WAIVED, known_adapter
 from .words import with_detail, word
 
 # What a pass is bound to, as a person says it. Where one of `_ELSEWHERE` does not exist, None equals None.
@@ -59,7 +59,7 @@ def judge(
     if not _young(at, rules["max_age_days"], now):
         return word("STALE", "PASS_TOO_OLD", with_detail("its last pass is too old to count", at))
     shown = _checks(earlier)
-    fine = {check["name"] for check in shown if check["state"] in (PASS, WAIVED)}
+    fine = {check["name"] for check in shown if check["state"] == PASS or _waived(check)}
     slow = {"throughput"} if state == "DEGRADED" else set()
     if len(shown) != len(NAMES) or fine | slow != set(NAMES):
         return word(
@@ -114,12 +114,15 @@ def built(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def damaged(record: Mapping[str, Any]) -> Word | None:
-    """The verdict on a PC whose environment lacks something of what was built; None where that is not so."""
+    """The verdict on a PC whose environment is not known to be whole; None for one that is, and where there is none."""
     applied, there = reading.section(record, "apply", "environment"), built(record)
-    if applied.get("built") is True and any(one.get("lock_sha256") == applied.get("lock_sha256") for one in there):
+    mine = any(one.get("lock_sha256") == applied.get("lock_sha256") for one in there)
+    if mine and applied.get("built") is True:
         return None  # after the look
     for one in there:
         found = Damage.of(one.get("damage"))
+        if found.count is None and not (mine and applied.get("built") is False):  # then it was looked through since
+            return word("UNKNOWN", "ENVIRONMENT_UNREADABLE")
         if found.count:
             cause = f"{remedies.remedy('ENVIRONMENT_DAMAGED').cause}: {found.count} ({found.shown()})"
             return word("NOT_READY", "ENVIRONMENT_DAMAGED", reading.said(cause) or "")
@@ -152,6 +155,10 @@ def environment_is_there(plan: Mapping[str, Any]) -> bool | None:
     if not mine or not all(isinstance(needed, bool) for needed in mine):
         return None
     return not any(mine)
+
+
+def _waived(check: CheckResult) -> bool:
+    return check["state"] == WAIVED and check["name"] in WAIVABLE
 
 
 def _differs(key: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
