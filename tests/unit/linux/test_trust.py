@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.module_utils.home import trust
@@ -101,18 +103,96 @@ def test_where_it_lies_is_looked_at(home: Path) -> None:
     trust.check(linked / home.name)
 
 
-def test_a_group_of_its_owner_alone_is_no_other(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    class One:
-        pw_name = gr_name = "ada"
-        gr_mem: tuple[str, ...] = ()
+class Group(NamedTuple):
+    gr_name: str
+    gr_mem: tuple[str, ...] = ()
 
-    home.chmod(0o775)
-    monkeypatch.setattr(trust.grp, "getgrgid", lambda group: One)
-    monkeypatch.setattr(trust.pwd, "getpwuid", lambda user: One)
-    trust.check(home)
-    One.gr_mem = ("ada", "eve")
+
+class User(NamedTuple):
+    pw_name: str
+    pw_uid: int
+    pw_gid: int
+
+
+ME, EVE = os.geteuid(), 4711
+HOUSE = 100 if ME == 0 else os.getegid()  # a group
+
+
+@pytest.mark.parametrize(
+    ("group", "others", "ours"),
+    [
+        (Group("ada"), (), True),
+        (Group("ada", ("ada",)), (), True),
+        (Group("ada"), (User("eve", EVE, HOUSE + 1),), True),
+        (Group("ada"), (User("toor", 0, HOUSE),), True),  # root's other name
+        (Group("ada", ("ada", "eve")), (), False),
+        (Group("ada", ("eve",)), (), False),
+        (Group("ada"), (User("eve", EVE, HOUSE),), False),  # whose own group it is too
+        (Group("students"), (), False),
+        (Group("students", ("ada",)), (), False),
+        (Group("root"), (), False),
+        (None, (), False),  # a number without a name
+    ],
+)
+@pytest.mark.parametrize("mode", [0o775, 0o2775])  # what is made in it gets its group: that lets nobody in
+def test_a_group_of_its_owner_alone_is_no_other(
+    home: Path, monkeypatch: pytest.MonkeyPatch, mode: int, group: Group | None, others: tuple[User, ...], ours: bool
+) -> None:
+    def known(number: int) -> Group:
+        if group is None:
+            raise KeyError(number)
+        return group
+
+    ada = User("ada", ME, HOUSE)
+    monkeypatch.setattr(trust.grp, "getgrgid", known)
+    monkeypatch.setattr(trust.pwd, "getpwuid", lambda user: ada)
+    monkeypatch.setattr(trust.pwd, "getpwall", lambda: [ada, *others])
+    os.chown(home, -1, HOUSE)
+    home.chmod(mode)
+    if ours:
+        trust.check(home)
+        return
     with pytest.raises(Trouble, match="can be written by the group"):
         trust.check(home)
+
+
+def access_list(*entries: tuple[int, int, int]) -> bytes:
+    """As the kernel keeps it: what each (tag, rights, who) may."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in sorted(entries))
+
+
+NOBODY = 0xFFFFFFFF
+OWNER, GROUP, OTHER = (1, 7, NOBODY), (4, 5, NOBODY), (0x20, 5, NOBODY)
+
+
+@pytest.mark.parametrize("name", [".", "environments", f"{ENVIRONMENT}/lib/python3.11/site-packages"])
+@pytest.mark.parametrize("named", [(2, 7, EVE), (8, 7, EVE)])  # a user, a group
+def test_an_access_list_that_lets_others_write_is_seen(
+    home: Path, name: str, named: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mode says nothing of them: it shows the group, and the most that anybody gets."""
+    monkeypatch.setattr(trust, "_private", lambda group, owner: True)  # as root's is
+    path, key = home / name, "system.posix_acl_access"
+    try:
+        os.setxattr(path, key, access_list(OWNER, named, GROUP, (0x10, 7, NOBODY), OTHER))
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    assert path.stat().st_mode & 0o777 == 0o775
+    with pytest.raises(Trouble, match=r"its access list .* names them") as refused:
+        trust.check(home)
+    assert refused.value.code == "HOME_NOT_OURS"
+    os.setxattr(path, key, access_list(OWNER, named, GROUP, (0x10, 5, NOBODY), OTHER))  # to read and run alone
+    trust.check(home)
+
+
+def test_rights_that_cannot_be_read_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **more: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    home.chmod(0o775)
+    monkeypatch.setattr(trust, "_private", lambda group, owner: True)
+    monkeypatch.setattr(os, "getxattr", broken)
+    assert isinstance(trust.refusal(home), OSError)
 
 
 def test_the_lock_is_never_followed(home: Path, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Whether a home on a Linux PC is ours alone: what lies there is run and believed, often as root.
 
-Looked at in the same call before anything there is used. Runs on the PC, under Python 3.9 or later.
+Looked at in the same call before anything there is used. Rights are the mode's and those of POSIX access lists. What a
+file server has of its own (NFSv4, SMB) is not seen: a home belongs on a disk of the PC. Nor are members of a group that
+the PC's name service does not tell all at once. Runs on the PC, under Python 3.9 or later.
 """
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -31,7 +34,7 @@ def check(home: Path) -> None:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if why := _fault(status, link_allowed, above=path in home.parents):
+        if why := _fault(path, status, link_allowed, above=path in home.parents):
             raise Trouble("HOME_NOT_OURS", f"{path} {why}: what lies in {home} is neither run nor believed")
 
 
@@ -59,7 +62,7 @@ def _looked_at(home: Path) -> Iterator[tuple[Path, bool]]:
                     yield from ((path, path.parent.name == "bin") for path in sorted(entry.glob(pattern)))
 
 
-def _fault(status: os.stat_result, link_allowed: bool, above: bool) -> str | None:
+def _fault(path: Path, status: os.stat_result, link_allowed: bool, above: bool) -> str | None:
     """What lets others in; None for a path that is ours. `above`: one of the folders that the home lies in."""
     if status.st_uid not in (0, os.geteuid()):
         return f"belongs to {_name_of(status.st_uid)}"
@@ -70,18 +73,34 @@ def _fault(status: os.stat_result, link_allowed: bool, above: bool) -> str | Non
         return None
     if mode & stat.S_IWOTH:
         return "can be written by everybody"
-    if mode & stat.S_IWGRP and not _private(status.st_gid, status.st_uid):
+    if not mode & stat.S_IWGRP:  # with an access list these bits are the most that it gives to anybody
+        return None
+    if _has_access_list(path):
+        return "can be written by others: its access list (getfacl) names them"
+    if not _private(status.st_gid, status.st_uid):
         return f"can be written by the group {status.st_gid}"
     return None
 
 
+def _has_access_list(path: Path) -> bool:
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access", follow_symlinks=False))
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS):
+            return False
+        raise
+
+
 def _private(group: int, owner: int) -> bool:
-    """Whether a group is its owner's alone, as many systems give each user one."""
+    """Whether a group is its owner's alone, as many systems give each user one, and root has."""
     try:
         there, name = grp.getgrgid(group), pwd.getpwuid(owner).pw_name
     except KeyError:
         return False
-    return there.gr_name == name and set(there.gr_mem) <= {name}
+    if there.gr_name != name or not set(there.gr_mem) <= {name}:
+        return False
+    # Whose own group it is stands with the account, not with the group.
+    return all(one.pw_uid in (0, owner) for one in pwd.getpwall() if one.pw_gid == group)
 
 
 def _name_of(user: int) -> str:
