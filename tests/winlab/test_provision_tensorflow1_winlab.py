@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,17 @@ from provision_help import HOME, PYTHONS, Bench, Outcome, play, sources
 from winlab import Machine
 
 STACK = "tensorflow-directml"
+# Says that TensorFlow is there and soon computes.
+BEGUN = """
+import sys, threading, time
+
+def look():
+    while "tensorflow.python.client.session" not in sys.modules:
+        time.sleep(0.1)
+    open(r"C:\\lab\\site\\begun", "w").close()
+
+threading.Thread(target=look, daemon=True).start()
+"""
 pytestmark = pytest.mark.slow
 
 
@@ -82,6 +95,33 @@ def test_another_driver_makes_the_pass_stale(pc: Machine, ready: Outcome, wishes
     assert after.verdict["next_step"]
     assert again.word == ("READY", "TRAINED"), again.verdict
     assert again.verdict["reused"] is True
+
+
+def test_a_training_that_brings_the_pc_down_leaves_no_pass(pc: Machine, ready: Outcome, wishes: dict[str, Any]) -> None:
+    """The plug is pulled while TensorFlow computes: connection, trainer and all that it started end at once."""
+    passes, begun = pc.path(rf"{HOME}\passes"), pc.path(r"C:\lab\site\begun")
+    assert [file.name for file in passes.iterdir()] == [f"{STACK}.json"]
+    begun.parent.mkdir(parents=True)
+    (begun.parent / "sitecustomize.py").write_text(BEGUN)
+    endless = {
+        "gpu_verify_options": {"steps": 1_000_000},
+        "gpu_verify_time_limit": 600,
+        "gpu_verify_environment": {"PYTHONPATH": r"C:\lab\site"},
+    }
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(play, pc, "verify", {**wishes, **endless})
+        while not begun.exists() and not run.done():
+            time.sleep(0.5)
+        assert not run.done(), run.result().verdict
+        assert [file.name for file in passes.iterdir()] == [f"{STACK}.trying"]
+        pc.stop()
+        pc.start()
+        assert run.result().word == ("UNREACHABLE", "CONNECTION_CUT")
+    after = play(pc, "report", wishes)
+    assert after.word == ("UNKNOWN", "NOT_VERIFIED"), after.verdict
+    assert after.verdict["next_step"] == "Run gpuready verify."
+    assert play(pc, "verify", {**wishes, "gpu_verify_train": "when_changed"}).word == ("READY", "TRAINED")
+    assert [file.name for file in passes.iterdir()] == [f"{STACK}.json"]
 
 
 def test_directml_is_missing(pc: Machine, ready: Outcome, wishes: dict[str, Any]) -> None:

@@ -143,6 +143,9 @@ function Invoke-Trying {
     try {
         if ([System.IO.File]::Exists($tried)) { $null = Remove-Whole $tried }
         [System.IO.File]::Move($pass, $tried)
+        # To the disk, its new name too: a crash may follow at once.
+        $file = [System.IO.File]::Open($tried, 'Open', 'ReadWrite')
+        try { $file.Flush($true) } finally { $file.Dispose() }
     } finally { Exit-Home $homePath $lock }
 }
 

@@ -86,6 +86,15 @@ def write_whole(path: Path, text: str, mode: int = 0o644) -> bool:
     return True
 
 
+def sync(folder: Path) -> None:
+    """Bring what was renamed in a folder to the disk: it outlives a crash that follows at once."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def as_json(value: dict[str, Any]) -> str:
     """The form in which our files are written."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -13,7 +13,7 @@ from typing import Any
 
 from .contents import MARKER, json_of, pointers
 from .environment import complete, interpreter_of
-from .folder import REMOVING, Home, Trouble, as_json, now, write_whole
+from .folder import REMOVING, Home, Trouble, as_json, now, sync, write_whole
 from .texts import launcher, note, start_text
 
 
@@ -99,6 +99,7 @@ def trying(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, 
     if passed and not check_mode:
         with home.locked(int(asked["lock_wait"])):
             home.last_pass(stack).replace(home.trying(stack))
+            sync(home.trying(stack).parent)
     return {"changed": passed, "steps": []}
 
 
