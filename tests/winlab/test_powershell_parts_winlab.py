@@ -575,8 +575,37 @@ OURS = [("S-1-5-18", True, FULL), ("S-1-5-32-544", True, FULL), ("S-1-5-32-545",
 )
 def test_whose_a_folder_is(pc: Machine, owner: str, rules: list[tuple[str, bool, int]], fault: str | None) -> None:
     given = ", ".join(f"@{{ sid = '{sid}'; allows = ${allows}; rights = {right} }}" for sid, allows, right in rules)
-    ask_for = f"$found.fault = & $rights {{ Get-RightsFault $args[0] $args[1] $args[2] }} '{owner}' @({given}) '{ME}'"
+    ask_for = (
+        f"$found.fault = & $rights {{ Get-RightsFault $args[0] $args[1] $args[2] $false }} '{owner}' @({given}) '{ME}'"
+    )
     assert ask(pc, ask_for) == {"fault": fault}
+
+
+def test_who_may_put_another_home_in_its_place(pc: Machine) -> None:
+    """Of a folder above: users may make what is theirs in C:\\ProgramData, and rename what is on a drive for data."""
+    harmless: dict[str, list[tuple[bool, int, bool]]] = {
+        "as ProgramData": [(True, 0x116, False), (True, READ, False), (True, 0x10000000, True)],
+        "of what is made in it": [(True, MODIFY, True)],
+        "denied": [(False, FULL, False)],
+    }
+    rights = (MODIFY, FULL, 0x40, 0x10000, 0x40000, 0x80000, 0x10000000)
+    harmful = {hex(right): [(True, right, False)] for right in rights}
+    text = ""
+    for name, rules in {**harmless, **harmful}.items():
+        rows = [f"@{{ sid = '{EVE}'; allows = ${a}; rights = {r}; below = ${b} }}" for a, r, b in rules]
+        text += f"'{name}' = @({', '.join(rows)})\n"
+    found = ask(
+        pc,
+        f"""
+        $cases = [ordered]@{{ {text} }}
+        foreach ($name in $cases.Keys) {{
+            $found[$name] = "$(& $rights {{ Get-RightsFault 'S-1-5-18' $args[0] '{ME}' $true }} $cases[$name])"
+        }}
+        $found.owner = & $rights {{ Get-RightsFault '{EVE}' @() '{ME}' $true }}
+        """,
+    )
+    assert found.pop("owner") == f"belongs to {EVE}"
+    assert found == {**dict.fromkeys(harmless, ""), **dict.fromkeys(harmful, f"can be replaced by {EVE}")}
 
 
 def test_the_rights_of_a_home_are_read(pc: Machine) -> None:
@@ -592,6 +621,15 @@ def test_the_rights_of_a_home_are_read(pc: Machine) -> None:
         said = ask(pc, question)["fault"]
         os.chown(path, 0, 0)
         assert said == f"{home}{name} belongs to S-1-5-7: what lies in {home} is neither run nor believed"
+    above, refused = pc.path(r"C:\lab"), {}
+    mode = above.stat().st_mode
+    os.chown(above, 65534, 65534)
+    refused["belongs to S-1-5-7"] = ask(pc, question)["fault"]
+    os.chown(above, 0, 0)
+    above.chmod(0o777)
+    refused["can be replaced by S-1-1-0"] = ask(pc, question)["fault"]
+    above.chmod(mode)
+    assert {said: rf"C:\lab {said}: what lies in {home} is neither run nor believed" for said in refused} == refused
     mode = pc.path(home).stat().st_mode
     pc.path(home).chmod(0o777)
     assert ask(pc, question)["fault"].startswith(f"{home} can be written by S-1-1-0")
@@ -607,7 +645,7 @@ def test_the_rights_of_a_home_are_read(pc: Machine) -> None:
         """,
     )
     assert found["link"].startswith("C:\\lab is a link") or " is a link: " in found["link"]
-    assert found["dark"].startswith(f"{home} has rights that cannot be read (no)")
+    assert found["dark"].startswith(r"C:\lab has rights that cannot be read (no)")
 
 
 def test_what_pip_is_told(pc: Machine) -> None:

@@ -12,18 +12,22 @@ $script:Administrators = 'S-1-5-18', 'S-1-5-32-544', 'S-1-5-80-956008885-3418522
 $script:OfTheOwner = 'S-1-3-0', 'S-1-3-4'
 # To write, to append, to delete, to change attributes, rights or the owner; GENERIC_WRITE and GENERIC_ALL.
 $script:Writing = 0x500D0156
+# Of a folder above: to delete or rename it or what is in it, to change rights or the owner; GENERIC_ALL. Whoever may do that puts
+# another home in the place of ours between a look and its use.
+$script:Replacing = 0x100D0040
 $script:Own = 'environments', 'python', 'current', 'passes', 'bin', 'downloads', 'wheelhouse', 'cache', 'tmp', 'uv.exe', '.new-uv.exe',
     'README.txt', '.lock', '.holder', 'remoting.json'
 # What is run or read first in an environment or an interpreter; below, nobody can write who may not write here.
 $script:Within = 'gpuready.json', 'pyvenv.cfg', 'python.exe', 'Scripts', 'Scripts\python.exe', 'Lib', 'Lib\site-packages'
 
-function Get-RightsFault([string]$Owner, $Rules, [string]$Me) {
-    # What lets others in; $null where nothing does. $Rules: {sid, allows, rights} each.
+function Get-RightsFault([string]$Owner, $Rules, [string]$Me, [bool]$Above) {
+    # What lets others in; $null where nothing does. $Rules: {sid, allows, rights, below} each; `below`: of what is made in it alone.
     $ours = $script:Administrators + $Me
     if ($Owner -notin $ours) { return "belongs to $Owner" }
     foreach ($rule in @($Rules)) {
         if (-not $rule.allows -or $rule.sid -in $ours -or $rule.sid -in $script:OfTheOwner) { continue }
-        if ($rule.rights -band $script:Writing) { return "can be written by $($rule.sid)" }
+        if ($Above) { if (-not $rule.below -and $rule.rights -band $script:Replacing) { return "can be replaced by $($rule.sid)" } }
+        elseif ($rule.rights -band $script:Writing) { return "can be written by $($rule.sid)" }
     }
 }
 
@@ -33,7 +37,10 @@ function Read-Rights([string]$Path) {
     $security = New-Object -TypeName "System.Security.AccessControl.$kind" -ArgumentList $Path, 'Owner, Access'
     $sid = [System.Security.Principal.SecurityIdentifier]
     $rules = @(foreach ($rule in $security.GetAccessRules($true, $true, $sid)) {
-        @{ sid = $rule.IdentityReference.Value; allows = "$($rule.AccessControlType)" -eq 'Allow'; rights = [int]$rule.FileSystemRights }
+        @{
+            sid = $rule.IdentityReference.Value; allows = "$($rule.AccessControlType)" -eq 'Allow'; rights = [int]$rule.FileSystemRights
+            below = [bool]($rule.PropagationFlags -band [System.Security.AccessControl.PropagationFlags]::InheritOnly)
+        }
     })
     @{ owner = $security.GetOwner($sid).Value; rules = $rules }
 }
@@ -43,7 +50,7 @@ function Test-There([string]$Path) { [System.IO.File]::Exists($Path) -or [System
 function Test-Link($Attributes) { [bool]($Attributes -band [System.IO.FileAttributes]::ReparsePoint) }
 
 function Get-HomeEntry([string]$HomePath) {
-    # What is run or believed of a home, and the folders that it lies in, which may be anybody's but no links.
+    # What is run or believed of a home, and the folders that it lies in, where others may make something and no more.
     $above = [System.IO.Path]::GetDirectoryName($HomePath)
     # The root of a drive is no link, whatever its attributes say.
     while ($above -and [System.IO.Path]::GetDirectoryName($above)) {
@@ -73,9 +80,9 @@ function Get-HomeFault([string]$HomePath) {
         $fault = $null
         try {
             if (-not $entry.link -and (Test-Link ([System.IO.File]::GetAttributes($entry.path)))) { $fault = 'is a link' }
-            elseif (-not $entry.above) {
+            else {
                 $rights = Read-Rights $entry.path
-                $fault = Get-RightsFault $rights.owner $rights.rules $me
+                $fault = Get-RightsFault $rights.owner $rights.rules $me $entry.above
             }
         } catch { $fault = "has rights that cannot be read ($($_.Exception.GetBaseException().Message.Trim()))" }
         if ($fault) { return "$($entry.path) ${fault}: what lies in $HomePath is neither run nor believed" }
