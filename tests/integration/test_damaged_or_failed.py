@@ -1,5 +1,5 @@
-"""PCs whose training failed, and PCs whose environment was damaged after its pass: what a report says of them without
-training, and that a provisioning mends what can be mended."""
+"""PCs whose training failed or brought them down, and PCs whose environment was damaged after its pass: what a report
+says of them without training, and that a provisioning mends what can be mended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ GPU = {
     "name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968,
     "driver": {"version": "31.0.24027.1012", "radeon_software": "24.6.1"},
 }  # fmt: skip
-PCS: dict[str, dict[str, Any]] = {"damaged": {}, "fails": {"training": {"outcome": "nan"}}}
+CRASH = {"kind": "restart", "on": "training_facts", "after": 1, "times": 1}  # in its second training
+PCS: dict[str, dict[str, Any]] = {
+    "damaged": {},
+    "fails": {"training": {"outcome": "nan"}},
+    "crashes": {"faults": [CRASH]},
+}
 Run = dict[str, dict[str, Any]]
 
 
@@ -38,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def run(folder: Path, action: str, **variables: Any) -> Run:
-    lab = Lab(folder / "hosts.yml", extra_vars=variables)
+def run(folder: Path, action: str, limit: str = "damaged,fails", **variables: Any) -> Run:
+    lab = Lab(folder / "hosts.yml", limit=limit, extra_vars=variables)
     result = getattr(lab, action)(report_dir=folder / "report", lab_dir="")
     return {host["host"]: host for host in result.document["hosts"]}
 
@@ -94,3 +99,16 @@ def test_a_report_knows_of_failures_and_damage_and_a_provisioning_mends(folder: 
     assert "apply" not in again["damaged"]
     assert again["damaged"]["verdict"]["reused"] is True
     assert "apply" not in again["fails"]  # built, and whole: it is trained alone
+
+
+def test_a_training_that_brings_the_pc_down_leaves_no_pass(folder: Path) -> None:
+    def judged(action: str, **more: Any) -> tuple[str, bool]:
+        verdict = run(folder, action, limit="crashes", **more)["crashes"]["verdict"]
+        return f"{verdict['state']} {verdict['code']}", verdict.get("reused") is True
+
+    assert judged("provision") == ("READY TRAINED", False)
+    assert judged("report") == ("READY TRAINED", True)
+    assert judged("verify") == ("UNREACHABLE CONNECTION_CUT", False)
+    assert judged("report") == ("UNKNOWN NOT_VERIFIED", False)
+    assert judged("verify", gpu_verify_train="when_changed") == ("READY TRAINED", False)
+    assert judged("report") == ("READY TRAINED", True)
