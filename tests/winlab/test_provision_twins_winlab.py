@@ -5,6 +5,7 @@ It has no C++ runtime in System32 and gets it from the stack's lock: READY, and 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -43,7 +44,7 @@ FOLDERS = ("bin", "current", "passes")
 # What a clock or a scale says, or only the real packages: the rest must be the same.
 MEASURED = {"apply.seconds", "apply.environment.size_bytes", "training", "verdict.checks", "verdict.fingerprint"}
 OWN = {
-    "environments": ("created_at", "size_bytes", "version", "distributions"),
+    "environments": ("created_at", "size_bytes", "version", "distributions", "files_sha256"),
     "current": ("switched_at",),
     "passes": ("at", "verdict"),
 }
@@ -89,7 +90,7 @@ def twins(machine_from_scenario: Callable[..., Machine], tmp_path_factory: pytes
     real = runs(inventory([machine], folder / "winlab.yml", gpuready_simulated=True), variables, folder / "winlab")
     home = machine.path(HOME)
     places = [p for p in home.rglob("*") if p.is_file() and (p.parent.name in FOLDERS or p.parent == home)]
-    markers = list(home.glob("environments/*/gpuready.json"))
+    markers = list(home.glob("environments/*/gpuready.*"))
     files = {str(path.relative_to(home)).replace("/", "\\"): path.read_bytes() for path in [*places, *markers]}
     with SimulatedLab(lab, port=15991) as simlab:
         simlab.write_inventory(folder / "simlab.yml")
@@ -151,6 +152,9 @@ def test_the_files_are_the_same(twins: tuple[Twin, Twin]) -> None:
     (marker,) = (place for place in ours[0] if place.endswith("gpuready.json"))
     for place in (marker, rf"current\{PLUGIN}.json", rf"passes\{PLUGIN}.json"):
         assert real.json(place) == simulated.json(place), place
+    for twin in twins:
+        listed = hashlib.sha256(twin.files[marker.replace("gpuready.json", "gpuready.files")]).hexdigest()
+        assert json.loads(twin.files[marker])["files_sha256"] == listed
     verdicts = [json.loads(twin.files[rf"passes\{PLUGIN}.json"])["verdict"] for twin in twins]
     assert set(verdicts[0]) == set(verdicts[1])
     packages = [
