@@ -120,6 +120,14 @@ def test_every_value_fits_json() -> None:
     assert json.dumps(reading.as_json(deep))
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(17163091968, "16.0 GiB"), (2**30, "1.0 GiB"), (2**30 - 1, "1024 MiB"), (2**26, "64 MiB"), (0, "0 MiB")],
+)
+def test_bytes_are_told_in_what_fits(value: int, words: str) -> None:
+    assert reading.shown_bytes(value) == words
+
+
 @pytest.mark.parametrize("value", [*HOSTILE, "a\u2028b", "\x9b31m", "\ufeff", None, [], {}, True, 1.5, 10**500])
 def test_a_shown_text_is_one_printable_line(value: Any) -> None:
     assert reading.shown(value).isprintable()

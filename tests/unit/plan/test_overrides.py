@@ -261,6 +261,11 @@ def test_warnings_of_the_pc():
     assert planned(facts).stack == "tensorflow-directml-plugin"
 
 
+def test_little_disk_space_is_not_told_as_none():
+    (blocker,) = planned(pc("windows", "rx6800", disk={"path": "C:\\", "free_bytes": 20 * 2**20})).blockers
+    assert blocker["cause"].endswith(" GiB free on C:\\, and 20 MiB are free")
+
+
 def test_disk_space_does_not_matter_to_what_is_there_already():
     facts = pc("windows", "rx6800")
     lock = planned(facts).environment["lock_sha256"]

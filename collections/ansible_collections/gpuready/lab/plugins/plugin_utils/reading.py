@@ -166,6 +166,11 @@ def shown(value: object) -> str:
     return " ".join(plain.split())
 
 
+def shown_bytes(value: float) -> str:
+    """A number of bytes as a person reads it: what is little is not `0 GiB`."""
+    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
+
+
 def all_shown(value: object) -> list[str]:
     """Of a list what can be shown, each a line."""
     return [words for one in value if (words := shown(one))] if isinstance(value, list) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .. import reading
 from ..facts.model import Adapter, Disk, Environment, Facts, Wsl, at_least
 from ..remedies import catalogue as remedies
 from ..stacks.model import TARGETS, Rule, Stack, Target, Variant
@@ -263,9 +264,9 @@ def _disk(stack: Stack, target: Target, variant: Variant | None, facts: Facts) -
         return []
     if built(stack, variant, facts):
         return []
-    need, have = target.disk_bytes / 2**30, disk.free_bytes / 2**30
+    need, have = (reading.shown_bytes(one) for one in (target.disk_bytes, disk.free_bytes))
     where = disk.path or "the disk"
-    return [problem("DISK_SPACE", f"{stack.name} needs {need:.0f} GiB free on {where}, and {have:.1f} GiB are free")]
+    return [problem("DISK_SPACE", f"{stack.name} needs {need} free on {where}, and {have} are free")]
 
 
 def built(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .. import reading
 from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
 from ..hardware import oldest
 from ..record import Plan, PlannedEnvironment, PlannedStep
@@ -143,8 +144,8 @@ def warnings(chosen: Candidate, facts: Facts) -> list[str]:
     if facts.machine.memory_bytes is None:
         cautions.append("how much memory the PC has is not known")
     elif facts.machine.memory_bytes < stack.memory_bytes * 0.95:
-        need, have = stack.memory_bytes / 2**30, facts.machine.memory_bytes / 2**30
-        cautions.append(f"the PC has {have:.1f} GiB of memory, and {stack.name} wants {need:.0f} GiB")
+        need, have = (reading.shown_bytes(one) for one in (stack.memory_bytes, facts.machine.memory_bytes))
+        cautions.append(f"the PC has {have} of memory, and {stack.name} wants {need}")
     if (facts.disk or Disk()).free_bytes is None:
         cautions.append("how much disk space is free is not known")
     if facts.os.family == "linux" and facts.os.glibc is None:

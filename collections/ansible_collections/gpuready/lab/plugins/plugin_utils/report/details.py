@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from ..reading import all_shown, items, section, shown
+from ..reading import all_shown, items, section, shown, shown_bytes
 from ..record import READY
 from . import document as report
 
@@ -167,7 +167,7 @@ def _adapters(adapters: Iterable[Mapping[str, Any]]) -> str:
         driver, memory = section(adapter, "driver"), adapter.get("memory_bytes")
         size = "memory not known"
         if isinstance(memory, int | float) and not isinstance(memory, bool):
-            size = f"{memory / 2**30:.1f} GiB" if memory >= 2**30 else f"{memory / 2**20:.0f} MiB"
+            size = shown_bytes(memory)
         version = shown(driver.get("vendor_version")) or shown(driver.get("version")) or "not known"
         name = shown(adapter.get("name")) or shown(adapter.get("id"))
         lines.append(f"{name}: {size}, driver {version}, {shown(adapter.get('status'))}")
