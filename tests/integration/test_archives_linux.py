@@ -26,6 +26,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="lab"')
             self.end_headers()
             return
+        if self.path.startswith("/closed/on?"):
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{self.path.partition('?')[2]}/uv.tar.gz")
+            self.end_headers()
+            return
         self.send_response(200)
         self.send_header("Content-Encoding", "gzip")  # as servers say it of a .tar.gz
         self.send_header("Content-Length", str(len(ARCHIVE)))
@@ -63,6 +68,28 @@ def test_a_url_may_hold_an_account_which_no_error_shows(server: str, store: Stor
         store.take("uv", {"url": f"http://lab:wrong@{server}/closed/other.tar.gz", "sha256": SHA256})
     assert refused.value.code == "ARCHIVE_UNREACHABLE"
     assert "wrong" not in str(refused.value)
+
+
+def test_an_account_is_told_to_nobody_else(server: str, store: Store) -> None:
+    """The server that was named sends on to another one, which asks for an account too."""
+    asked: list[str | None] = []
+
+    class Other(Handler):
+        def do_GET(self) -> None:
+            asked.append(self.headers.get("Authorization"))
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="lab"')
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = f"http://lab:secret@{server}/closed/on?{other.server_port}"
+        with pytest.raises(Trouble) as refused:
+            store.take("uv", {"url": url, "sha256": SHA256})
+        other.shutdown()
+    assert refused.value.code == "ARCHIVE_UNREACHABLE"
+    assert asked
+    assert not any(asked)
 
 
 def test_an_archive_of_a_share_is_copied_before_it_is_looked_at(store: Store, tmp_path: Path) -> None:

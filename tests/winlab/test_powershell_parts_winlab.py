@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,54 @@ def test_where_archives_come_from(pc: Machine) -> None:
     assert found["first"].endswith("-a.bin")
     assert (found["no_wheels"], found["left"]) == (0, 0)
     assert (found["late"], found["cut"]) == ("ENVIRONMENT_TIME_LIMIT", "ARCHIVE_UNREACHABLE")
+
+
+def test_an_account_is_told_to_nobody_else(pc: Machine) -> None:
+    """The server that is named asks for the account, and sends on to another one, which asks for one too."""
+    account = "Basic " + base64.b64encode(b"lab:secret").decode()
+    asked: dict[str, list[str | None]] = {"named": [], "other": []}
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = "named" if self.server is named else "other"
+            given = self.headers.get("Authorization")
+            asked[name].append(given)
+            if name == "named" and given == account and self.path == "/there.bin":
+                self.send_response(200)
+                self.send_header("Content-Length", "3")
+                self.end_headers()
+                self.wfile.write(b"abc")
+                return
+            self.send_response(302 if name == "named" and given == account else 401)
+            self.send_header("Location", f"http://127.0.0.1:{other.server_port}/b.bin")
+            self.send_header("WWW-Authenticate", 'Basic realm="lab"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Server) as named, HTTPServer(("127.0.0.1", 0), Server) as other:
+        for server in (named, other):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = ask(
+            pc,
+            rf"""
+            $h = 'C:\lab\home-account'
+            $null = [System.IO.Directory]::CreateDirectory("$h\downloads")
+            $get = {{ Get-FromUrl $args[0] $args[1] $args[2] 60 }}
+            $url = 'http://lab:secret@127.0.0.1:{named.server_port}'
+            $found.there = & $archives $get $h "$url/there.bin" '{hashlib.sha256(b"abc").hexdigest()}'
+            $found.sent_on = Get-CodeOf {{ & $archives $get $h "$url/on.bin" ('0' * 64) }}
+            """,
+        )
+        for server in (named, other):
+            server.shutdown()
+    assert found["there"].endswith("-there.bin")
+    assert found["sent_on"] == "ARCHIVE_UNREACHABLE"
+    assert account in asked["named"]
+    assert asked["other"]
+    assert not any(asked["other"])
 
 
 def test_archives_of_every_shape(pc: Machine) -> None:

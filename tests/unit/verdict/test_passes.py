@@ -237,7 +237,9 @@ def test_what_is_damaged_is_not_ready_whatever_it_passed(state: str, trained: bo
     assert "gpuready provision" in found["next_step"]
 
 
-@pytest.mark.parametrize("damage", [None, {}, {"count": None}, {"error": "OSError: gone"}, {"count": "many"}])
+@pytest.mark.parametrize(
+    "damage", [None, {}, {"count": None}, {"error": "OSError: gone"}, {"count": "many"}, {"count": -1}]
+)
 @pytest.mark.parametrize("trained", [True, False])
 def test_what_cannot_be_looked_through_is_not_ready_whatever_it_passed(damage: Any, trained: bool) -> None:
     record = good() if trained else passed()
@@ -249,6 +251,12 @@ def test_what_cannot_be_looked_through_is_not_ready_whatever_it_passed(damage: A
     for built in (True, False):  # since the look this run has built it, or looked through it
         record["apply"] = {"environment": {"built": built, "lock_sha256": "aa", "python": python}}
         assert judged(record, trainer_sha256="bb") == ("READY", "TRAINED")
+
+
+def test_damage_that_contradicts_itself_is_damage() -> None:
+    record = passed()
+    record["facts"]["environments"][0]["damage"] = {**LOST, "count": 0}
+    assert judged(record, trainer_sha256="bb") == ("NOT_READY", "ENVIRONMENT_DAMAGED")
 
 
 def test_what_this_run_has_built_anew_is_damaged_no_longer() -> None:

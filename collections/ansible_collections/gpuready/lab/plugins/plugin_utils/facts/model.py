@@ -241,6 +241,11 @@ class Damage:
     changed: tuple[str, ...] = ()
     hashes: bool | None = None  # whether contents were looked at, and not sizes alone
 
+    @property
+    def any(self) -> bool | None:
+        """Whether anything is missing or changed; None where that is not known."""
+        return None if self.count is None else bool(self.count or self.missing or self.changed)
+
     @classmethod
     def of(cls, damage: object) -> Damage:
         """What a record says of an environment's damage. No input makes it raise."""
@@ -268,7 +273,7 @@ class Environment:
     @property
     def damaged(self) -> bool | None:
         """Whether something of what was built is missing or changed."""
-        return None if self.damage is None or self.damage.count is None else self.damage.count > 0
+        return self.damage.any if self.damage else None
 
 
 @dataclass(frozen=True)

@@ -121,9 +121,9 @@ def damaged(record: Mapping[str, Any]) -> Word | None:
         return None  # after the look
     for one in there:
         found = Damage.of(one.get("damage"))
-        if found.count is None and not (mine and applied.get("built") is False):  # then it was looked through since
+        if found.any is None and not (mine and applied.get("built") is False):  # then it was looked through since
             return word("UNKNOWN", "ENVIRONMENT_UNREADABLE")
-        if found.count:
+        if found.any:
             cause = f"{remedies.remedy('ENVIRONMENT_DAMAGED').cause}: {found.count} ({found.shown()})"
             return word("NOT_READY", "ENVIRONMENT_DAMAGED", reading.said(cause) or "")
     return None
