@@ -189,7 +189,7 @@ def test_what_others_may_have_put_there_is_neither_run_nor_removed(lab: Lab, loc
     refused += [lab.run(state="absent"), lab.run(state="unproven")]
     assert [one["code"] for one in refused] == ["HOME_NOT_OURS"] * 5
     assert f"{planted} can be written by everybody" in refused[0]["msg"]
-    assert "remove the folder as administrator" in refused[0]["next_step"]
+    assert "remove gpuready's folder as administrator" in refused[0]["next_step"]
     assert planted.exists()
     planted.unlink()
     victim = lab.folder / "victim"

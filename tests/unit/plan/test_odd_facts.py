@@ -146,4 +146,4 @@ def test_a_folder_that_others_may_write_stands_in_the_way(base, adapters):
     facts["problems"] = [{"piece": "environments", "code": code, "message": cause}]
     (blocker,) = [one for one in plan(facts, Wishes(stack="cpu"), STACKS).blockers if one["code"] == code]
     assert blocker["cause"] == cause
-    assert "remove the folder as administrator" in blocker["next_step"]
+    assert "remove gpuready's folder as administrator" in blocker["next_step"]
