@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue
 
 FILE = Path(__file__).resolve().parents[3] / "collections/ansible_collections/gpuready/lab/trainer/trainer.py"
 TF1 = """\
@@ -373,3 +374,17 @@ def test_why_a_first_script_would_not_run_is_evidence_and_no_end(trainer: Any) -
     assert (found["finished"], found["version"], found["error"]["type"]) == (False, None, "ImportError")
     assert len(found["error"]["message"]) == 2000
     assert found["error"]["where"].startswith("keras:")
+
+
+def test_a_sentence_of_windows_brings_its_number(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch-directml hands on the sentence alone, in the language of Windows; only Windows knows what it stands for."""
+    assert trainer.words_of(RuntimeError("Falscher Parameter.")) == "Falscher Parameter.", "no Windows, no numbers"
+    german = {0x80070057: "Falscher Parameter.", 0x887A0006: "Die GPU reagiert nicht auf weitere Befehle.\r\n"}
+    monkeypatch.setattr("ctypes.FormatError", lambda code: german.get(code + 2**32, ""), raising=False)
+    said = trainer.words_of(RuntimeError("Falscher Parameter."))
+    assert said == "Falscher Parameter. (HRESULT 0x80070057)"
+    assert catalogue.match(said) == "OPERATOR_UNSUPPORTED"
+    assert (
+        catalogue.match(trainer.words_of(RuntimeError("Die GPU reagiert nicht auf weitere Befehle."))) == "GPU_REMOVED"
+    )
+    assert trainer.words_of(ValueError("x" * 3000)) == "x" * 2000

@@ -40,6 +40,9 @@ SMALL, LARGE = (8, 8, 8), (32, 32, 64)                     # size of the images,
 SPEED_BATCHES = (8, 32, 128)
 TAIL, WIDTH = 30, 300            # lines of noise that are kept, characters of each
 WORDS = 5                        # lines that say why a program ends, warnings: kept whatever comes after
+# Errors of DirectX of which torch-directml hands on Windows' sentence alone, in the language of Windows.
+SENTENCES = (0x887A0005, 0x887A0006, 0x887A0007, 0x887A0020, 0x887A0001, 0x887A0002, 0x887A0004,
+             0x80070057, 0x80004005, 0x80004001, 0x8007000E, 0x8000FFFF)
 
 
 class Stop(Exception):  # noqa: N818
@@ -291,7 +294,7 @@ def first_script(framework):
     try:
         return {"finished": True, "version": framework.keras(), "error": None}
     except Exception as error:
-        told = {"type": type(error).__name__, "message": str(error)[:2000], "where": where_of(error)}
+        told = {"type": type(error).__name__, "message": words_of(error), "where": where_of(error)}
         return {"finished": False, "version": None, "error": told}
 
 
@@ -353,6 +356,20 @@ def warned(caught):
     return sorted(set(texts), key=texts.index)[:WORDS]
 
 
+def words_of(error):
+    """What an exception says; with its number where it is Windows' sentence for one, which is read in any language."""
+    text = str(error)[:2000]
+    try:
+        from ctypes import FormatError  # Windows' own
+    except ImportError:
+        return text
+    for number in SENTENCES:
+        sentence = FormatError(number - 2**32).strip(" .\r\n")
+        if sentence and sentence in text:
+            return "%s (HRESULT 0x%08X)" % (text, number)
+    return text
+
+
 def where_of(error):
     import traceback
 
@@ -401,7 +418,7 @@ def child(options, phase):
     except Stop as stop:
         known["error"] = {"type": "Stop", "code": stop.args[0], "message": stop.args[1], "where": options["backend"]}
     except BaseException as error:                         # whatever the framework throws is evidence
-        known["error"] = {"type": type(error).__name__, "message": str(error)[:2000], "where": where_of(error)}
+        known["error"] = {"type": type(error).__name__, "message": words_of(error), "where": where_of(error)}
     phase("end", known)
 
 

@@ -28,7 +28,9 @@ PROGRAMS = ("wsl", "program")  # what the programs of a PC print, where it is no
 NUMBERS = {"number": 2**32, "win32": 2**16, "errno": 2**8, "cuda": 10**4, "signal": 65}
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_READ = 20_000  # characters of a longer text that are looked at, at each end
+_READ = 10_000  # characters of a longer text that are looked at, at each end
+_LINE = 2_000  # the same of a line
+_LONGEST = 10_000  # numbers from A to B at most
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _OF_WSL = re.compile(r"(?:^|[\s:(])Wsl/\w|\bWslRegisterDistribution\b")  # wsl.exe says in which step it failed
 _PLACE = re.compile(r"\{(\w+)\|([^{}|]+)\}")
@@ -95,9 +97,16 @@ class Saying:
     condition: re.Pattern[str] | None = None
     last: bool = False
 
-    def is_numbered(self, text: str, numbers: frozenset[tuple[str, int]]) -> bool:
-        """Whether the text has one of the numbers or names."""
-        return bool(self.numbers & numbers) or any(re.search(rf"\b{name}\b", text, re.I) for name in self.names)
+    def is_numbered(self, words: frozenset[str], numbers: frozenset[tuple[str, int]]) -> bool:
+        """Whether the numbers or (in upper case) the names are among those of a text."""
+        return not self.numbers.isdisjoint(numbers) or any(name.upper() in words for name in self.names)
+
+
+def cut(text: str) -> str:
+    """What is looked at of a text that may be of any length, or have lines of any: the beginning and the end."""
+    text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
+    lines = (line if len(line) <= 2 * _LINE else f"{line[:_LINE]}\n{line[-_LINE:]}" for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 @dataclass
@@ -109,15 +118,15 @@ class Catalogue:
 
     def match(self, text: str, channels: Iterable[str], phase: str = "") -> str | None:
         """The code of the first row that fits: by a number with words beside it, by a number, by words."""
-        text = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-        asked, numbers = frozenset(channels), program_numbers.read(text)
+        text = cut(text)
+        asked, numbers, words = frozenset(channels), program_numbers.read(text), program_numbers.words(text)
         here = [said for said in self.sayings if said.phase in ("", phase) and said.channels & asked]
         here = [said for said in here if not said.condition or said.condition.search(text)]
         for last in (False, True):
             now = [said for said in here if said.last is last]
             for conditional in (True, False):
                 for said in now:
-                    if (said.condition is not None) is conditional and said.is_numbered(text, numbers):
+                    if (said.condition is not None) is conditional and said.is_numbered(words, numbers):
                         return said.code
             for said in now:
                 if said.pattern and said.pattern.search(text):
@@ -257,7 +266,8 @@ def _values(given: Any) -> list[Any]:
     numbers: list[Any] = []
     for value in _list(given):
         ends = _RANGE.fullmatch(value) if isinstance(value, str) else None
-        numbers += range(int(ends[1], 0), min(int(ends[2], 0), int(ends[1], 0) + 10_000) + 1) if ends else [value]
+        several = range(int(ends[1], 0), int(ends[2], 0) + 1) if ends else range(0)
+        numbers += several if 0 < len(several) <= _LONGEST else [value]
     return numbers
 
 

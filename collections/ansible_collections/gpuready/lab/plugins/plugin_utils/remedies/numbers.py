@@ -8,7 +8,10 @@ win32    Windows' error numbers: `[WinError 5]`, `os error 5`, `Win32ErrorCode 5
          names (`ERROR_ACCESS_DENIED`)
 errno    those of C and Linux: `[Errno 13]`, and `os error 13` where no path of Windows stands beside it (beside one of
          Linux it is that alone)
-cuda     those of CUDA: `cudaGetDeviceCount() ... Error 46:`, `CUDA error 700`, `cuInit returned 999`
+cuda     those of CUDA: `cudaGetDeviceCount() ... Error 46:`, `CUDA error 700`, `cuInit returned 999`, and names
+         (`cudaErrorUnknown`, `CUDA_ERROR_UNKNOWN`)
+
+What is read is others' text of any length: no expression here takes longer than the text is long.
 """
 
 from __future__ import annotations
@@ -20,20 +23,24 @@ _HEX = re.compile(r"\b0x(?:f{8})?([0-9a-f]{8})l?\b|(?<![\w-])([8c][0-9a-f]{7})(?
 _SHORT = re.compile(r"\b(?:error|code|status|fehler)\W{1,4}0x0*([0-9a-f]{1,4})\b", re.IGNORECASE)
 _SIGNED = re.compile(r"(?<![\w.-])-(\d{9,10})\b(?!\.\d)")
 _UNSIGNED = re.compile(r"(?<![\w.-])([2-4]\d{9})\b(?!\.\d)")
+# `error` in the languages in which Windows prints `System error 1260`; what stands around it is not read.
+_ERROR = "error|erreur|errore|erro|fehler|fel|fejl|feil|virhe|chyba|hiba|hata|fout|błąd|ошибка|エラー|错误|錯誤|오류"
 _WIN32 = re.compile(
     r"\b(?:WinError|Win32(?:Error(?:Code)?|Exception| error)?|NativeErrorCode|GetLastError\(?\)?|LastError"
     r"|Windows error|System error|wsmanfault_code|WSManFault[^\n]{0,160}?\bCode"
     r"|error code|failed with error|CreateProcess\w* error|(?<=\[)error)"
-    r"(?: code| returned| is)?\W{1,4}(\d{1,5})\b(?!\.\d)",
+    r"(?: code| returned| is)?\W{1,4}(\d{1,5})\b(?!\.\d)"
+    rf"|(?:{_ERROR})\W{{0,4}}(\d{{4,5}})\b(?!\.\d)",
     re.IGNORECASE,
 )
 _OS_ERROR = re.compile(r"\bos error (\d{1,5})\b", re.IGNORECASE)
 _ERRNO = re.compile(r"\bErrno (\d{1,3})\b", re.IGNORECASE)
-_CUDA = re.compile(
-    r"\b(?:lib)?(?:cuda|cu(?=init|ctx|device|mem|launch|module|driver))\w*\b[^\n]{0,200}?"
+_NUMBER_OF_CUDA = re.compile(
     r"\b(?:error|failure|returned|failed with|code|status|result)(?: code)?[ :=(]{1,3}(\d{1,3})(?=[\s):,;.\](]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
+_CUDA = re.compile(r"\b(?:lib)?(?:cuda|cu(?=init|ctx|device|mem|launch|module|driver))", re.IGNORECASE)
+_BEFORE = 250  # characters of the same line in which CUDA is named before its number
 _LINUX_PATH = re.compile(
     r"(?:^|[\s`'\"(=])/(?:opt|home|usr|tmp|var|root|mnt|media|srv|lib\w*|etc|run|dev|proc)/", re.MULTILINE
 )
@@ -84,9 +91,78 @@ _NAMES = {
     "STATUS_INVALID_IMAGE_FORMAT": 0xC000007B,
     "STATUS_INVALID_IMAGE_HASH": 0xC0000428,
 }
-_NAME = re.compile(rf"\b(?:{'|'.join(_NAMES)})\b")
+# CUDA's numbers, each with what its runtime (cudaError...) and its driver (CUDA_ERROR_...) call it; `-`: nothing.
+_CUDA_NAMES = """
+1 InvalidValue INVALID_VALUE
+2 MemoryAllocation OUT_OF_MEMORY
+3 InitializationError NOT_INITIALIZED
+4 CudartUnloading DEINITIALIZED
+34 StubLibrary STUB_LIBRARY
+35 InsufficientDriver -
+36 CallRequiresNewerDriver CALL_REQUIRES_NEWER_DRIVER
+46 DevicesUnavailable DEVICE_UNAVAILABLE
+98 InvalidDeviceFunction -
+100 NoDevice NO_DEVICE
+101 InvalidDevice INVALID_DEVICE
+102 DeviceNotLicensed DEVICE_NOT_LICENSED
+127 StartupFailure -
+200 InvalidKernelImage INVALID_IMAGE
+201 DeviceUninitialized INVALID_CONTEXT
+209 NoKernelImageForDevice NO_BINARY_FOR_GPU
+214 ECCUncorrectable ECC_UNCORRECTABLE
+216 DeviceAlreadyInUse CONTEXT_ALREADY_IN_USE
+218 InvalidPtx INVALID_PTX
+220 NvlinkUncorrectable NVLINK_UNCORRECTABLE
+221 JitCompilerNotFound JIT_COMPILER_NOT_FOUND
+222 UnsupportedPtxVersion UNSUPPORTED_PTX_VERSION
+223 JitCompilationDisabled JIT_COMPILATION_DISABLED
+226 Contained CONTAINED
+302 SharedObjectSymbolNotFound SHARED_OBJECT_SYMBOL_NOT_FOUND
+303 SharedObjectInitFailed SHARED_OBJECT_INIT_FAILED
+304 OperatingSystem OPERATING_SYSTEM
+500 SymbolNotFound NOT_FOUND
+700 IllegalAddress ILLEGAL_ADDRESS
+701 LaunchOutOfResources LAUNCH_OUT_OF_RESOURCES
+702 LaunchTimeout LAUNCH_TIMEOUT
+710 Assert ASSERT
+714 HardwareStackError HARDWARE_STACK_ERROR
+715 IllegalInstruction ILLEGAL_INSTRUCTION
+716 MisalignedAddress MISALIGNED_ADDRESS
+717 InvalidAddressSpace INVALID_ADDRESS_SPACE
+718 InvalidPc INVALID_PC
+719 LaunchFailure LAUNCH_FAILED
+800 NotPermitted NOT_PERMITTED
+801 NotSupported NOT_SUPPORTED
+802 SystemNotReady SYSTEM_NOT_READY
+803 SystemDriverMismatch SYSTEM_DRIVER_MISMATCH
+804 CompatNotSupportedOnDevice COMPAT_NOT_SUPPORTED_ON_DEVICE
+805 MpsConnectionFailed MPS_CONNECTION_FAILED
+806 MpsRpcFailure MPS_RPC_FAILURE
+807 MpsServerNotReady MPS_SERVER_NOT_READY
+808 MpsMaxClientsReached MPS_MAX_CLIENTS_REACHED
+809 MpsMaxConnectionsReached MPS_MAX_CONNECTIONS_REACHED
+999 Unknown UNKNOWN
+"""
+_WORD = re.compile(r"\w+")
 _FACILITIES = (0x80070000, 0xC0070000)  # a Win32 error as an HRESULT, as an NTSTATUS
 _ERRNO_LAST = 133  # of Linux
+
+
+def _of_names() -> dict[str, tuple[str, int]]:
+    """What each name stands for, in upper case: (kind, value)."""
+    known = {name: ("number", value) for name, value in _NAMES.items()}
+    for line in _CUDA_NAMES.split("\n"):
+        value, runtime, driver = line.split() if line else ("0", "-", "-")
+        known |= {f"CUDAERROR{runtime.upper()}": ("cuda", int(value)), f"CUDA_ERROR_{driver}": ("cuda", int(value))}
+    return {name: one for name, one in known.items() if not name.endswith("-")}
+
+
+_MEANT = _of_names()
+
+
+def words(text: str) -> frozenset[str]:
+    """All words of a text, in upper case."""
+    return frozenset(_WORD.findall(text.upper()))
 
 
 def read(text: str) -> frozenset[tuple[str, int]]:
@@ -95,13 +171,18 @@ def read(text: str) -> frozenset[tuple[str, int]]:
     wide = [int(one[1] or one[2], 16) for one in _HEX.finditer(text)]
     wide += [2**32 - int(one[1]) for one in _SIGNED.finditer(text) if int(one[1]) <= 2**31]
     wide += [value for one in _UNSIGNED.finditer(text) if 2**31 <= (value := int(one[1])) < 2**32]
-    wide += [_NAMES[one[0]] for one in _NAME.finditer(text)]
+    for name in words(text) & _MEANT.keys():
+        kind, value = _MEANT[name]
+        numbers |= of_code(value) if kind == "number" else {(kind, value)}
     for value in wide:
         numbers |= of_code(value)
     numbers |= {("win32", int(one[1], 16)) for one in _SHORT.finditer(text)}
-    numbers |= {("win32", int(one[1])) for one in _WIN32.finditer(text)}
+    numbers |= {("win32", int(one[1] or one[2])) for one in _WIN32.finditer(text)}
     numbers |= {("errno", int(one[1])) for one in _ERRNO.finditer(text)}
-    numbers |= {("cuda", int(one[1])) for one in _CUDA.finditer(text)}
+    for one in _NUMBER_OF_CUDA.finditer(text):
+        line = text.rfind("\n", 0, one.start()) + 1
+        if _CUDA.search(text, max(line, one.start() - _BEFORE), one.start()):
+            numbers.add(("cuda", int(one[1])))
     on_windows = _WINDOWS_PATH.search(text) is not None
     on_linux = _LINUX_PATH.search(text) is not None
     for one in _OS_ERROR.finditer(text):
