@@ -2,7 +2,7 @@
 
 Medians of runs in turn.
 
-bench.py [local] [lab] [winlab] [winlab-verify] [runs=N]      without a section: every one that this machine can measure
+bench.py [words] [local] [lab] [winlab] [winlab-verify] [runs=N]    without a section: all that this machine can measure
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ BARE = ROOT / "bench/bare.py"
 
 def play(file: str, inventory: Path | str, *options: str) -> list[str]:
     return [PLAYBOOK, "-i", str(inventory), *options, f"bench/{file}"]
+
+
+def words(runs: int) -> None:
+    """Texts that are made to be slow."""
+    read = [sys.executable, "bench/words.py"]
+    ratio("reading hostile texts / plain ones as long", [*read, "hostile"], [*read, "plain"], 2, runs)
 
 
 def local(runs: int) -> None:
@@ -159,10 +165,10 @@ def winlab_verify(runs: int) -> None:
         )
 
 
-SECTIONS = {"local": local, "lab": lab, "winlab": winlab, "winlab-verify": winlab_verify}
+SECTIONS = {"words": words, "local": local, "lab": lab, "winlab": winlab, "winlab-verify": winlab_verify}
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    runs = next((int(word[5:]) for word in words if word.startswith("runs=")), 5)
-    for name in [word for word in words if word in SECTIONS] or SECTIONS:
+    given = sys.argv[1:]
+    runs = next((int(word[5:]) for word in given if word.startswith("runs=")), 5)
+    for name in [word for word in given if word in SECTIONS] or SECTIONS:
         SECTIONS[name](runs)

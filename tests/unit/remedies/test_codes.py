@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re._constants as constants  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -214,3 +216,47 @@ def test_the_reader_gets_the_cause_once_and_the_next_step_where_it_belongs(code:
     assert judged["cause"] == found.cause
     assert judged["next_step"] == found.next_step == catalogue.remedy(found.code).next_step
     assert found.line.lower() == f"{found.cause}; {found.next_step}".lower()
+
+
+def endless(parsed: Any) -> list[str]:
+    """What a pattern repeats without end over almost any letter."""
+    found: list[str] = []
+    for kind, value in parsed:
+        if kind in (constants.MAX_REPEAT, constants.MIN_REPEAT):
+            one, wide = value[2][0], (constants.CATEGORY, constants.CATEGORY_NOT_SPACE)
+            of_any = one[0] in (constants.ANY, constants.NOT_LITERAL) or (
+                one[0] is constants.IN and (one[1][0][0] is constants.NEGATE or wide in one[1])
+            )
+            found += [str(one)] * (value[1] is constants.MAXREPEAT and of_any) + endless(value[2])
+        elif kind is constants.SUBPATTERN:
+            found += endless(value[-1])
+        elif kind is constants.BRANCH:
+            found += [one for branch in value[1] for one in endless(branch)]
+        elif kind in (constants.ASSERT, constants.ASSERT_NOT):
+            found += endless(value[1])
+    return found
+
+
+def test_a_hostile_text_costs_no_more_than_its_length() -> None:
+    """A pattern that runs on to the end of a line begins anew at each word of it: 40 kB would take seconds."""
+    assert endless(parser.parse(r"a[^\n]*b|x(?:y.+)?"))
+    assert not endless(parser.parse(r"a[^\n]{0,200}b|\d+[ \t]*"))
+    for code, sayings in catalogue.sayings().items():
+        for saying in sayings:
+            for pattern in (saying.pattern, saying.condition):
+                if pattern and not pattern.pattern.startswith(r"\A"):  # this begins once
+                    assert endless(parser.parse(pattern.pattern, pattern.flags)) == [], code
+
+
+@pytest.mark.parametrize("line", ["cuda error ", "Wsl/a/", "x" * 50_000 + "\n"])
+def test_of_a_long_text_its_ends_are_read(line: str) -> None:
+    flood = line * (400_000 // len(line))
+    assert len(catalogue.cut(flood)) < 30_000
+    assert catalogue.match(f"{flood}\nCUDA out of memory") == "OUT_OF_MEMORY"
+    assert catalogue.match(f"CUDA out of memory\n{flood}") == "OUT_OF_MEMORY"
+
+
+def test_numbers_from_one_to_another_are_all_of_them_or_a_mistake() -> None:
+    wide = said({"channel": "wsl", "number": "0x80d00000-0x80d0ffff"})
+    with pytest.raises(catalogue.CatalogueError, match="'0x80d00000-0x80d0ffff' is not a number from 1"):
+        parsed(wide)
