@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import asserted
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue, page
 from words import rows
@@ -82,18 +83,43 @@ def by_words() -> set[str]:
     return reached | {code for code, told in catalogue.sayings().items() if any("exit" in one.channels for one in told)}
 
 
-def by_name() -> set[str]:
-    """The codes that some test expects, or a table of what is expected holds."""
-    tests = [file for file in (ROOT / "tests").rglob("*.py") if file != Path(__file__)]
-    texts = [file.read_text(encoding="utf-8") for file in (*tests, ROOT / "tests/data/plan/table.txt")]
-    return {name for text in texts for name in re.findall(r"(?<![A-Z0-9_])[A-Z][A-Z0-9_]{2,}(?![A-Z0-9_])", text)}
+def by_assertion() -> set[str]:
+    """The codes that some test expects of what it did, and the answers of the table of plans."""
+    tests = [file for file in (ROOT / "tests").rglob("*.py") if file.parent != Path(__file__).parent]
+    expected = {code for file in tests for code in asserted.codes(file.read_text(encoding="utf-8"))}
+    lines = (ROOT / "tests/data/plan/table.txt").read_text(encoding="utf-8").splitlines()
+    answers = [line.split("|")[1:] for line in lines if not line.startswith("#")]
+    return expected | set(re.findall(r"\b[A-Z][A-Z0-9_]{2,}\b", str(answers)))
 
 
-WORDS, NAMES = by_words(), by_name()
+WORDS, ASSERTED = by_words(), by_assertion()
 
 
 @pytest.mark.parametrize("code", catalogue.codes())
 def test_every_code_has_an_example_that_reaches_it(code: str) -> None:
-    """What programs say needs their words, a number or an exit code; what we give, a test that expects it."""
+    """What programs say needs their words, a number or an exit code; what we give, a test that ends with it."""
     said = code in catalogue.sayings()
-    assert code in (WORDS if said else NAMES), "add its words to tests/data/reached.tsv, or a test that expects it"
+    assert code in (WORDS if said else ASSERTED), "add its words to tests/data/reached.tsv, or a test that ends with it"
+
+
+def test_a_code_that_is_named_alone_is_not_reached() -> None:
+    """The reader of assertions tells what is expected from what is given, denied or told in passing."""
+    source = """
+TABLE = [("given", "EXPECTED_IN_TABLE"), ("GIVEN_IN_TABLE", "x")]
+ENDS = {"pc": ({"faults": [{"code": "GIVEN_TO_A_RUN"}]}, "NOT_READY ENDED_SO")}
+
+@pytest.mark.parametrize(("words", "code"), TABLE)
+def test_one(words, code):
+    "TOLD_IN_PASSING"
+    assert look(words) == code
+
+def test_two():
+    record = {"code": "GIVEN_CODE"}
+    assert judge(record, "HANDED_OVER")["code"] == "EXPECTED"
+    assert judge(record)["code"] != "DENIED"
+    assert [one["code"] for one in found] == ["EXPECTED_FIRST", "EXPECTED_SECOND"]
+    assert "FOUND_IN" in found
+"""
+    assert asserted.codes(source) == {
+        "EXPECTED_IN_TABLE", "ENDED_SO", "EXPECTED", "EXPECTED_FIRST", "EXPECTED_SECOND", "FOUND_IN"
+    }  # fmt: skip

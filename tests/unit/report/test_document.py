@@ -194,7 +194,7 @@ def test_a_fault_of_the_controller_is_told_once() -> None:
     found = document([*records, named("pc99", {**good(), "troubles": [off]})])
     lines = report.summary_lines(found)
     assert sum("md4" in line for line in lines) == 1
-    assert "UNREACHABLE CONTROLLER_LACKS_LIBRARY, of the controller, met at 27 PCs: pc1 to pc27" in lines
+    assert "UNKNOWN CONTROLLER_LACKS_LIBRARY, of the controller, met at 27 PCs: pc1 to pc27" in lines
     assert "UNREACHABLE HOST_OFF, 1 PC: pc99" in lines
     markdown = text.markdown(found)
     assert markdown.count("md4") == 1

@@ -18,6 +18,7 @@ from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import outcome, request
 from ..plugin_utils.environment.sources import RequestError
+from ..plugin_utils.record import Trouble
 from ..plugin_utils.remedies import troubles
 from ..plugin_utils.remote import RemoteAction
 
@@ -53,10 +54,12 @@ class ActionModule(RemoteAction):
     def _converse(self, wanted: request.Request, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module; while it needs something of the controller, give it and run it again."""
         uploaded: dict[str, str] = {}
+        tried: list[Trouble] = []  # in any of the calls
         for _ in range(5):  # what its pip is told, uv, interpreter, wheels and the runtime may each be asked for alone
             answer = self.run_remote(MODULE, {**wanted.arguments, "uploaded": uploaded}, task_vars)
+            tried += answer.get("tried_again") or []
             if "needs" not in answer:
-                return answer
+                return {**answer, "tried_again": tried} if tried else answer
             if "pip" in answer:
                 wanted.answer_pip(answer["pip"])
             try:

@@ -44,7 +44,7 @@ _REACHED = frozenset(("TARGET_PYTHON_MISSING", "TARGET_POWERSHELL", "BECOME_REJE
 _UNJUDGED = frozenset(
     (
         *("MODULE_HUNG", "OUTPUT_GARBAGE", "NO_EVIDENCE", "TASK_FAILED", "ENVIRONMENT_BUSY"),
-        *("INTERRUPTED", "WORKER_LOST", "CONTROLLER_DISK_FULL", "CONTROLLER_LIMIT", "ANSWER_TOO_LARGE"),
+        *("INTERRUPTED", "ANSWER_TOO_LARGE"),
     )
 )
 _UNKNOWN_BLOCKERS = frozenset(
@@ -142,7 +142,7 @@ def _trouble(troubles: list[object], rules: Mapping[str, Any]) -> Word:
     code = reading.code(trouble.get("code")) or "TASK_FAILED"
     usual = remedies.remedy(code)
     state = "NOT_READY"
-    if code in _UNJUDGED:
+    if code in _UNJUDGED or usual.controller:  # the PC was not asked
         state = "UNKNOWN"
     elif usual.category == "connection" and code not in _REACHED:
         state = "UNREACHABLE"
