@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import outcome
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import outcome, request
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.place import unsuitable
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import failure
 
@@ -35,15 +35,30 @@ LONG = "C:\\" + "a" * 80
     ],
 )
 def test_where_the_folder_lies(home: object, windows: bool, planned: dict[str, Any], code: str | None) -> None:
-    found = unsuitable(home, windows, planned, {"wsl": not windows})
+    found = unsuitable(home, windows, planned, {"os": {"wsl": not windows}})
     assert (found.code if found else None) == code
     if found:
         assert "python_environment_home" in str(found)
 
 
 def test_a_drive_that_is_mounted_on_linux_is_no_drive_of_windows() -> None:
-    assert unsuitable("/mnt/d/gpuready", False, TORCH, {"wsl": False}) is None
+    assert unsuitable("/mnt/d/gpuready", False, TORCH, {"os": {"wsl": False}}) is None
     assert unsuitable("/mnt/d/gpuready", False, TORCH, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/mnt/c/Users/lab", "PATH_OF_WINDOWS"), ("/home/lab/Dropbox", "CACHE_LINKS"), ("/opt", None), (None, None)],
+)
+def test_the_usual_folder_of_linux_is_where_the_look_found_it(path: str | None, code: str | None) -> None:
+    """A user who is not root has it in the own folder, which WSL may have on a drive of Windows."""
+    found = unsuitable(None, False, TORCH, {"os": {"wsl": True}, "disk": {"path": path}})
+    assert (found.code if found else None) == code
+
+
+def test_the_usual_folder_of_windows_suits() -> None:
+    assert unsuitable(request.WINDOWS_HOME, True, TENSORFLOW, {}) is None
+    assert unsuitable(None, True, TENSORFLOW, {"disk": {"path": "C:\\"}}) is None
 
 
 def test_what_is_too_long_is_not_mended_by_a_setting_of_windows() -> None:

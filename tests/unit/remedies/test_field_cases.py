@@ -92,6 +92,37 @@ def test_a_gpu_that_the_build_does_not_know_is_told_from_its_warning(warning: st
     assert warning[:40] in found["cause"]
 
 
+# What a GPU (of software) computed that reported no error: BatchNorm's mean and variance and the losses off by so much,
+# losses of zero, accuracy.
+COMPUTED: list[tuple[str, tuple[float, float, float], bool, float, set[str]]] = [
+    ("rt-good-blas: its kernels do nothing", (1.447, 1.009, 1.313), True, 0.25,
+     {"REFERENCE_DISAGREES", "LOSS_NOT_FALLING"}),
+    ("soft-wrong-relu", (0.591, 0.92, 0.0985), False, 1.0, {"REFERENCE_DISAGREES"}),
+    ("soft-wrong-native_batch_norm", (0.66, 1.279, 0.138), False, 1.0, {"REFERENCE_DISAGREES", "BATCHNORM_WRONG"}),
+    ("soft-wrong-convolution: BatchNorm takes the constant out again", (0.493, 2.4e-07, 1.2e-07), False, 1.0,
+     {"REFERENCE_DISAGREES", "BATCHNORM_WRONG"}),
+    ("soft-good", (1.2e-07, 1.2e-07, 1.2e-07), False, 1.0, {"TRAINED"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("off", "zero", "accuracy", "right"), [one[1:] for one in COMPUTED], ids=[c[0] for c in COMPUTED]
+)
+def test_a_gpu_that_computes_wrongly_without_an_error_is_told(
+    off: tuple[float, float, float], zero: bool, accuracy: float, right: set[str]
+) -> None:
+    mean, variance, loss = off
+    record = changed("training.agreement.batchnorm_mean_difference", mean)
+    record["training"]["agreement"] |= {"batchnorm_variance_difference": variance, "loss_max_difference": loss}
+    reference = record["training"]["reference"]["losses"]
+    losses = [0.0] * len(reference) if zero else [*reference[:2], reference[2] + loss, *reference[3:]]
+    record["training"]["result"] |= {"losses": losses, "accuracy": accuracy}
+    found = verdict(record, {}, NOW)
+    assert found["code"] in right
+    assert found["state"] == ("READY" if right == {"TRAINED"} else "NOT_READY")
+    assert "driver" not in found["next_step"].split(". ")[0], "a driver's update is no first answer"
+
+
 SPELLED: list[tuple[str, tuple[str, int]]] = [
     ("HRESULT failed with 0x887A0005: x", ("number", 0x887A0005)),
     ("error 887A0005", ("number", 0x887A0005)),

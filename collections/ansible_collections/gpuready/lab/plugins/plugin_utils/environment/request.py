@@ -141,7 +141,7 @@ def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> 
             if planned.get(name) is not None:
                 given.setdefault(name, planned[name])
         stack_urls = list(planned.get("extra_index_urls") or [])
-    if bad := unsuitable(given.get("home"), place.windows, planned, reading.section(record, "facts", "os")):
+    if bad := unsuitable(given.get("home"), place.windows, planned, reading.section(record, "facts")):
         raise bad
     if missing := [key for key in ("lock", "lock_sha256", "python") if not given.get(key)]:
         raise RequestError(
