@@ -32,13 +32,13 @@ def fails(on: str, text: str, code: str = "", **more: Any) -> dict[str, Any]:
     return {"faults": [{"kind": "fail", "on": on, "text": text, "code": code, **more}]}
 
 
-def trainer(kind: str, message: str, code: str | None = None, rc: int | str = 0) -> dict[str, Any]:
-    """A training that ends so; the trainer's answer comes as it is."""
+def trainer(kind: str, message: str, code: str | None = None, **more: Any) -> dict[str, Any]:
+    """A training that ends so, or (with a code) is not started; the answer comes as it is."""
     error = {"type": kind, "message": message, "where": "train:120", **({"code": code} if code else {})}
-    process = {"rc": rc, "timed_out": False, "phase": "import", "seconds": 1.0, "stderr_tail": []}
+    process = {"rc": 0, "timed_out": False, "phase": "import", "seconds": 1.0, "stderr_tail": []} if not code else None
     training = {"schema_version": 1, "finished": False, "error": error, "process": process}
     answer = {"changed": False, "ansible_facts": {"gpuready_training": training}}
-    return {"faults": [{"kind": "garbage", "on": "training_facts", "text": json.dumps(answer)}]}
+    return {"faults": [{"kind": "garbage", "on": "training_facts", "text": json.dumps(answer), **more}]}
 
 
 def home(path: str, **wishes: str) -> dict[str, Any]:
@@ -67,6 +67,8 @@ FIELD: dict[str, tuple[dict[str, Any], str]] = {
     "held-look": (fails("gpu_facts", COMPILER, times=1), "READY TRAINED"),
     "held-build": (fails("python_environment", f"packages ended with 2: {HELD}", "ENVIRONMENT_FAILED", times=1),
     "READY TRAINED"),
+    "held-start": (trainer("OSError", rf"{HOME}\python.exe: Utilisé par un autre [WinError 32]", "INTERPRETER_MISSING",
+                           times=1), "READY TRAINED"),
     "held-for-good": (fails("gpu_facts", COMPILER), "NOT_READY TEMP_LOCKED"),
     # a place that does not suit
     "cloud": (home(r"C:\Users\lab\OneDrive - School\g"), "NOT_READY CACHE_LINKS"),
@@ -112,9 +114,10 @@ def test_each_pc_ends_with_the_code_of_what_it_has(hosts: dict[str, Any]) -> Non
 
 
 def test_what_was_held_for_a_moment_was_tried_again_and_the_record_says_so(hosts: dict[str, Any]) -> None:
-    tried = {name: hosts[name].get("tried_again") for name in ("held-look", "held-build", "held-for-good", "removed")}
+    tried = {name: hosts[name].get("tried_again") for name in FIELD}
     assert [(one["code"], one["step"]) for one in tried["held-look"]] == [("TEMP_LOCKED", "look")]
     assert [(one["code"], one["step"]) for one in tried["held-build"]] == [("ENVIRONMENT_IN_USE", "apply")]
+    assert [(one["code"], one["step"]) for one in tried["held-start"]] == [("ENVIRONMENT_IN_USE", "verify")]
     assert [one["code"] for one in tried["held-for-good"]] == ["TEMP_LOCKED", "TEMP_LOCKED"]
     assert not tried["removed"]
 

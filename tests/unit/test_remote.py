@@ -66,6 +66,30 @@ def test_it_is_tried_three_times_at_most(slept: list[float]) -> None:
     assert len(record["tried_again"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("windows", "said"), [(True, r"C:\g\python.exe: x [WinError 32]"), (False, "/opt/g/python: x [Errno 26]")]
+)
+def test_an_interpreter_that_is_held_is_tried_again_too(windows: bool, said: str, slept: list[float]) -> None:
+    def trained(error: dict[str, Any] | None, process: dict[str, Any] | None) -> dict[str, Any]:
+        training = {"schema_version": 1, "finished": error is None, "error": error, "process": process}
+        return {"changed": False, "failed": False, "ansible_facts": {"gpuready_training": training}}
+
+    held = trained({"code": "INTERPRETER_MISSING", "message": said}, None)
+    action = Action(held, trained(None, {"rc": 0}))
+    action._connection._shell._IS_WINDOWS = windows
+    record: Record = {"schema_version": 1, "host": "pc", "simulated": True, "troubles": []}
+    found = action.evidence("gpuready_training", record, "verify", "gpuready.lab.training_facts", {}, {})
+    assert found is not None
+    assert found["finished"] is True
+    assert [(one["code"], one["step"]) for one in record["tried_again"]] == [("ENVIRONMENT_IN_USE", "verify")]
+    assert said in record["tried_again"][0]["message"]
+    assert slept == [5.0]
+    slept.clear()
+    died = trained({"type": "OSError", "message": "[WinError 32] x"}, {"rc": 0})
+    assert Action(died).evidence("gpuready_training", record, "verify", "gpuready.lab.training_facts", {}, {})
+    assert slept == [], "what has trained is not trained again"
+
+
 FAILED = [
     ("This script contains malicious content and has been blocked by your antivirus software.", "BLOCKED_BY_ANTIVIRUS"),
     ("Cannot invoke method. Only core types in this language mode.", "TARGET_POWERSHELL"),

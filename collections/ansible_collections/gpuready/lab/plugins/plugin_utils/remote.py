@@ -78,7 +78,7 @@ class RemoteAction(Action):
             answer = self._run_once(module_name, module_args, task_vars)
             if pause is None or not modules.is_transient(answer):
                 break
-            held.append(self._told(answer, "NO_EVIDENCE"))
+            held.append(self._told({**answer, "failed": True}, "NO_EVIDENCE"))
             self._display.vv(f"{held[-1]['code']}: {held[-1]['message']}: tried again in {pause:g} s")
             time.sleep(pause)
         return {**answer, "tried_again": held} if held else answer

@@ -30,7 +30,9 @@ def explain(answer: Mapping[str, Any], usual: str = "ENVIRONMENT_FAILED") -> Exp
     if given in _OF_UV or (given == "INTERPRETER_MISSING" and details and why is None):
         return uv.explain(str(answer.get("phase") or ""), text, known=given)
     code = given
-    if given is None:  # Ansible's own wrapper, or Windows below it
+    if words := _not_started(answer):
+        code, message = remedies.match(words, "start"), words
+    elif given is None:  # Ansible's own wrapper, or Windows below it
         words = "\n".join((message, *details, str(answer.get("exception") or "")))
         code = remedies.match(words, "connection") or remedies.match(words, "start", "uv", "program", "wsl") or usual
     remedy = remedies.remedy(why or code or usual)
@@ -41,7 +43,16 @@ def explain(answer: Mapping[str, Any], usual: str = "ENVIRONMENT_FAILED") -> Exp
 
 
 def is_transient(answer: Mapping[str, Any]) -> bool:
-    """Whether a module failed, or could not be run, of what is often gone a little later."""
+    """Whether a module, or the training that it was to start, could not be run for what is often gone later."""
     if trouble := answer.get("trouble"):
         return remedies.remedy(trouble["code"]).transient
-    return bool(answer.get("failed")) and remedies.remedy(explain(answer).code).transient
+    began = not answer.get("failed") and not _not_started(answer)
+    return not began and remedies.remedy(explain(answer).code).transient
+
+
+def _not_started(answer: Mapping[str, Any]) -> str:
+    """Why the interpreter of a training could not be started, in its words: the module itself did its work."""
+    training = reading.section(answer, "ansible_facts", "gpuready_training")
+    if training.get("finished") is not False or training.get("process") is not None:
+        return ""
+    return uv.scrub(str(reading.section(training, "error").get("message") or "")[:_READ])
