@@ -11,7 +11,9 @@ import ntpath
 from typing import TYPE_CHECKING, Any
 
 from gpuready.simlab import gpus, programs
-from gpuready.simlab.disk import Node, Value
+from gpuready.simlab.disk import Disk, Node, Value
+from gpuready.simlab.subsystem import Subsystem
+from gpuready.simlab.wsl.host import DiskFiles
 
 if TYPE_CHECKING:
     from gpuready.simlab.schema import Environment, Pc
@@ -28,7 +30,6 @@ LANGUAGES = {
 }  # fmt: skip
 _ARCHITECTURES = {"x86_64": ("AMD64", 9), "x86": ("x86", 0), "arm64": ("ARM64", 12)}
 _KINDS = {"workstation": (1, "Client"), "domain_controller": (2, "Server"), "server": (3, "Server")}
-_STATES = {"installed": 1, "installing": 3, "uninstalling": 4, "converting": 5, "exporting": 6}
 _RUNTIME = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll", "msvcp140_1.dll")
 _64_BIT = {"zh": "64 位", "ja": "64 ビット", "de": "64-Bit", "fr": "64 bits"}
 
@@ -94,8 +95,8 @@ def to_cim(pc: Pc) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def to_registry(pc: Pc) -> dict[str, dict[str, Value]]:
-    """Registry key -> values."""
+def to_registry(pc: Pc, subsystem: Subsystem | None = None) -> dict[str, dict[str, Value]]:
+    """Registry key -> values; `subsystem` is the PC's WSL where there is one already."""
     system = pc.os
     keys: dict[str, dict[str, Value]] = {
         r"HKLM\SOFTWARE\gpuready": {"Simulated": "simlab"},
@@ -122,32 +123,13 @@ def to_registry(pc: Pc) -> dict[str, dict[str, Value]]:
             key = rf"HKLM\SOFTWARE\Python\PythonCore\{'.'.join(one.version.split('.')[:2])}"
             keys[key] = {"Version": one.version}
             keys[rf"{key}\InstallPath"] = {"": ntpath.dirname(one.path) + "\\", "ExecutablePath": one.path}
-    return keys | _wsl(pc) | _pending(pc)
+    keys |= {key: dict(values) for key, values in (subsystem or to_subsystem(pc)).keys().items()}
+    return keys | _pending(pc)
 
 
-def _wsl(pc: Pc) -> dict[str, dict[str, Value]]:
-    keys: dict[str, dict[str, Value]] = {}
-    if pc.wsl.version:
-        keys[rf"HKLM\{LXSS}\MSI"] = {
-            "Version": pc.wsl.version, "InstallLocation": "C:\\Program Files\\WSL\\",
-            "ProductCode": "{408A5C50-34F2-4025-968E-A21D6A515D48}",
-        }  # fmt: skip
-    if pc.wsl.policies is not None:
-        keys[r"HKLM\SOFTWARE\Policies\WSL"] = dict(pc.wsl.policies)
-    identities = {
-        one.name: f"{{0000000{number}-1b2c-4d5e-8f90-a1b2c3d4e5f6}}"
-        for number, one in enumerate(pc.wsl.distributions, 1)
-    }
-    if identities:
-        default = pc.wsl.default or pc.wsl.distributions[0].name
-        keys[rf"HKCU\{LXSS}"] = {"DefaultDistribution": identities.get(default, ""), "DefaultVersion": 2}
-    for one in pc.wsl.distributions:
-        keys[rf"HKCU\{LXSS}\{identities[one.name]}"] = {
-            "DistributionName": one.name, "State": _STATES[one.state], "Version": 2 if one.version == 2 else 1,
-            "Flags": 15 if one.version == 2 else 7, "DefaultUid": one.uid, "BasePath": rf"C:\wsl\{one.name}",
-            "VhdFileName": "ext4.vhdx",
-        }  # fmt: skip
-    return keys
+def to_subsystem(pc: Pc) -> Subsystem:
+    """Its WSL, with a disk of its own."""
+    return Subsystem(pc, DiskFiles(Disk(pc.disk.free, pc.disk.total)), dict(pc.features))
 
 
 def _pending(pc: Pc) -> dict[str, dict[str, Value]]:
@@ -214,10 +196,12 @@ def winlab_arguments(pc: Pc) -> dict[str, Any]:
     if pc.gpus and pc.gpus[0].driver not in (None, "basic") and not pc.gpus[0].problem_code:
         gpu = pc.gpus[0]
         adapter = f"{gpu.name}|{gpus.VENDORS[gpu.vendor].lower()}|{gpu.device.lower()}|{gpu.memory or 0}"
+    subsystem = to_subsystem(pc)
+    subsystem.fill()
     return {
         "cim": to_cim(pc),
-        "registry": to_registry(pc),
+        "registry": to_registry(pc, subsystem),
         "features": dict(pc.features),
-        "programs": programs.for_pc(pc),
+        "programs": programs.for_pc(pc, subsystem),
         "adapter": adapter,
     }

@@ -51,6 +51,8 @@ def run(pc: SimulatedPc, power: Power, command: Command) -> int:
     try:
         if isinstance(request, manifest.Script):
             return scripts.run(pc, power, request.text, command)
+        if isinstance(request, manifest.Guest):
+            return scripts.guest(pc, request, command)
         if isinstance(request, manifest.Helper):
             return _help(pc, request, command)
         return _module(pc, request, command)
@@ -64,9 +66,9 @@ def _halves(request: manifest.Module, fault: Fault) -> bool:
     return builds and fault.kind in ("cut", "hang", "restart")
 
 
-def _helper(request: manifest.Helper | manifest.Script) -> str:
-    if isinstance(request, manifest.Script):
-        return "script"
+def _helper(request: manifest.Helper | manifest.Script | manifest.Guest) -> str:
+    if not isinstance(request, manifest.Helper):
+        return "script" if isinstance(request, manifest.Script) else "guest"
     return request.name.removesuffix(".ps1").removeprefix("winrm_").removeprefix("powershell_")
 
 

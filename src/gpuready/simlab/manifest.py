@@ -17,6 +17,7 @@ from typing import Any
 
 SEPARATOR = "\n\0\0\0\0\n"
 _BOOTSTRAP = "param([string]$InputFile)"
+_GUEST = "# gpuready.lab.wsl:"
 _ENCODED = re.compile(
     r'^"?(?:[A-Za-z]:\\.*\\)?(?:powershell|pwsh)(?:\.exe)?"?\s.*?-EncodedCommand\s+(\S+)', re.I | re.S
 )
@@ -63,7 +64,16 @@ class Script:
     text: str
 
 
-Request = Module | Helper | Script
+@dataclass(frozen=True)
+class Guest:
+    """wsl.exe as the connection plugin gpuready.lab.wsl runs it: the program, its raw arguments, its standard input."""
+
+    program: str
+    line: str
+    stdin: bytes
+
+
+Request = Module | Helper | Script | Guest
 
 
 def read(line: str, stdin: Callable[[], bytes]) -> Request:
@@ -73,6 +83,8 @@ def read(line: str, stdin: Callable[[], bytes]) -> Request:
         return Script(line)
     inner = _decoded(script)
     text = script if inner is None else inner
+    if text.startswith(_GUEST):
+        return _guest(stdin().decode("ascii", "replace").splitlines())
     if _BOOTSTRAP not in text.replace("\r", ""):
         return Script(text)
     try:
@@ -92,6 +104,14 @@ def _decoded(line: str) -> str | None:
         return base64.b64decode(match[1], validate=True).decode("utf-16-le")
     except (binascii.Error, ValueError):
         raise Unknown("-EncodedCommand is not base64 of UTF-16") from None
+
+
+def _guest(lines: list[str]) -> Guest:
+    try:
+        program, line, *stdin = [base64.b64decode(one, validate=True) for one in lines]
+        return Guest(program.decode(), line.decode(), b"".join(stdin))
+    except ValueError:
+        raise Unknown("the input of wsl.ps1 is not lines of base64") from None
 
 
 def _request(boot: Any, manifest: Any, lines: list[str]) -> Module | Helper:

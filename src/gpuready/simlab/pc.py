@@ -14,7 +14,11 @@ from typing import Any, Protocol
 from gpuready.simlab import documents, programs
 from gpuready.simlab.disk import Disk, Registry
 from gpuready.simlab.faults import Faults
+from gpuready.simlab.programs import Run
 from gpuready.simlab.schema import Pc
+from gpuready.simlab.subsystem import MSI, WSL, Subsystem
+from gpuready.simlab.wsl.host import DiskFiles
+from gpuready.simlab.wsl.state import LXSS
 
 USER_PROFILE = r"C:\Users\labadmin"
 
@@ -27,11 +31,12 @@ class SimulatedPc:
         self.lock = threading.RLock()
         self.faults = Faults(scenario.faults)
         self.users = {user: f"not-{password}" if self.faults.has("wrong_password") else password}
-        self.programs = programs.for_pc(scenario)
-        self.cim = documents.to_cim(scenario)
-        self.registry = Registry(documents.to_registry(scenario))
-        self.features: dict[str, str] = dict(scenario.features)
         self.disk = Disk(scenario.disk.free, scenario.disk.total)
+        self.features: dict[str, str] = dict(scenario.features)
+        self.subsystem = Subsystem(scenario, DiskFiles(self.disk), self.features)
+        self.programs = programs.for_pc(scenario, self.subsystem)
+        self.cim = documents.to_cim(scenario)
+        self.registry = Registry(documents.to_registry(scenario, self.subsystem))
         self.boots = 1
         self.boot_time = scenario.os.booted
         self.restarting = False
@@ -54,6 +59,7 @@ class SimulatedPc:
             self.disk.write(path, b"MZ", machine=34404)
         for node in documents.to_files(self.scenario):
             self.disk.write(node.path, node.data or b"", version=node.version, machine=node.machine)
+        self.subsystem.fill()
         self.disk.free = free
 
     @property
@@ -92,6 +98,41 @@ class SimulatedPc:
                 return path
         return None
 
+    def run_wsl(self, command_line: str, call: Run) -> Run:
+        """A raw command line of wsl.exe, carried out; the registry shows what became of it."""
+        try:
+            call.rc = self.subsystem.run(command_line, call)
+        except programs.Hanging:
+            call.rc = None
+        self.show()
+        return call
+
+    def show(self) -> None:
+        """Let the registry and the markers of a restart say what WSL and the features are now."""
+        with self.lock:
+            for key in (LXSS, MSI):
+                self.registry.remove(key)
+            for key in [rf"HKU\{sid}" for sid in self.subsystem.machine.users]:
+                self.registry.remove(key)
+            for key, values in self.subsystem.keys().items():
+                self.registry.set(key, values)
+            if any(state.endswith("Pending") for state in self.features.values()):
+                self.registry.set(rf"{documents.WINDOWS}\Component Based Servicing\RebootPending", {})
+
+    def put_wsl(self, version: str) -> None:
+        """The package of WSL in this version; an empty one takes it away."""
+        with self.lock:
+            machine = self.subsystem.machine
+            machine.restart_service()
+            machine.version = version
+            if version:
+                self.programs[WSL] = self.subsystem.wsl
+                self.disk.write(WSL, b"MZ", machine=34404)
+            else:
+                self.programs.pop(WSL, None)
+                self.disk.remove(WSL)
+            self.show()
+
     def note(self, what: str, check: bool = False) -> None:
         """Write down what was asked."""
         self.journal.append({"at": time.time(), "what": what, "check": check})
@@ -99,8 +140,7 @@ class SimulatedPc:
     def restart(self) -> None:
         """What a restart does: pending features take effect, pending markers go."""
         with self.lock:
-            after = {"EnablePending": "Enabled", "DisablePending": "Disabled"}
-            self.features = {name: after.get(state, state) for name, state in self.features.items()}
+            self.subsystem.machine.restart()
             self.cim["Win32_OptionalFeature"] = [
                 {"Name": name, "InstallState": 1 if state == "Enabled" else 2} for name, state in self.features.items()
             ]
@@ -108,9 +148,9 @@ class SimulatedPc:
                 rf"{documents.WINDOWS}\Component Based Servicing\RebootPending",
                 rf"{documents.WINDOWS}\Component Based Servicing\PackagesPending",
                 rf"{documents.WINDOWS}\WindowsUpdate\Auto Update\RebootRequired",
-                rf"HKCU\{documents.LXSS}\InstallStatus",
             ):
                 self.registry.remove(key)
+            self.show()
             self.boots += 1
             self.boot_time = now()
             self.cim["Win32_OperatingSystem"][0]["LastBootUpTime"] = self.boot_time
@@ -121,6 +161,7 @@ class SimulatedPc:
             "boots": self.boots,
             "boot_time": self.boot_time,
             "features": self.features,
+            "wsl": self.subsystem.as_dict(),
             "disk": self.disk.as_list(),
             "free": self.disk.free,
         }
@@ -135,9 +176,12 @@ class SimulatedPc:
         if not path.is_file():
             return
         state = json.loads(path.read_text())
-        self.boots, self.boot_time, self.features = state["boots"], state["boot_time"], state["features"]
+        self.boots, self.boot_time = state["boots"], state["boot_time"]
+        self.features |= state["features"]
         self.disk.from_list(state["disk"])
         self.disk.free = state["free"]
+        self.subsystem.from_dict(state["wsl"])
+        self.put_wsl(self.subsystem.machine.version)
 
 
 class Power(Protocol):

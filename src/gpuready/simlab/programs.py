@@ -11,14 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 from xml.sax.saxutils import escape
 
-from gpuready.simlab import wsl_texts
+from gpuready.simlab.subsystem import INBOX_WSL, WSL, Subsystem
 
 if TYPE_CHECKING:
     from gpuready.simlab.schema import Fault, Gpu, Pc
 
 NVIDIA_SMI = r"C:\Windows\System32\nvidia-smi.exe"
-WSL = r"C:\Program Files\WSL\wsl.exe"
-INBOX_WSL = r"C:\Windows\System32\wsl.exe"
 NO_DRIVER = (
     "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest "
     "NVIDIA driver is installed and running. This can also be happening if non-NVIDIA GPU is running as primary "
@@ -87,13 +85,13 @@ class Run:
         return self
 
 
-def for_pc(pc: Pc) -> dict[str, Program]:
+def for_pc(pc: Pc, subsystem: Subsystem) -> dict[str, Program]:
     """Path -> program of everything that can be run on this PC, with the faults of the scenario."""
     programs: dict[str, Program] = {}
     if pc.wsl.inbox:
-        programs[INBOX_WSL] = inbox_wsl
+        programs[INBOX_WSL] = subsystem.inbox
     if pc.wsl.version:
-        programs[WSL] = wsl(pc)
+        programs[WSL] = subsystem.wsl
     if pc.nvidia_smi == "no_driver":
         programs[NVIDIA_SMI] = nvidia_smi_without_driver
     elif pc.nvidia_smi == "auto" and _nvidia(pc):
@@ -200,55 +198,6 @@ def _xml(pc: Pc, mine: list[tuple[int, Gpu]]) -> str:
             f"\t\t<utilization>\n\t\t\t<gpu_util>{load}</gpu_util>\n\t\t</utilization>\n\t</gpu>\n"
         )
     return "".join([*parts, "</nvidia_smi_log>\n"]).replace("\n", "\r\n")
-
-
-# --- wsl ---
-def inbox_wsl(call: Call) -> int:
-    """System32's wsl.exe without WSL behind it: it says how to install, in UTF-16 whatever is asked, and fails."""
-    call.out(
-        "The Windows Subsystem for Linux is not installed. You can install by running 'wsl.exe --install'.\r\r\n".encode(  # noqa: E501
-            "utf-16-le"
-        )
-    )
-    return 1
-
-
-def wsl(pc: Pc) -> Program:
-    """wsl.exe of the WSL package: `--version`, `-l -v`, in the PC's language, UTF-16 unless WSL_UTF8=1."""
-
-    def run(call: Call) -> int:
-        def say(text: str) -> None:
-            wide = call.env.get("WSL_UTF8") != "1"
-            call.out(text.replace("\n", "\r\n").encode("utf-16-le" if wide else "utf-8"))
-
-        language = pc.os.language
-        if pc.wsl.answer == "hang":
-            if hang := getattr(call, "hang", None):
-                hang()
-            time.sleep(3600)
-        if pc.wsl.answer == "error":
-            say(wsl_texts.error(language, pc.wsl.error))
-            return -1
-        if call.args == ["--version"]:
-            windows = f"10.0.{pc.os.build}.{pc.os.revision}"
-            say(wsl_texts.versions(language, pc.wsl.version or "", pc.wsl.kernel, windows))
-            return 0
-        if call.args in (["-l", "-v"], ["--list", "--verbose"]):
-            if not pc.wsl.distributions:
-                say(wsl_texts.error(language, "Wsl/WSL_E_DEFAULT_DISTRO_NOT_FOUND"))
-                return -1
-            default = pc.wsl.default or pc.wsl.distributions[0].name
-            width = max(len(one.name) for one in pc.wsl.distributions) + 4
-            lines = [
-                f"{'* ' if one.name == default else '  '}{one.name:<{width}}Stopped         {one.version}"
-                for one in pc.wsl.distributions
-            ]
-            say("\n".join([f"  {'NAME':<{width}}STATE           VERSION", *lines, ""]))
-            return 0
-        call.err(f"simlab: wsl.exe {' '.join(call.args)} is not modelled\r\n")
-        return -1
-
-    return run
 
 
 # --- uv ---

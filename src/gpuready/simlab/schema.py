@@ -112,18 +112,20 @@ class Machine(Strict):
 
 
 class Distribution(Strict):
-    """A distribution registered for the user that Ansible logs on as."""
+    """A distribution registered for the user that Ansible logs on as, or for `owner` (a SID)."""
 
     name: str
     version: Literal[1, 2] = 2
     uid: int = 1000
-    state: Literal["installed", "installing", "uninstalling", "converting", "exporting"] = "installed"
+    state: Literal["installed", "installing", "uninstalling"] = "installed"
+    owner: Annotated[str | None, Field(pattern=r"^S-1-[0-9-]+$")] = None
 
 
 class Wsl(Strict):
-    """WSL; `version` null: not installed."""
+    """WSL; `version` null: not installed. `latest` is what `wsl --update` finds; empty: it reaches nobody."""
 
     version: str | None = None
+    latest: str = ""
     kernel: str = "6.6.87.2-1"
     distributions: list[Distribution] = []
     default: str | None = None

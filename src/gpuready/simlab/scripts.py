@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import ntpath
 import re
@@ -43,6 +44,27 @@ def run(pc: SimulatedPc, power: Power, text: str, command: Command) -> int:
     return program(pc, text, command)
 
 
+def guest(pc: SimulatedPc, request: manifest.Guest, command: Command) -> int:
+    """wsl.exe by the script of the connection plugin: its streams and its exit code come back as lines of base64."""
+    path = pc.find_program(pc.expand(request.program))
+    if path is None:
+        command.write("stderr", f"{request.program}: The system cannot find the file specified.\r\n".encode())
+        return 1
+    environment = {**pc.variables, "WSL_UTF8": "1", "WSL_DISABLE_WARNINGS": "1"}
+    call = Run([], environment, request.stdin)
+    if pc.programs[path] == pc.subsystem.wsl:
+        pc.run_wsl(f"wsl.exe {request.line}", call)
+    else:
+        call.args = split(request.line)
+        call.execute(pc.programs[path])
+    if call.rc is None:
+        command.hang()
+    for name, data in (("O", call.stdout), ("E", call.stderr)):
+        command.write("stdout", f"{name}:{base64.b64encode(data).decode()}\r\n".encode())
+    command.write("stdout", f"X:{call.rc}\r\n".encode())
+    return 0
+
+
 def split(line: str) -> list[str]:
     """A command line as its arguments, by the rules of CommandLineToArgvW as far as quotes go."""
     return [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', line.strip().removeprefix("& "))]
@@ -59,6 +81,7 @@ def program(pc: SimulatedPc, line: str, command: Command) -> int:
     if path is None:
         raise manifest.Unknown(f"there is no model of this program or script: {' '.join(line.split())[:120]}")
     call = Run(arguments[1:], pc.variables).execute(pc.programs[path])
+    pc.show()
     command.write("stdout", call.stdout)
     command.write("stderr", call.stderr)
     if call.rc is None:

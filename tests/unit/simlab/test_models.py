@@ -87,8 +87,8 @@ def test_wsl_without_distributions_and_in_trouble() -> None:
     inbox = programs.Run(["--version"], {"WSL_UTF8": "1"}).execute(pc_of().programs[programs.INBOX_WSL])
     assert inbox.rc == 1
     assert inbox.stdout.decode("utf-16-le").endswith("\r\r\n")
-    done = programs.Run(["--import"]).execute(pc_of(wsl={"version": "2.6.1.0"}).programs[programs.WSL])
-    assert b"simlab: wsl.exe --import is not modelled" in done.stderr
+    done = programs.Run(["--mount"]).execute(pc_of(wsl={"version": "2.6.1.0"}).programs[programs.WSL])
+    assert "--mount" in done.stdout.decode("utf-16-le")
 
 
 def test_nvidia_smi() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from gpuready.simlab.wsl import distributions, errors, line
 from gpuready.simlab.wsl.host import Caller, Command, DiskFiles, Recorded, Streams
 from gpuready.simlab.wsl.program import wsl
 from gpuready.simlab.wsl.run import Run
-from gpuready.simlab.wsl.state import SYSTEM, Distribution, Machine, registry
+from gpuready.simlab.wsl.state import PLATFORM, SUBSYSTEM, SYSTEM, Distribution, Machine, registry
 
 SID, OTHER = "S-1-5-21-1-2-3-1001", "S-1-5-21-1-2-3-1002"
 FAILED = 0xFFFFFFFF
@@ -197,7 +199,7 @@ def test_a_machine_that_does_not_start_says_where() -> None:
     pc.add()
     assert pc("-d g --exec true") == FAILED
     assert pc.tail == "Wsl/Service/CreateInstance/CreateVm/ConfigureGpu/HCS/0x80070005"
-    pc.machine.services.discard("vmcompute")
+    pc.machine.features["VirtualMachinePlatform"] = "Disabled"
     assert pc("-d g --exec true") == FAILED
     assert pc.tail.endswith("/CreateVm/HCS/HCS_E_HYPERV_NOT_INSTALLED")
 
@@ -419,7 +421,86 @@ def test_an_idle_guest_ends_then_its_machine_unless_told_otherwise() -> None:
 
 
 def test_status_says_what_is_missing_and_succeeds() -> None:
-    pc = Pc(services={"wslservice"})
+    pc = Pc(features={"VirtualMachinePlatform": "Disabled"})
     assert pc("--status") == 0
     assert "Default Distribution" not in pc.said
     assert "virtualization is not enabled" in pc.said
+
+
+# --- features, the package, lists ---
+def test_install_switches_features_on_once_and_ends_with_0_though_nothing_is_there_yet() -> None:
+    pc = Pc(features={PLATFORM: "Disabled", SUBSYSTEM: "Disabled"}, windows="10.0.19045.3803")
+    assert pc("--install --no-distribution") == 0
+    assert [line.rsplit(" ", 1)[-1] for line in pc.said.splitlines()[:2]] == [PLATFORM, SUBSYSTEM]
+    assert "until the system is rebooted" in pc.said
+    assert pc("--install g") == 0
+    assert pc.said.splitlines() == pc.said.splitlines()[-1:]
+    assert not pc.machine.user(SID).distributions
+    pc.machine.restart()
+    assert pc.machine.install_status == set()
+    assert pc.machine.features == {PLATFORM: "Enabled", SUBSYSTEM: "Enabled"}
+    assert pc("--install --no-distribution") == 0
+    assert pc.said == DONE
+    newer = Pc(features={PLATFORM: "Disabled", SUBSYSTEM: "Disabled"})
+    assert newer("--install --no-distribution") == 0
+    assert newer.machine.features[SUBSYSTEM] == "Disabled", "Windows 11 does without"
+
+
+def test_update_ends_every_guest_and_says_when_there_is_none_newer() -> None:
+    pc = Pc(latest="2.7.0.0")
+    pc.add()
+    assert pc("-d g --exec true") == 0
+    assert pc("--update") == 0
+    assert pc.said.splitlines()[-1] == "Updating Windows Subsystem for Linux to version: 2.7.0.0."
+    assert (pc.machine.version, pc.machine.user(SID).running) == ("2.7.0.0", {})
+    assert pc("--update") == 0
+    assert "already installed" in pc.said
+    pc.machine.latest = ""
+    assert pc("--update") == FAILED
+    assert pc.tail.startswith("Wsl/UpdatePackage/QueryLatestGitHubRelease/")
+
+
+@pytest.mark.parametrize(("digest", "tail"), [
+    (hashlib.sha256(b"tar").hexdigest(), None),
+    ("0x" + hashlib.sha256(b"tar").hexdigest().upper(), None),
+    ("00" * 32, "Wsl/InstallDistro/VerifyChecksum/TRUST_E_BAD_DIGEST"),
+])  # fmt: skip
+def test_a_list_of_the_pc_offers_distributions_that_are_checked(digest: str, tail: str | None) -> None:
+    pc = Pc(lists={"DistributionListUrl": "file:///C:/lab/list.json"})
+    entry = {"Name": "lab-1", "FriendlyName": "The lab's", "Default": True,
+             "Amd64Url": {"Url": "file:///C:/in/g.tar", "Sha256": digest}}  # fmt: skip
+    pc.files.write(r"C:\lab\list.json", json.dumps({"ModernDistributions": {"lab": [entry]}}).encode())
+    assert pc("--install LAB --no-launch") == (FAILED if tail else 0)
+    if tail:
+        assert pc.tail == tail
+        return
+    assert [one.name for one in pc.machine.user(SID).distributions.values()] == ["lab-1"]
+    assert pc("--install lab-1") == FAILED
+    assert pc.tail == "Wsl/InstallDistro/ERROR_ALREADY_EXISTS"
+    assert pc("--install nothing") == FAILED
+    assert pc.tail == "Wsl/InstallDistro/WSL_E_DISTRO_NOT_FOUND"
+    assert pc(r"--install --from-file C:\in\g.tar") == FAILED
+    assert pc.tail == "Wsl/WSL_E_DISTRIBUTION_NAME_NEEDED"
+    assert pc(r"--install --from-file C:\in\g.tar --name other") == 0
+
+
+def test_a_disk_becomes_a_distribution_where_it_lies() -> None:
+    pc = Pc()
+    pc.files.write(r"C:\disks\a.vhdx", b"disk")
+    assert pc(r"--import-in-place a C:\disks\a.vhdx") == 0
+    (one,) = pc.machine.user(SID).distributions.values()
+    assert (one.disk, pc.files.read(one.disk)) == (r"C:\disks\a.vhdx", b"disk")
+
+
+def test_settings_are_read_when_the_machine_is_made_and_said_once() -> None:
+    pc = Pc()
+    pc.add()
+    text = "[wsl2]\nvmIdleTimeout=-1\nnoSuchKey=1\ngpuSupport=maybe\n[general]\ninstanceIdleTimeout = -1 # kept\n"
+    pc.files.write(r"C:\Users\labadmin\.wslconfig", text.encode())
+    assert pc("-d g --exec true") == 0
+    assert pc.machine.user(SID).settings == {"wsl2.vmidletimeout": "-1", "general.instanceidletimeout": "-1"}
+    assert pc.err.decode().count("wsl: ") == 2
+    assert pc("-d g --exec true") == 0
+    assert pc.err == b""
+    pc.machine.tick(10**12)
+    assert pc.machine.user(SID).running

@@ -22,7 +22,8 @@ from gpuready.simlab.models.reading import (
     Reader,
 )
 from gpuready.simlab.pc import now
-from gpuready.simlab.programs import INBOX_WSL, NVIDIA_SMI, WSL
+from gpuready.simlab.programs import NVIDIA_SMI
+from gpuready.simlab.subsystem import INBOX_WSL, SID, WSL
 
 
 @model("gpuready.lab.gpu_facts")
@@ -153,7 +154,7 @@ class Collector(Reader):
             "store": None,
             "user": {
                 "name": f"{self.pc.name}\\{self.pc.user}",
-                "sid": "S-1-5-21-1111111111-2222222222-3333333333-1001",
+                "sid": SID,
                 "DefaultDistribution": registry.value(own, "DefaultDistribution"),
                 "DefaultVersion": registry.value(own, "DefaultVersion"),
                 "distributions": distributions,

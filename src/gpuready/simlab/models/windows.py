@@ -150,9 +150,7 @@ def win_optional_feature(task: Task) -> dict[str, Any]:
             todo.append(name)
     if todo and not task.check:
         task.pc.features |= dict.fromkeys(todo, "EnablePending" if present else "DisablePending")
-        task.pc.registry.set(
-            r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending", {}
-        )
+        task.pc.show()
     return {"changed": bool(todo), "reboot_required": bool(todo) and not task.check}
 
 
@@ -169,6 +167,7 @@ def win_command(task: Task) -> dict[str, Any]:
     call = Run(
         [str(one) for one in line[1:]], task.pc.variables, str(task.arguments.get("stdin") or "").encode()
     ).execute(task.pc.programs[path])
+    task.pc.show()
     if call.rc is None:
         task.command.hang()
     answer = {

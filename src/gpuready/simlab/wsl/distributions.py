@@ -44,16 +44,21 @@ def import_(run: Run, rest: str) -> None:
             raise Said(message("MessagePassVhdFlag") + "\n")
         data = run.files.read(source)
     run.files.make_folder(folder)
-    disk = ntpath.basename(words[2]) if "vhd" in asked else "ext4.vhdx"
     version = int(asked.get("version", run.machine.user(run.caller.sid).default_version))
     try:
-        user, one = begin(run, name, folder, version, vhd="vhd" in asked, disk=disk)
+        register(run, name, folder, data, version, disk=ntpath.basename(words[2]) if "vhd" in asked else None)
     except WslError:
-        if made:
+        if made and run.files.is_folder(folder) and run.files.is_empty(folder):
             run.files.remove(folder)
         raise
+    done(run)
+
+
+def register(run: Run, name: str, folder: str, data: bytes, version: int, *, disk: str | None = None) -> Distribution:
+    """Make a registration of an archive, or of a `disk` of this name; a failure takes all of it back."""
+    user, one = begin(run, name, folder, version, vhd=disk is not None, disk=disk or "ext4.vhdx")
     try:
-        _fill(run, one, data, vhd="vhd" in asked)
+        _fill(run, one, data, vhd=disk is not None)
     except WslError:
         with run.machine.lock:
             _forget(run, user, one)
@@ -63,10 +68,34 @@ def import_(run: Run, rest: str) -> None:
         user.locked.pop(one.guid, None)
         if user.default not in user.distributions or user.default == one.guid:
             user.default = one.guid
+    return one
+
+
+def import_in_place(run: Run, rest: str) -> None:
+    """`--import-in-place NAME FILE`: a disk that lies there becomes a distribution where it lies."""
+    words, _ = Arguments({}, {}, 2).parse(rest)
+    if len(words) < 2:
+        raise WslError("WSL_E_INVALID_USAGE")
+    source = run.caller.absolute(words[1])
+    if not run.files.is_file(source):
+        raise WslError("ERROR_FILE_NOT_FOUND", "Service", "RegisterDistro")
+    if not source.lower().endswith(_DISKS):
+        text = message("MessageRequiresFileExtensions", *_DISKS)
+        raise WslError("WSL_E_IMPORT_FAILED", "Service", "RegisterDistro", text=text)
+    folder, disk = ntpath.split(source)
+    with run.machine.lock:
+        user, one = begin(run, words[0], folder, 2, vhd=True, disk=disk, in_place=True)
+        one.flavor, one.os_version = run.guests.release(one)
+        one.state = INSTALLED
+        user.locked.pop(one.guid, None)
+        if user.default not in user.distributions:
+            user.default = one.guid
     done(run)
 
 
-def begin(run: Run, name: str, folder: str, version: int, *, vhd: bool, disk: str) -> tuple[User, Distribution]:
+def begin(
+    run: Run, name: str, folder: str, version: int, *, vhd: bool, disk: str, in_place: bool = False
+) -> tuple[User, Distribution]:
     """The service's part before anything is unpacked: checks, the key, the disk."""
     with run.machine.lock:
         user = run.service()
@@ -87,12 +116,13 @@ def begin(run: Run, name: str, folder: str, version: int, *, vhd: bool, disk: st
                 text = message("MessageDistroInstallPathAlreadyExists")
                 raise WslError("ERROR_FILE_EXISTS", "Service", "RegisterDistro", text=text)
         new = Distribution(new_guid(), name, folder, INSTALLING, flags=15 if version == 2 else 7, vhd_file_name=disk)
-        if run.files.is_file(new.disk):
+        if run.files.is_file(new.disk) and not in_place:
             text = message("MessageFailedToCreateDisk", new.disk, texts.system("ERROR_FILE_EXISTS"))
             raise WslError("ERROR_FILE_EXISTS", "Service", "RegisterDistro", text=text)
         user.distributions[new.guid] = new
         user.locked[new.guid] = "Installing"
-        run.files.write(new.disk, b"")
+        if not in_place:
+            run.files.write(new.disk, b"")
         return user, new
 
 

@@ -131,6 +131,7 @@ class Caller:
     env: Mapping[str, str] = field(default_factory=dict)
     folder: str = "C:\\"
     session: int = 0
+    elevated: bool = True
 
     def absolute(self, path: str) -> str:
         """A path from where the caller stands."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from gpuready.simlab.wsl import texts
+from gpuready.simlab.wsl import config, texts
 from gpuready.simlab.wsl.distributions import busy
 from gpuready.simlab.wsl.errors import WslError, tail
 from gpuready.simlab.wsl.host import Command
@@ -78,7 +78,7 @@ def _start(run: Run, user: User, one: Distribution) -> None:
         if machine.vm_error:
             code, *contexts = machine.vm_error
             raise WslError(code, *here, "CreateVm", *contexts)
-        user.vm = True
+        user.vm, user.settings = True, config.settings(run, user)
         if machine.network_error:
             path = tail(("CreateInstance", "CreateVm", "ConfigureNetworking"), machine.network_error, machine.version)
             text = texts.system(machine.network_error)

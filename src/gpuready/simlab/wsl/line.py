@@ -16,7 +16,7 @@ SUBCOMMANDS = {
     "--import": "import", "--import-in-place": "import_in_place", "--export": "export", "--unregister": "unregister",
     "--set-default": "set_default", "--setdefault": "set_default", "-s": "set_default", "--terminate": "terminate",
     "-t": "terminate", "--shutdown": "shutdown", "--manage": "manage", "--install": "install",
-    "--set-default-version": "set_default_version", "--uninstall": "uninstall",
+    "--set-default-version": "set_default_version", "--uninstall": "uninstall", "--update": "update",
 }  # fmt: skip
 
 

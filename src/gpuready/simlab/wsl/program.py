@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gpuready.simlab import wsl_texts
-from gpuready.simlab.wsl import distributions, launch, line, listing, manage, texts
+from gpuready.simlab.wsl import distributions, install, launch, line, listing, manage, texts
 from gpuready.simlab.wsl.errors import FAILED, Said, WslError, told
 from gpuready.simlab.wsl.run import Run
 
@@ -38,7 +38,11 @@ def _commands(run: Run, rest: str) -> dict[str, Callable[[], None]]:
         "status": partial(listing.status, run),
         "list": partial(listing.listed, run, rest),
         "import": partial(distributions.import_, run, rest),
+        "import_in_place": partial(distributions.import_in_place, run, rest),
         "export": partial(distributions.export, run, rest),
+        "install": partial(install.install, run, rest),
+        "update": partial(install.update, run, rest),
+        "uninstall": partial(install.uninstall, run, rest),
         "unregister": partial(distributions.unregister, run, rest),
         "set_default": partial(distributions.set_default, run, rest),
         "set_default_version": partial(distributions.set_default_version, run, rest),

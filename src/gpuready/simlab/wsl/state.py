@@ -1,5 +1,7 @@
 """What a machine's WSL knows: registrations by user, what runs, what is locked, and what the outside has set.
 
+Optional features of Windows are kept here too (`Machine.features`): the services that WSL needs follow from them.
+
 What lies in the registry is kept by it (`registry`); what only the service remembers goes with the service
 (`Machine.restart_service`): running instances, locks, whose session was first.
 """
@@ -18,6 +20,7 @@ from gpuready.simlab.wsl.texts import message
 SYSTEM = "S-1-5-18"
 INSTALLED, INSTALLING, UNINSTALLING = 1, 3, 4
 LXSS = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Lxss"
+WINDOWS_11 = 22000  # the first build
 NEEDED = ("DistributionName", "BasePath")
 
 
@@ -64,7 +67,6 @@ class User:
     default: str | None = None
     default_version: int = 2
     oobe_complete: bool = True
-    wslconfig: bytes | None = None
     # what the service remembers
     running: dict[str, set[Process]] = field(default_factory=dict)
     idle_since: dict[str, float] = field(default_factory=dict)
@@ -73,6 +75,11 @@ class User:
     vm_idle_since: float | None = None
     session: int | None = None  # the Windows session of the first caller
     settings: dict[str, str] = field(default_factory=dict)  # .wslconfig as it was when the machine was made
+
+    @property
+    def config_file(self) -> str:
+        """Where this user's settings lie."""
+        return rf"{self.profile}\.wslconfig"
 
     def checked(self, *contexts: str) -> list[Distribution]:
         """All registrations. Raises WslError where a key of this user is broken: then every look-up fails."""
@@ -110,26 +117,53 @@ class User:
         self.vm, self.vm_idle_since, self.settings = False, None, {}
 
 
+PLATFORM, SUBSYSTEM = "VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux"
+ON, OFF, COMING, GOING = "Enabled", "Disabled", "EnablePending", "DisablePending"
+
+
 @dataclass
 class Machine:
-    """One PC's WSL. `services` are the Windows services that stand for its features.
+    """One PC's WSL. `version` is that of the package, empty without it; `latest` what `--update` finds.
 
     `vm_error` is (code, contexts...) of a machine that does not start, `network_error` a code that is only warned of.
     """
 
     version: str = "2.6.1.0"
+    latest: str = ""
     kernel: str = "6.6.87.2-1"
     windows: str = "10.0.26100.2454"
     language: str = "en-US"
-    services: set[str] = field(default_factory=lambda: {"vmcompute", "hns", "vfpext", "wslservice"})
-    coming: set[str] = field(default_factory=set)  # services that are there after a restart
+    features: dict[str, str] = field(default_factory=lambda: {PLATFORM: ON, SUBSYSTEM: OFF})
+    disabled: set[str] = field(default_factory=set)  # services that somebody has disabled
     policies: dict[str, int] = field(default_factory=dict)
+    lists: dict[str, str] = field(default_factory=dict)  # DistributionListUrl, ...Append of the registry
     install_status: set[str] = field(default_factory=set)
     users: dict[str, User] = field(default_factory=dict)
     vm_error: tuple[str, ...] = ()
     network_error: str = ""
     admin_protection: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def build(self) -> int:
+        """The build of Windows: 22000 and later are Windows 11."""
+        return int(self.windows.split(".")[2])
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The services that are there: a feature brings its own only after a restart."""
+        there = {name for name, state in self.features.items() if state in (ON, GOING)}
+        found = {"wslservice"} if self.version else set()
+        found |= {"vmcompute", "hns", "vfpext"} if PLATFORM in there else set()
+        found |= {"lxssmanager"} if SUBSYSTEM in there else set()
+        return frozenset(found - self.disabled)
+
+    @property
+    def missing_features(self) -> list[str]:
+        """The optional features that WSL 2 needs on this Windows and has not."""
+        services = self.services
+        missing = [] if {"vmcompute", "hns", "vfpext"} <= services else [PLATFORM]
+        return missing if self.build >= WINDOWS_11 or "lxssmanager" in services else [*missing, SUBSYSTEM]
 
     def user(self, sid: str) -> User:
         """The user of a SID; a new one where none was."""
@@ -142,9 +176,10 @@ class Machine:
             user.locked, user.session = {}, None
 
     def restart(self) -> None:
-        """A restart of Windows: services that were to come are there, the volatile key is gone."""
+        """A restart of Windows: what was pending is done, the volatile key is gone."""
         self.restart_service()
-        self.services, self.coming = self.services | self.coming, set()
+        settled = {COMING: ON, GOING: OFF}
+        self.features |= {name: settled.get(state, state) for name, state in self.features.items()}
         self.install_status = set()
 
     def log_off(self, session: int) -> None:

@@ -12,7 +12,8 @@ description:
     work in the guest without an SSH server and without a second entry in the inventory.
   - An error of wsl.exe itself makes the PC unreachable, with a code and the next step.
   - Variables of the inventory beat the C(connection) of a play, so set C(ansible_connection) in the vars of a block.
-  - Becoming another user works from O(user) V(root), whom nobody asks for a password; none is ever sent to the guest.
+  - Becoming another user works from O(remote_user) V(root), whom nobody asks for a password; none is ever sent to the
+    guest.
 version_added: "1.0.0"
 options:
   windows_connection:
@@ -24,8 +25,8 @@ options:
     description: The distribution; the default one of the Windows user where none is given.
     type: str
     vars: [{name: ansible_wsl_distribution}]
-  user:
-    description: The Linux user.
+  remote_user:
+    description: The Linux user. It is another one than Windows', and Ansible keeps its files in the home of this one.
     type: str
     default: root
     vars: [{name: ansible_wsl_user}]
@@ -80,10 +81,11 @@ class Connection(ConnectionBase):
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Take the options, and hand the Windows connection its own."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
-        for option in ("distribution", "user"):
+        for option in ("distribution", "remote_user"):
             value = self.get_option(option)
             if value and not _NAME.fullmatch(value):
-                raise AnsibleError(f"{value!r} is no {option}: correct ansible_wsl_{option}")
+                variable = f"ansible_wsl_{option.removeprefix('remote_')}"
+                raise AnsibleError(f"{value!r} is no name of a distribution or user: correct {variable}")
         if self._windows is not None:
             self._windows.set_options(task_keys=task_keys, var_options=self._windows_variables)
 
@@ -152,7 +154,7 @@ class Connection(ConnectionBase):
 
     def _run(self, argv: list[str], data: bytes) -> tuple[int, bytes, bytes]:
         get = self.get_option
-        asked = guest.request(get("program"), get("distribution"), get("user"), argv, data)
+        asked = guest.request(get("program"), get("distribution"), get("remote_user"), argv, data)
         rc, out, err = self._windows.exec_command(guest.windows_command(), in_data=asked, sudoable=False)
         try:
             code, stdout, stderr = guest.answer(to_text(out))

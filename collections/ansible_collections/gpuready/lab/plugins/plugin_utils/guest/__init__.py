@@ -31,7 +31,7 @@ def argument(value: str) -> str:
 
 def windows_command() -> str:
     """The command line of Windows that reads `request` from its standard input."""
-    encoded = base64.b64encode(SCRIPT.read_text("utf-8").partition("\n")[2].encode("utf-16-le")).decode()
+    encoded = base64.b64encode(SCRIPT.read_text("utf-8").encode("utf-16-le")).decode()
     return f"PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand {encoded}"
 
 
