@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 # Each enters its models as it is imported.
-from gpuready.simlab.models import environment_pass, gpu_facts, python_environment, training_facts, windows  # noqa: F401
+from gpuready.simlab.models import (  # noqa: F401
+    environment_pass,
+    gpu_facts,
+    python_environment,
+    training_facts,
+    windows,
+    wsl_distribution,
+)
 from gpuready.simlab.models.model import MODELS, ModuleFailed, Task
 
 __all__ = ["MODELS", "ModuleFailed", "Task"]

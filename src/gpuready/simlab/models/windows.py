@@ -42,7 +42,7 @@ def setup(task: Task) -> dict[str, Any]:
     return {"ansible_facts": facts}
 
 
-def _stat(task: Task, path: str, checksum: bool = True) -> dict[str, Any]:
+def _stat(task: Task, path: str, checksum: bool = True, algorithm: str = "sha1") -> dict[str, Any]:
     node = task.pc.disk.get(path)
     if node is None:
         return {"exists": False}
@@ -56,7 +56,7 @@ def _stat(task: Task, path: str, checksum: bool = True) -> dict[str, Any]:
         "size": node.bytes,
     }
     if node.data is not None and checksum:
-        stat["checksum"] = hashlib.sha1(node.data).hexdigest()  # noqa: S324 - as win_stat does
+        stat["checksum"] = hashlib.new(algorithm, node.data).hexdigest()
     return stat
 
 
@@ -64,9 +64,8 @@ def _stat(task: Task, path: str, checksum: bool = True) -> dict[str, Any]:
 def win_stat(task: Task) -> dict[str, Any]:
     """What lies at a path."""
     task.only("path", "get_checksum", "checksum_algorithm", "follow", "get_md5", "get_size")
-    return {
-        "stat": _stat(task, task.pc.expand(str(task.need("path"))), task.arguments.get("get_checksum") is not False)
-    }
+    path, asked = task.pc.expand(str(task.need("path"))), task.arguments.get("get_checksum") is not False
+    return {"stat": _stat(task, path, asked, str(task.arguments.get("checksum_algorithm") or "sha1"))}
 
 
 @model("ansible.windows.win_file")
@@ -152,6 +151,24 @@ def win_optional_feature(task: Task) -> dict[str, Any]:
         task.pc.features |= dict.fromkeys(todo, "EnablePending" if present else "DisablePending")
         task.pc.show()
     return {"changed": bool(todo), "reboot_required": bool(todo) and not task.check}
+
+
+@model("ansible.windows.win_package")
+def win_package(task: Task) -> dict[str, Any]:
+    """WSL's package alone: its MSI is a file here that says `wsl VERSION`."""
+    task.only("path", "state", "arguments", "product_id", "creates_path", "expected_return_code", "wait_for_children")
+    if (task.arguments.get("state") or "present") != "present":
+        raise ModuleFailed("simlab: win_package with state absent is not modelled")
+    path = task.pc.expand(str(task.need("path")))
+    words = (task.pc.disk.text(path) or "").split()
+    if not task.pc.disk.is_file(path):
+        raise ModuleFailed(f"the file at the path '{path}' cannot be reached")
+    if len(words) != 2 or words[0] != "wsl":
+        raise ModuleFailed("unexpected rc from 'msiexec.exe': 1620", rc=1620, reboot_required=False)
+    changed = task.pc.subsystem.machine.version != words[1]
+    if changed and not task.check:
+        task.pc.put_wsl(words[1])
+    return {"changed": changed, "rc": 0, "reboot_required": False}
 
 
 @model("ansible.windows.win_command")

@@ -12,6 +12,7 @@ from gpuready.simlab.wsl.errors import WslError
 from gpuready.simlab.wsl.host import Command, Files, Streams
 from gpuready.simlab.wsl.launch import NO_USER
 from gpuready.simlab.wsl.linux import Linux, NotLinuxError
+from gpuready.simlab.wsl.session import Session
 from gpuready.simlab.wsl.state import Distribution
 
 _HEADER = b"simlab: the disk of a guest\n"
@@ -48,7 +49,7 @@ class ModelledGuests:
                 return NO_USER
             argv = command.argv or (("/bin/sh", "-c", command.shell) if command.shell else ("/bin/sh",))
             before = linux.pack()
-            session = shell.Session(linux, who, command.folder or "/", streams.read())
+            session = Session(linux, who, command.folder or "/", streams.read())
             rc = shell.run(session, list(argv))
             if linux.pack() != before:
                 self.keep(one, linux)

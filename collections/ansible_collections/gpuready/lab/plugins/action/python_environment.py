@@ -8,7 +8,6 @@ file of the controller is sent only when the module says that the PC lacks it.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
@@ -20,13 +19,13 @@ from ..plugin_utils.environment import outcome, request
 from ..plugin_utils.environment.sources import RequestError
 from ..plugin_utils.record import Trouble
 from ..plugin_utils.remedies import troubles
-from ..plugin_utils.remote import RemoteAction
+from ..plugin_utils.sending import SendingAction
 
 MODULE = "gpuready.lab.python_environment"
 NOTHING = "the plan names no stack that can be built: nothing was done"
 
 
-class ActionModule(RemoteAction):
+class ActionModule(SendingAction):
     """Run gpuready.lab.python_environment and keep what it did in the host's record, as `apply`."""
 
     SPEC: ClassVar[Spec] = request.ENVIRONMENT_OPTIONS
@@ -34,7 +33,7 @@ class ActionModule(RemoteAction):
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Put together, run, send what is missing, run again."""
         start, record = time.monotonic(), records.of(task_vars)
-        place = request.Place(self.is_windows, self._archive, self._path, controller_uv.for_pc)
+        place = request.Place(self.is_windows, self.archive, self.path, controller_uv.for_pc)
         try:
             wanted = request.building(asked, record, place)
         except RequestError as error:
@@ -64,7 +63,7 @@ class ActionModule(RemoteAction):
                 wanted.answer_pip(answer["pip"])
             try:
                 for file in answer["needs"]:
-                    uploaded[file["sha256"]] = self._send(wanted.files[file["sha256"]], file["sha256"])
+                    uploaded[file["sha256"]] = self.send(wanted.files[file["sha256"]], file["sha256"])
             except (AnsibleError, OSError) as error:
                 text = str(error)
                 return {"trouble": troubles.classify(text, exception=error, connection=self._connection.transport)}
@@ -73,25 +72,3 @@ class ActionModule(RemoteAction):
             "code": "UPLOAD_FAILED",
             "msg": "the PC asks again for files that were sent; check its disk and its virus scanner",
         }
-
-    def _send(self, local: Path, sha256: str) -> str:
-        """Put a file of the controller into the PC's temporary folder; its path there."""
-        shell = self._connection._shell
-        if shell.tmpdir is None:
-            self._make_tmp_path()
-        remote = shell.join_path(shell.tmpdir, f"{sha256[:12]}-{local.name}")
-        self._transfer_file(str(local), remote)
-        if not self.is_windows:
-            self._fixup_perms2((shell.tmpdir, remote))
-        return str(remote)
-
-    def _archive(self, path: str) -> Path | None:
-        file = self._path(path)
-        return file if file.is_file() else None
-
-    def _path(self, path: str) -> Path:
-        """A path on the controller, relative ones found as Ansible's other actions find files."""
-        try:
-            return Path(self._find_needle("files", path))
-        except AnsibleError:
-            return Path(self._loader.path_dwim(path))

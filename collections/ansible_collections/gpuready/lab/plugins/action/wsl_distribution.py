@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A distribution of WSL 2 on a Windows PC: imported, set, or taken away. One call where nothing is to be done."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ansible.errors import AnsibleError
+
+from ..plugin_utils.action import BadInput, Spec
+from ..plugin_utils.environment import outcome
+from ..plugin_utils.environment.sources import RequestError, Sources
+from ..plugin_utils.guest import settings
+from ..plugin_utils.remedies import catalogue, troubles
+from ..plugin_utils.sending import SendingAction
+
+MODULE = "gpuready.lab.wsl_distribution"
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+
+
+class ActionModule(SendingAction):
+    """Run gpuready.lab.wsl_distribution, send what it lacks, read what wsl.exe said."""
+
+    SPEC: ClassVar[Spec] = {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "name": {"type": "str", "required": True},
+        "confirm": {"type": "str"},
+        "archive": {"type": "dict"},
+        "location": {"type": "str"},
+        "default_user": {"type": "str"},
+        "wsl_conf": {"type": "dict"},
+        "home": {"type": "str"},
+        "time_limit": {"type": "int", "default": 1800},
+        "lock_wait": {"type": "int", "default": 30},
+    }
+
+    def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Check what is asked, run, send, run again."""
+        sources = Sources()
+        try:
+            given = self._request(asked, sources)
+        except RequestError as error:
+            return outcome.refused(error)
+        answer = self.run_remote(MODULE, given, task_vars)
+        if "needs" in answer:
+            try:
+                uploaded = {file["sha256"]: self.send(sources.files[file["sha256"]], file["sha256"])
+                            for file in answer["needs"]}  # fmt: skip
+            except (AnsibleError, OSError) as error:
+                trouble = troubles.classify(str(error), exception=error, connection=self._connection.transport)
+                return outcome.refused(RequestError(trouble["code"], trouble["message"]))
+            answer = self.run_remote(MODULE, {**given, "uploaded": uploaded}, task_vars)
+        return outcome.failure(_read(answer)) or answer
+
+    def _request(self, asked: dict[str, Any], sources: Sources) -> dict[str, Any]:
+        """What the PC's module is given. Raises BadInput and RequestError."""
+        name, user = asked["name"], asked["default_user"]
+        if not _NAME.fullmatch(name) or name.lower() == "legacy":
+            raise BadInput(f"wsl_distribution: name: {name!r} is no name of a distribution (letters, digits, . _ -)")
+        if user is not None and not _USER.fullmatch(user):
+            raise BadInput(f"wsl_distribution: default_user: {user!r} is no name of a Linux user")
+        common = {"name": name, "state": asked["state"], "home": asked["home"], "lock_wait": asked["lock_wait"]}
+        if asked["state"] == "absent":
+            if asked["confirm"] != name:
+                raise BadInput(f"wsl_distribution: confirm: its files are lost with {name}: repeat its name here")
+            return {key: value for key, value in common.items() if value is not None}
+        given = asked["archive"] or {}
+        file = self.archive(str(given["path"])) if given.get("path") else None
+        archive = sources.archive("archive", given, file)
+        if archive is None:
+            raise BadInput("wsl_distribution: archive: state present needs one (path or url, and sha256)")
+        try:
+            text = settings.text(asked["wsl_conf"], user)
+        except settings.SettingError as error:
+            raise BadInput(f"wsl_distribution: wsl_conf: {error}") from None
+        common |= {
+            "archive": archive | ({"size": Path(file).stat().st_size} if file else {}),
+            "location": asked["location"],
+            "default_user": user,
+            "wsl_conf": text,
+            "time_limit": asked["time_limit"],
+        }
+        return {key: value for key, value in common.items() if value is not None}
+
+
+def _read(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with the code of what wsl.exe said."""
+    if not answer.get("failed") or answer.get("code") != "WSL_FAILED":
+        return answer
+    lines = [str(line) for line in answer.get("details") or []]
+    code = catalogue.match("\n".join(lines), "wsl") or "WSL_FAILED"
+    said = " ".join(" ".join(lines).split())[-500:]
+    return {**answer, "code": code, "msg": f"{answer.get('msg')}: {said or 'it said nothing'}"}

@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files of the controller for a PC: found as Ansible finds files, sent when the PC's module asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+
+from .remote import RemoteAction
+
+
+class SendingAction(RemoteAction):
+    """Base of the actions that give a PC files of the controller."""
+
+    def send(self, local: Path, sha256: str) -> str:
+        """Put a file of the controller into the PC's temporary folder; its path there."""
+        shell = self._connection._shell
+        if shell.tmpdir is None:
+            self._make_tmp_path()
+        remote = shell.join_path(shell.tmpdir, f"{sha256[:12]}-{local.name}")
+        self._transfer_file(str(local), remote)
+        if not self.is_windows:
+            self._fixup_perms2((shell.tmpdir, remote))
+        return str(remote)
+
+    def archive(self, path: str) -> Path | None:
+        """The file of a path on the controller, None where none is: then the path is one of the PC."""
+        file = self.path(path)
+        return file if file.is_file() else None
+
+    def path(self, path: str) -> Path:
+        """A path on the controller, relative ones found as Ansible's other actions find files."""
+        try:
+            return Path(self._find_needle("files", path))
+        except AnsibleError:
+            return Path(self._loader.path_dwim(path))
