@@ -1,4 +1,4 @@
-"""The model of gpuready.lab.wsl_distribution: imported once, set as declared, taken away, and never what is not ours."""
+"""The model of gpuready.lab.wsl_distribution: imported once, set, taken away; never what is not ours."""
 
 from __future__ import annotations
 

@@ -128,8 +128,11 @@ def _copy(session: Session, given: Arguments, check: bool, runner: Runner) -> di
 
 
 def _command(session: Session, given: Arguments, check: bool, runner: Runner) -> dict[str, Any]:
-    argv = given.get("argv") or shlex.split(str(given.get("_raw_params") or ""))
-    argv = ["/bin/sh", "-c", str(given["_raw_params"])] if given.get("_uses_shell") else [str(one) for one in argv]
+    line = str(given.get("_raw_params") or given.get("cmd") or "")
+    argv = [str(one) for one in given.get("argv") or shlex.split(line)]
+    argv = ["/bin/sh", "-c", line] if given.get("_uses_shell") else argv
+    if not argv:
+        raise _FailedError("no command given")
     for key, there in (("creates", True), ("removes", False)):
         if given.get(key) and _stat_of(session, str(given[key]))["exists"] is there:
             return {"rc": 0, "stdout": "", "stderr": "", "cmd": argv, "msg": f"Did not run command since {given[key]}"}
