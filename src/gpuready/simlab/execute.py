@@ -8,9 +8,10 @@ import hashlib
 import json
 import logging
 import random
+from contextlib import nullcontext
 from typing import Any
 
-from gpuready.simlab import manifest, models, scripts
+from gpuready.simlab import asynchronous, manifest, models, scripts
 from gpuready.simlab.disk import DiskFullError, normal
 from gpuready.simlab.models import python_environment
 from gpuready.simlab.pc import USER_PROFILE, Power, SimulatedPc
@@ -42,6 +43,8 @@ def run(pc: SimulatedPc, power: Power, command: Command) -> int:
     log.info("%s: %s", pc.scenario.name, what)
     pc.note(what, isinstance(request, manifest.Module) and request.check)
     strikes = pc.faults.strike(what)
+    if isinstance(request, manifest.Module) and request.background:
+        return _start(pc, power, request, request.background, strikes, command)
     for fault in strikes:
         if isinstance(request, manifest.Module) and _halves(request, fault):
             python_environment.half_built(pc, request.arguments)
@@ -103,18 +106,11 @@ def _strike(pc: SimulatedPc, power: Power, command: Command, fault: Fault) -> in
         command.write("stdout", said * max(fault.size // len(said), 1))
         return 0
     elif fault.kind == "fail":
-        result: dict[str, Any] = {"failed": True, "changed": False, "msg": _text(fault)}
-        command.write("stdout", json.dumps(result | ({"code": fault.code} if fault.code else {})).encode())
+        command.write("stdout", json.dumps(fault.failure()).encode())
         return 1
     elif fault.kind == "disk_full":
         pc.disk.free = 0
     return None
-
-
-def _text(fault: Fault) -> str:
-    """What a module says that fails: as long as it is asked for."""
-    said = fault.text or "simlab: it was told to fail"
-    return said * max(fault.size // len(said), 1)
 
 
 def _flood(command: Command, fault: Fault) -> int:
@@ -128,13 +124,43 @@ def _flood(command: Command, fault: Fault) -> int:
     return 0
 
 
+def _start(
+    pc: SimulatedPc,
+    power: Power,
+    request: manifest.Module,
+    background: manifest.Background,
+    strikes: list[Fault],
+    command: Command,
+) -> int:
+    """Start a job of Ansible's async. What strikes it does so while nobody is connected; a cut strikes the start."""
+
+    def half() -> None:
+        if request.name == "gpuready.lab.python_environment":
+            python_environment.half_built(pc, request.arguments)
+
+    said = asynchronous.start(pc, power, background, strikes, lambda: _answer(pc, request, command), half)
+    for fault in strikes:
+        log.info("%s: fault %s", pc.scenario.name, fault.kind)
+        if fault.kind == "cut":
+            _strike(pc, power, command, fault)
+    command.write("stdout", json.dumps(said).encode() + b"\r\n")
+    return 0
+
+
 def _module(pc: SimulatedPc, request: manifest.Module, command: Command) -> int:
+    result = _answer(pc, request, command)
+    command.write("stdout", json.dumps(result).encode() + b"\r\n")
+    return 1 if result.get("failed") else 0
+
+
+def _answer(pc: SimulatedPc, request: manifest.Module, command: Command) -> dict[str, Any]:
+    """What the module says."""
     model = models.MODELS.get(request.name)
     if model is None:
         known = ", ".join(sorted(models.MODELS))
         raise manifest.Unknown(f"there is no model of the module {request.name} (modelled are {known})")
     arguments = {key: value for key, value in request.arguments.items() if not key.startswith("_ansible_")}
-    with pc.lock:
+    with nullcontext() if request.name in models.WAITS else pc.lock:
         try:
             result = model(models.Task(pc, arguments, request.check, command))
         except models.ModuleFailed as failed:
@@ -143,8 +169,7 @@ def _module(pc: SimulatedPc, request: manifest.Module, command: Command) -> int:
             result = {"failed": True, "msg": NO_SPACE, "code": "DISK_FULL"}
     result.setdefault("changed", False)
     result["invocation"] = {"module_args": arguments}
-    command.write("stdout", json.dumps(result).encode() + b"\r\n")
-    return 1 if result.get("failed") else 0
+    return result
 
 
 def _help(pc: SimulatedPc, request: manifest.Helper, command: Command) -> int:

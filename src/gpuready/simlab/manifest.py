@@ -25,7 +25,10 @@ _MODULE = re.compile(r"^ansible_collections\.(\w+)\.(\w+)\.plugins\.modules\.(\w
 _BOOT_KEYS = {"name", "script", "params"}
 _MANIFEST_KEYS = {"scripts", "actions", "signed_hashlist"}
 _ACTION_KEYS = {"name", "params", "secure_params"}
+_ASYNC = ("async_wrapper.ps1", "async_watchdog.ps1")
 _PARAMETERS = {
+    "async_wrapper.ps1": {"AsyncDir", "AsyncJid", "StartupTimeout"},
+    "async_watchdog.ps1": {"Timeout"},
     "module_wrapper.ps1": {"Script", "Environment", "Variables", "CSharpModules", "PowerShellModules", "ForModule"},
     "winrm_put_file.ps1": {"Path"},
     "winrm_fetch_file.ps1": {"Path", "BufferSize", "Offset"},
@@ -39,6 +42,15 @@ class Unknown(Exception):  # noqa: N818 - a statement, not a failure of ours
 
 
 @dataclass(frozen=True)
+class Background:
+    """How Ansible's async runs a module: the folder of its result, the beginning of the file's name, its limit."""
+
+    folder: str
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Module:
     """A module: its name (`ns.collection.name`, or `name.ps1` of a script), arguments and environment variables."""
 
@@ -46,6 +58,7 @@ class Module:
     arguments: dict[str, Any]
     variables: dict[str, str]
     check: bool = False
+    background: Background | None = None
 
 
 @dataclass(frozen=True)
@@ -124,19 +137,26 @@ def _request(boot: Any, manifest: Any, lines: list[str]) -> Module | Helper:
         raise Unknown("the exec manifest has no actions")
     for action in actions:
         _only("an action of the exec manifest", action, _ACTION_KEYS)
-    if len(actions) > 1:
+    background = None
+    if tuple(action.get("name") for action in actions[:2]) == _ASYNC:
+        for action in actions[:2]:
+            _only(f"the parameters of {action['name']}", action["params"], _PARAMETERS[action["name"]])
+        carrier = actions[0]["params"]
+        background = Background(carrier["AsyncDir"], carrier["AsyncJid"], float(actions[1]["params"]["Timeout"]))
+        actions = actions[2:]
+    if len(actions) != 1:
         names = ", ".join(str(action.get("name")) for action in actions)
-        raise Unknown(f"a chain of actions is not modelled (async, become, coverage): {names}")
+        raise Unknown(f"a chain of actions is not modelled (become, coverage): {names}")
     name, parameters = actions[0]["name"], actions[0]["params"]
     if name not in _PARAMETERS:
         raise Unknown(f"the exec action {name} is not modelled")
     _only(f"the parameters of {name}", parameters, _PARAMETERS[name])
     if name != "module_wrapper.ps1":
         return Helper(name, parameters, lines)
-    return _module(parameters)
+    return _module(parameters, background)
 
 
-def _module(parameters: dict[str, Any]) -> Module:
+def _module(parameters: dict[str, Any], background: Background | None) -> Module:
     script = str(parameters.get("Script"))
     match = _MODULE.match(script)
     variables = parameters.get("Variables") or []
@@ -150,6 +170,7 @@ def _module(parameters: dict[str, Any]) -> Module:
         arguments=arguments,
         variables={str(k): str(v) for k, v in (parameters.get("Environment") or {}).items()},
         check=bool(arguments.get("_ansible_check_mode", False)),
+        background=background,
     )
 
 

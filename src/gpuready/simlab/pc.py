@@ -40,6 +40,9 @@ class SimulatedPc:
         self.boots = 1
         self.boot_time = scenario.os.booted
         self.restarting = False
+        self.boot_marks: set[str] = set()  # what is forgotten at a restart
+        self._processes: dict[int, threading.Event] = {}  # what goes on without a connection; set when it is ended
+        self._last_process = 4000
         self.journal: list[dict[str, Any]] = []  # what was asked of it: {at, what, check}
         self.recorder: Callable[[str, str, bytes], None] | None = (
             None  # gets what, command line and input of each command
@@ -137,8 +140,28 @@ class SimulatedPc:
         """Write down what was asked."""
         self.journal.append({"at": time.time(), "what": what, "check": check})
 
+    def start_process(self) -> int:
+        """A process that needs no connection; its number."""
+        with self.lock:
+            self._last_process += 4
+            self._processes[self._last_process] = threading.Event()
+            return self._last_process
+
+    def has_process(self, number: int) -> bool:
+        """Whether it is there."""
+        return number in self._processes
+
+    def ends(self, number: int, within: float) -> bool:
+        """Whether a process is ended by the PC within so many seconds."""
+        ended = self._processes.get(number)
+        return ended is None or ended.wait(within)
+
+    def end_process(self, number: int) -> bool:
+        """Let it end; False when the PC ended it before."""
+        return self._processes.pop(number, None) is not None
+
     def restart(self) -> None:
-        """What a restart does: pending features take effect, pending markers go."""
+        """What a restart does: processes end, pending features take effect, pending markers go."""
         with self.lock:
             self.subsystem.machine.restart()
             self.cim["Win32_OptionalFeature"] = [
@@ -151,6 +174,10 @@ class SimulatedPc:
             ):
                 self.registry.remove(key)
             self.show()
+            for ended in self._processes.values():
+                ended.set()
+            self._processes.clear()
+            self.boot_marks.clear()
             self.boots += 1
             self.boot_time = now()
             self.cim["Win32_OperatingSystem"][0]["LastBootUpTime"] = self.boot_time

@@ -25,7 +25,7 @@ Outcome = Literal[
 
 # What a fault can strike: modules by their short names, ansible-core's helpers, and plain scripts.
 STRUCK = (
-    *("gpu_facts", "python_environment", "environment_pass", "training_facts", "wsl_distribution", "win_package"),
+    *("gpu_facts", "python_environment", "environment_pass", "training_facts", "job", "wsl_distribution", "win_package"),
     *("win_ping", "setup", "win_stat", "win_file", "win_copy"),
     *("win_optional_feature", "win_command", "put_file", "fetch_file", "mkdtemp", "expand_user", "script"),
 )
@@ -177,6 +177,12 @@ class Fault(Strict):
     code: str = ""
     size: Annotated[int, Field(ge=0)] = 0
     after: Annotated[int, Field(ge=0)] = 0
+
+    def failure(self) -> dict[str, Any]:
+        """The result of a module that is told to fail: as long as it is asked for."""
+        said = self.text or "simlab: it was told to fail"
+        result: dict[str, Any] = {"failed": True, "changed": False, "msg": said * max(self.size // len(said), 1)}
+        return result | ({"code": self.code} if self.code else {})
 
     @model_validator(mode="after")
     def _strikes(self) -> Fault:

@@ -61,8 +61,8 @@ BOOT = {"name": "exec_wrapper", "script": "", "params": {}}
 def test_the_trace_of_this_ansible_core_is_understood(trace: list[dict[str, Any]]) -> None:
     found = []
     for command in trace:
-        if command["what"] == "refused":
-            with pytest.raises(manifest.Unknown, match=r"async_wrapper\.ps1|become_wrapper\.ps1"):
+        if command["what"] == "refused" and command["manifest"]["actions"][0]["name"] != "async_wrapper.ps1":
+            with pytest.raises(manifest.Unknown, match=r"become_wrapper\.ps1"):
                 read(command)
             continue
         request = read(command)
@@ -80,6 +80,20 @@ def test_the_trace_of_this_ansible_core_is_understood(trace: list[dict[str, Any]
         "ansible.windows.win_stat",
     ]
     assert "winrm_fetch_file.ps1" in found
+
+
+def test_a_job_of_async_is_read_with_the_folder_of_its_result_and_its_limit(trace: list[dict[str, Any]]) -> None:
+    jobs = [one for one in trace if "manifest" in one and one["manifest"]["actions"][0]["name"] == "async_wrapper.ps1"]
+    request = read(jobs[0])
+    assert isinstance(request, manifest.Module)
+    assert request.name == "ansible.windows.win_command"
+    assert request.background is not None
+    assert (request.background.folder, request.background.seconds) == (r"%USERPROFILE%\.ansible_async", 5.0)
+    assert request.background.name.startswith("j")
+    unknown = copy.deepcopy(jobs[0])
+    unknown["manifest"]["actions"][1]["params"]["Breakpoints"] = []
+    with pytest.raises(manifest.Unknown, match="Breakpoints"):
+        read(unknown)
 
 
 def test_arguments_environment_and_check_mode(trace: list[dict[str, Any]]) -> None:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from gpuready.simlab.models import (  # noqa: F401
     environment_pass,
     gpu_facts,
+    job,
     python_environment,
     training_facts,
     windows,
     wsl_distribution,
 )
-from gpuready.simlab.models.model import MODELS, ModuleFailed, Task
+from gpuready.simlab.models.model import MODELS, WAITS, ModuleFailed, Task
 
-__all__ = ["MODELS", "ModuleFailed", "Task"]
+__all__ = ["MODELS", "WAITS", "ModuleFailed", "Task"]

@@ -43,14 +43,16 @@ class Task:
 
 Model = Callable[[Task], dict[str, Any]]
 MODELS: dict[str, Model] = {}
+WAITS: set[str] = set()  # those that hold the PC by themselves, when they look at it
 
 
-def model(*names: str) -> Callable[[Model], Model]:
+def model(*names: str, waits: bool = False) -> Callable[[Model], Model]:
     """Enter a model under the whole names of its module."""
 
     def enter(function: Model) -> Model:
         for name in names:
             MODELS[name] = function
+            WAITS.update(names if waits else ())
         return function
 
     return enter

@@ -31,7 +31,7 @@ _ARGUMENTS = (
 )
 _OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
-    *("uv.exe", "README.txt"),
+    *("jobs", "uv.exe", "README.txt"),
 )
 _NO_UV = "there is no uv on this PC that runs; give uv_archive (path or url, and sha256), or install uv for all users"
 _VERSIONS = {"3.7": "3.7.9", "3.8": "3.8.20", "3.9": "3.9.23", "3.10": "3.10.18", "3.11": "3.11.13", "3.12": "3.12.11"}
@@ -178,6 +178,9 @@ def _build(task: Task, home: Home, environment: str) -> dict[str, Any]:
         needs += [asked] if asked else []
     if arguments.get("interpreter_archive"):
         asked = _archive(task, home, "interpreter", arguments["interpreter_archive"])
+        needs += [asked] if asked else []
+    if _runtime_to_bring(task, home):
+        asked = _archive(task, home, "vc_runtime", arguments["vc_archive"])
         needs += [asked] if asked else []
     if needs or arguments.get("ways") is None:
         raise Needs(needs, ways=arguments.get("ways") is None)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils import controller_uv
+from ..plugin_utils import controller_uv, jobs
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import outcome, request
@@ -22,10 +22,11 @@ from ..plugin_utils.remedies import troubles
 from ..plugin_utils.sending import SendingAction
 
 MODULE = "gpuready.lab.python_environment"
+LIMIT = 1800  # seconds, as the module has it
 NOTHING = "the plan names no stack that can be built: nothing was done"
 
 
-class ActionModule(SendingAction):
+class ActionModule(SendingAction, jobs.JobAction):
     """Run gpuready.lab.python_environment and keep what it did in the host's record, as `apply`."""
 
     SPEC: ClassVar[Spec] = request.ENVIRONMENT_OPTIONS
@@ -40,7 +41,9 @@ class ActionModule(SendingAction):
             return outcome.refused(error)
         if wanted is None:
             return {"msg": NOTHING}
-        answer = self._converse(wanted, task_vars)
+        answer = self._bring(wanted, task_vars, asked["wait"])
+        if answer is None:
+            return {"msg": "the building is under way"}
         self.keep_tries(record, answer, "apply")
         if failed := outcome.failure(answer, wanted.arguments.get("ways")):
             return failed
@@ -50,17 +53,44 @@ class ActionModule(SendingAction):
                 record["apply"]["keep_old"] = asked["keep_old"]
         return {**answer, "ansible_facts": {"gpuready": record}}
 
+    def _bring(self, wanted: request.Request, task_vars: dict[str, Any], wait: bool) -> dict[str, Any] | None:
+        """The module's answer; None of a building that is under way and not waited for.
+
+        What is short is done in the call, building is a job. The files of the controller are there before it starts.
+        """
+        given = wanted.arguments
+        if self._task.check_mode or given["state"] != "present":
+            return self._converse(wanted, task_vars)
+        what = [given.get(name) for name in ("stack", "lock_sha256", "python")]
+        job = jobs.job("building", what, task_vars, given.get("home"), given.get("time_limit") or LIMIT)
+        found = self.found(job, task_vars)
+        if "trouble" in found or found.get("failed"):
+            return found
+        if found.get("job") is None:
+            answer = self._converse(wanted, task_vars)
+            if "needs" not in answer:
+                return answer
+        if (refused := self.start(job, MODULE, given, task_vars)) is not None:
+            return refused
+        return self.collect(job, task_vars) if wait else None
+
     def _converse(self, wanted: request.Request, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Run the module; while it needs something of the controller, give it and run it again."""
+        """Run the module; while it needs something of the controller, give it and run it again.
+
+        What it still needs at the end is only the ways to the packages, and those are known: then it can be started.
+        """
         uploaded: dict[str, str] = {}
+        first = {key: value for key, value in wanted.arguments.items() if key != "ways"}
         tried: list[Trouble] = []  # in any of the calls
         for _ in range(5):  # what its pip is told, uv, interpreter, wheels and the runtime may each be asked for alone
-            answer = self.run_remote(MODULE, {**wanted.arguments, "uploaded": uploaded}, task_vars)
+            answer = self.run_remote(MODULE, {**first, "uploaded": uploaded}, task_vars)
             tried += answer.get("tried_again") or []
             if "needs" not in answer:
                 return {**answer, "tried_again": tried} if tried else answer
             if "pip" in answer:
                 wanted.answer_pip(answer["pip"])
+            if not answer["needs"] and "ways" in wanted.arguments:
+                return answer
             try:
                 for file in answer["needs"]:
                     uploaded[file["sha256"]] = self.send(wanted.files[file["sha256"]], file["sha256"])

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ..plugin_utils import jobs, trainer
 from ..plugin_utils import record as records
-from ..plugin_utils import trainer
 from ..plugin_utils.action import Spec
-from ..plugin_utils.remote import RemoteAction
-from ..plugin_utils.verdict import training
+from ..plugin_utils.verdict import judging, training
+
+MODULE = "gpuready.lab.training_facts"
 
 
-class ActionModule(RemoteAction):
+class ActionModule(jobs.JobAction):
     """Extend the record by its section training; without a plan that can be carried out nothing is asked of the PC."""
 
     SPEC: ClassVar[Spec] = {
@@ -24,19 +25,37 @@ class ActionModule(RemoteAction):
         "gpu_variable": {"type": "str"},
         "visible_devices": {"type": "str"},
         "options": {"type": "dict"},
+        "home": {"type": "str"},
+        "wait": {"type": "bool", "default": True},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Send the trainer, keep what comes back."""
+        """Send the trainer, start it, keep what comes back."""
         record = records.of(task_vars)
         record.pop("training", None)
+        home, wait = asked.pop("home"), asked.pop("wait")
         arguments = training.request(asked, record)
         if isinstance(arguments, str):
             return {"ansible_facts": {"gpuready": record}, "msg": arguments}
+        bound = judging.fingerprint(record, trainer.sha256())
+        wanted = jobs.job("training", [arguments, bound], task_vars, home, arguments.get("time_limit"))
         arguments["trainer"] = trainer.text()
-        module = "gpuready.lab.training_facts"
-        outcome = self.evidence("gpuready_training", record, "verify", module, arguments, task_vars, "OUTPUT_GARBAGE")
+        answer = self._train(wanted, arguments, task_vars, wait)
+        if answer is None:
+            return {"ansible_facts": {"gpuready": record}, "msg": "the training is under way"}
+        outcome = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
         if outcome is None:
             return {"ansible_facts": {"gpuready": record}, "msg": record["troubles"][-1]["message"]}
         record["training"] = {**outcome, "trainer_sha256": trainer.sha256()}
         return {"ansible_facts": {"gpuready": record}, "msg": training.ending(outcome)}
+
+    def _train(
+        self, wanted: jobs.Job, arguments: dict[str, Any], task_vars: dict[str, Any], wait: bool
+    ) -> dict[str, Any] | None:
+        """The module's answer; None of a training that is under way and not waited for."""
+        if self._task.check_mode:
+            return self.run_remote(MODULE, arguments, task_vars)
+        refused = self.start(wanted, MODULE, arguments, task_vars)
+        if refused is not None or not wait:
+            return refused
+        return self.collect(wanted, task_vars)

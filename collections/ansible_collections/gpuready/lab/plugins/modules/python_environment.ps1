@@ -105,6 +105,10 @@ function Build-Environment([string]$Environment) {
             if ($pythonArchive -is [hashtable]) { $lacking += $pythonArchive.needs }
         }
     }
+    if ($params.needs_vc_runtime -and -not $params.own_vc_runtime -and $params.vc_archive -and @(Get-LostRuntime '').Count) {
+        $runtimeArchive = Get-Archive $homePath 'vc_runtime' $params.vc_archive $params.uploaded $params.time_limit
+        if ($runtimeArchive -is [hashtable]) { $lacking += $runtimeArchive.needs }
+    }
     if ($null -eq $params.ways) { $module.Result.pip = Get-PipSaid }
     if ($lacking.Count -or $null -eq $params.ways) { Stop-ToAsk $lacking }
 
@@ -222,7 +226,7 @@ function Invoke-Absent {
     $stack = $params.stack
     $names = @("current\$stack.json", "passes\$stack.json", "passes\$stack.trying", "bin\$stack.cmd")
     if (-not $stack) {
-        $names = 'environments', 'current', 'passes', 'bin', 'python', 'downloads', 'wheelhouse', 'cache', 'tmp', 'uv.exe', '.new-uv.exe'
+        $names = 'environments', 'current', 'passes', 'bin', 'python', 'downloads', 'wheelhouse', 'cache', 'tmp', 'jobs', 'uv.exe', '.new-uv.exe'
         $names += 'README.txt'
     }
     $paths = @(if ($stack) { Get-StackEnvironment $homePath $stack }) + @($names | ForEach-Object { "$homePath\$_" })

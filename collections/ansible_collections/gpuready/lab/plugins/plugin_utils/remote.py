@@ -75,7 +75,7 @@ class RemoteAction(Action):
         """
         held: list[Trouble] = []
         for pause in (*self.PAUSES, None):
-            answer = self._run_once(module_name, module_args, task_vars)
+            answer = self.run_once(module_name, module_args, task_vars)
             if pause is None or not modules.is_transient(answer):
                 break
             held.append(self._told({**answer, "failed": True}, "NO_EVIDENCE"))
@@ -83,7 +83,14 @@ class RemoteAction(Action):
             time.sleep(pause)
         return {**answer, "tried_again": held} if held else answer
 
-    def _run_once(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def run_once(
+        self,
+        module_name: str,
+        module_args: dict[str, Any],
+        task_vars: dict[str, Any],
+        background: tuple[str, int] | None = None,
+    ) -> dict[str, Any]:
+        """Run a module, once; `background`: by Ansible's async, with the folder of its result and its seconds."""
         _refuse_redirects()
         self._secrets = self.secrets(task_vars)
         if not self.is_windows:
@@ -94,8 +101,14 @@ class RemoteAction(Action):
                 return {"trouble": trouble}
             if trouble := accounts.admit(self._connection, str(task_vars.get("inventory_hostname") or "")):
                 return {"trouble": trouble}
+            if background is not None:
+                self._connection._shell.set_option("async_dir", background[0])
+                self._task.async_val = background[1]  # PowerShell's wrapper is told by this, Python's by the next line
             result: dict[str, Any] = self._execute_module(
-                module_name=module_name, module_args=module_args, task_vars=task_vars
+                module_name=module_name,
+                module_args=module_args,
+                task_vars=task_vars,
+                wrap_async=background is not None,
             )
         except AnsibleConnectionFailure as error:
             if apart.of_memory(error):
@@ -120,6 +133,10 @@ class RemoteAction(Action):
             ):
                 raise
             return {"trouble": self._trouble(str(error), error)}
+        finally:
+            if background is not None:
+                self._task.async_val = 0
+                self._cleanup_remote_tmp = True  # what was sent there is in its place by now
         if result.get("unreachable"):
             return {"trouble": self._trouble(str(result.get("msg", "")), None)}
         if "gpuready_evidence" not in reading.section(result, "ansible_facts"):  # of that it is said what was cut
@@ -144,6 +161,10 @@ class RemoteAction(Action):
         `nothing` is the code of an answer that says nothing.
         """
         answer = self.run_remote(module_name, module_args, task_vars)
+        return self.fact(fact, record, step, answer, nothing)
+
+    def fact(self, fact: str, record: Record, step: str, answer: dict[str, Any], nothing: str) -> dict[str, Any] | None:
+        """The same of a module's answer that is there."""
         self.keep_tries(record, answer, step)
         evidence = reading.section(answer, "ansible_facts").get(fact)
         if isinstance(evidence, dict):

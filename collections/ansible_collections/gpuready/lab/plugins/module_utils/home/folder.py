@@ -24,7 +24,7 @@ from .contents import environment_folders, json_of
 
 OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
-    *("uv", "README.txt", ".lock"),
+    *("jobs", "uv", "README.txt", ".lock"),
 )
 REMOVING = ".removing-"
 
@@ -171,7 +171,7 @@ class Home:
                         ) from None
                     time.sleep(0.2)
             os.truncate(handle, 0)
-            os.pwrite(handle, as_json({"pid": os.getpid(), "boot": _boot(), "since": now()}).encode(), 0)
+            os.pwrite(handle, as_json({"pid": os.getpid(), "boot": boot(), "since": now()}).encode(), 0)
             self._lock = handle
             yield
         finally:
@@ -221,7 +221,8 @@ def _give(path: Path, mode: int) -> None:
         path.chmod(mode)
 
 
-def _boot() -> str | None:
+def boot() -> str | None:
+    """What tells this start of the PC from every other; None where nobody knows."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

@@ -41,6 +41,7 @@ ENVIRONMENT_OPTIONS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("extra_index_urls", "find_links"), _TEXTS),
     **dict.fromkeys(("needs_vc_runtime", "no_index", "keep_cache", "check_hashes"), _TRUTH),
     **dict.fromkeys(("time_limit", "keep_old"), _NUMBER),
+    "wait": {"type": "bool", "default": True},
 }
 PASS_OPTIONS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["current", "trying", "unproven"], "required": True},

@@ -1,0 +1,176 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Work of minutes on a PC: started in one short call, its end collected in another.
+
+Ansible's own async carries the job, in a folder of gpuready's home that says who asked for what (the module
+gpuready.lab.job). So it outlives a connection that is cut and a controller that dies: whoever comes next finds it
+there, and collects it instead of starting it twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from . import reading
+from .record import Record, Trouble, run_of
+from .remedies import catalogue, troubles
+from .remote import RemoteAction
+
+MODULE = "gpuready.lab.job"
+MARGIN = 120  # seconds that Ansible's async gives a job beyond its own limit
+_COLLECTABLE = 3600.0  # seconds after which what a job of an earlier run gave is of the past
+_WORK = {"building": "built the environment", "training": "trained"}
+_KILLED = {"building": "ENVIRONMENT_FAILED", "training": "KILLED"}
+_LATE = {"building": "ENVIRONMENT_TIME_LIMIT", "training": "TIMED_OUT"}
+# What Ansible's async says, in PowerShell and in Python, of a module that it ended.
+_ENDED = ("timed out waiting for module completion", "Timeout exceeded")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of a PC. `asked` tells it from all else that may be asked; `limit`: its own seconds."""
+
+    name: Literal["building", "training"]
+    asked: str
+    run: str
+    home: str | None
+    limit: int
+
+
+def job(
+    name: Literal["building", "training"], asked: object, variables: Mapping[str, Any], home: object, limit: object
+) -> Job:
+    """The job of this run; `asked` is anything that JSON can hold."""
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+    seconds = reading.number(limit)
+    return Job(name, digest, run_of(variables), str(home) if home else None, int(seconds or 600))
+
+
+class JobAction(RemoteAction):
+    """Base of the actions whose module works for minutes."""
+
+    WAIT: ClassVar[int] = 20  # seconds that the PC waits for an end before it answers
+    PATIENCE: ClassVar[float] = 180.0  # seconds in which a PC that does not answer may come back
+    PAUSE: ClassVar[float] = 3.0  # seconds between two tries to reach it
+
+    def found(self, wanted: Job, task_vars: dict[str, Any], state: str = "status") -> dict[str, Any]:
+        """How the job stands: {job, claimed, folder} of the module, or `{"trouble"}`.
+
+        One that means nothing to this run (another was asked for, and it has ended; or it was lost, or failed, for an
+        earlier run) is taken away first.
+        """
+        answer = self._ask(wanted, task_vars, state)
+        left = answer.get("job")
+        if not left or answer.get("claimed") or left.get("state") in ("claimed", "running"):
+            return answer
+        if _counts(left, wanted):
+            return answer
+        if "trouble" in (gone := self._ask(wanted, task_vars, "absent")):
+            return gone
+        return self._ask(wanted, task_vars, state)
+
+    def start(
+        self, wanted: Job, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Start the job where none is there; None, or a module's answer that says why that is not possible."""
+        answer = self.found(wanted, task_vars, "claimed")
+        if "trouble" in answer or answer.get("failed"):
+            return answer
+        if not answer.get("claimed"):
+            return _busy(answer.get("job") or {}, wanted)
+        started = self.run_once(module, arguments, task_vars, (str(answer["folder"]), wanted.limit + MARGIN))
+        if started.get("started") and not started.get("failed"):
+            return None
+        if "trouble" in started and _passes(started["trouble"]):
+            known = self._patiently(wanted, task_vars, 0)
+            if "trouble" not in known and (known.get("job") or {}).get("state") in ("running", "ended", "lost"):
+                return None  # only the answer was lost
+        self._ask(wanted, task_vars, "absent")
+        return started if "trouble" in started or started.get("failed") else {**started, "failed": True}
+
+    def collect(self, wanted: Job, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Wait for the end of a job that was started, and give its module's answer, or `{"trouble"}`."""
+        while True:
+            answer = self._patiently(wanted, task_vars, self.WAIT)
+            if "trouble" in answer or answer.get("failed"):
+                return answer
+            left = answer.get("job") or {}
+            if left.get("state") not in ("claimed", "running"):
+                break
+        self._ask(wanted, task_vars, "absent")
+        if left.get("state") == "ended" and isinstance(left.get("result"), dict):
+            return _result(left["result"], wanted)
+        return {"trouble": _lost(left, wanted)}
+
+    def lost(self, record: Record, trouble: Trouble, step: str) -> None:
+        """Keep a trouble in the record."""
+        record["troubles"].append({**trouble, "step": step, "task": self._task.get_name()})
+
+    def _ask(self, wanted: Job, task_vars: dict[str, Any], state: str, wait: int = 0) -> dict[str, Any]:
+        given = {"home": wanted.home, "name": wanted.name, "state": state, "wait": wait}
+        given |= {"asked": wanted.asked, "run": wanted.run} if state == "claimed" else {}
+        return self.run_remote(MODULE, {key: value for key, value in given.items() if value is not None}, task_vars)
+
+    def _patiently(self, wanted: Job, task_vars: dict[str, Any], wait: int) -> dict[str, Any]:
+        """How the job stands, however often the way to the PC is cut meanwhile."""
+        since: float | None = None
+        while True:
+            answer = self._ask(wanted, task_vars, "status", wait)
+            if "trouble" not in answer:
+                return answer
+            trouble: Trouble = answer["trouble"]
+            since = since or time.monotonic()
+            if not _passes(trouble) or time.monotonic() - since > self.PATIENCE:
+                return {"trouble": {**trouble, "code": troubles.cut_off(trouble["code"])}}
+            time.sleep(self.PAUSE)
+            if self._connection.transport != "local":
+                with contextlib.suppress(Exception):  # what was open is no more; the next question opens it anew
+                    self._connection.reset()
+
+
+def _passes(trouble: Mapping[str, Any]) -> bool:
+    """Whether a PC that is not reached for this reason may be reached a little later."""
+    code = str(trouble.get("code"))
+    return code in ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT", "CONNECTION_CUT", "UNREACHABLE") or bool(
+        catalogue.remedy(code).transient
+    )
+
+
+def _counts(left: Mapping[str, Any], wanted: Job) -> bool:
+    """Whether what a job left is an answer to what is asked now."""
+    if left.get("asked") != wanted.asked:
+        return False
+    if left.get("run") == wanted.run:
+        return True
+    failed = bool(reading.section(left, "result").get("failed"))
+    return left.get("state") == "ended" and not failed and (reading.number(left.get("seconds")) or 0) < _COLLECTABLE
+
+
+def _busy(left: Mapping[str, Any], wanted: Job) -> dict[str, Any] | None:
+    """None where the job that is there is the one that is wanted."""
+    if left.get("asked") == wanted.asked:
+        return None
+    since = f"for {reading.number(left.get('seconds')) or 0:.0f} s"
+    message = f"another run is at work on this PC ({wanted.name}, {since}); wait until it has ended, then run again"
+    return {"trouble": {"code": "ENVIRONMENT_BUSY", "message": message}}
+
+
+def _result(result: Mapping[str, Any], wanted: Job) -> dict[str, Any]:
+    """A module's own answer, without what async adds."""
+    if result.get("failed") and str(result.get("msg")).endswith(_ENDED):
+        message = f"it was ended on the PC after {wanted.limit + MARGIN} s"
+        return {"trouble": {"code": _LATE[wanted.name], "message": message}}
+    of_async = ("started", "finished", "results_file", "ansible_job_id", "ansible_async_watchdog_pid")
+    return {key: value for key, value in result.items() if key not in of_async and not key.startswith("_ansible")}
+
+
+def _lost(left: Mapping[str, Any], wanted: Job) -> Trouble:
+    if left.get("restarted"):
+        return {"code": "CONNECTION_CUT", "message": f"the PC was restarted while it {_WORK[wanted.name]}"}
+    message = f"the process that {_WORK[wanted.name]} ended on the PC without a word: it was killed, or crashed"
+    return {"code": _KILLED[wanted.name], "message": message}

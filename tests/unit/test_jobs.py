@@ -1,0 +1,177 @@
+"""Jobs on a PC, from the controller: started once, collected by whoever comes next, and told what became of them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.gpuready.lab.plugins.action.training_facts import ActionModule
+from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs, remote
+
+WORK = "gpuready.lab.training_facts"
+FOLDER = r"C:\ProgramData\gpuready\jobs\training"
+MINE = jobs.job("training", ["cuda"], {"gpuready_run_id": "now"}, None, 60)
+STARTED = {"started": True, "finished": False}
+REFUSED = AnsibleConnectionFailure("winrm connection error: [Errno 111] Connection refused")
+
+
+def there(state: str, *, asked: str = MINE.asked, run: str = "now", **more: Any) -> dict[str, Any]:
+    found = {"asked": asked, "run": run, "seconds": 5.0, "state": state, "restarted": False, "result": None, **more}
+    return {"job": found, "claimed": False, "folder": FOLDER}
+
+
+NOTHING = {"job": None, "claimed": False, "folder": FOLDER}
+CLAIMED = {**there("claimed"), "claimed": True}
+ENDED = there("ended", result={**STARTED, "finished": True, "ansible_facts": {"gpuready_training": {"finished": True}}})
+
+
+class Action(ActionModule):
+    """With a PC that gives these answers one after the other; `asked`: what was asked of it."""
+
+    PAUSE = 0.0
+
+    def __init__(self, *answers: dict[str, Any] | Exception) -> None:
+        self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
+        shell = SimpleNamespace(_IS_WINDOWS=True, set_option=lambda name, value: self.asked.append(value))
+        self.resets = 0
+        self._connection: Any = SimpleNamespace(
+            _shell=shell, transport="winrm", get_option=lambda name: None, reset=self._reset
+        )
+        self._task: Any = SimpleNamespace(get_name=lambda: "Train", async_val=0)
+        self._display: Any = SimpleNamespace(vv=lambda line: None)
+        self._play_context: Any = SimpleNamespace(password=None)
+        self._templar: Any = SimpleNamespace(template=lambda value: value)
+
+    def _reset(self) -> None:
+        self.resets += 1
+
+    def _execute_module(self, **given: Any) -> dict[str, Any]:
+        what = given["module_args"].get("state") if given["module_name"] == jobs.MODULE else self._task.async_val
+        self.asked.append(what)
+        assert given["wrap_async"] is (given["module_name"] == WORK)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+    def begin(self) -> dict[str, Any] | None:
+        return self.start(MINE, WORK, {"python": "p"}, {})
+
+    def end(self) -> dict[str, Any]:
+        return self.collect(MINE, {})
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
+
+
+def test_a_job_is_claimed_then_started_with_a_limit_beyond_its_own() -> None:
+    action = Action(CLAIMED, STARTED)
+    assert action.begin() is None
+    assert action.asked == ["claimed", FOLDER, 60 + jobs.MARGIN]
+    assert action._task.async_val == 0, "other modules of this task are not jobs"
+
+
+@pytest.mark.parametrize("state", ["claimed", "running"])
+def test_a_job_that_is_there_is_not_started_twice(state: str) -> None:
+    action = Action(there(state, run="yesterday"))
+    assert action.begin() is None
+    assert action.asked == ["claimed"]
+
+
+def test_a_job_that_ended_well_for_a_run_that_died_is_collected() -> None:
+    action = Action({**ENDED, "job": {**ENDED["job"], "run": "earlier"}})
+    assert action.begin() is None
+    assert action.asked == ["claimed"]
+
+
+OF_THE_PAST = {
+    "another was asked for": there("ended", asked="other", result={"finished": True}),
+    "it failed": there("ended", run="earlier", result={"finished": True, "failed": True}),
+    "it was lost": there("lost", run="earlier"),
+    "an hour ago": there("ended", run="earlier", seconds=4000.0, result={"finished": True}),
+}
+
+
+@pytest.mark.parametrize("left", OF_THE_PAST.values(), ids=OF_THE_PAST)
+def test_what_says_nothing_to_this_run_is_taken_away_and_started_anew(left: dict[str, Any]) -> None:
+    action = Action(left, NOTHING, CLAIMED, STARTED)
+    assert action.begin() is None
+    assert action.asked == ["claimed", "absent", "claimed", FOLDER, 60 + jobs.MARGIN]
+
+
+def test_another_job_that_runs_is_left_alone() -> None:
+    refused = Action(there("running", asked="other")).begin()
+    assert refused is not None
+    assert refused["trouble"]["code"] == "ENVIRONMENT_BUSY"
+    assert "training" in refused["trouble"]["message"]
+
+
+def test_when_only_the_answer_to_the_start_is_lost_the_job_goes_on() -> None:
+    action = Action(CLAIMED, REFUSED, there("running"))
+    assert action.begin() is None
+    assert action.asked[-1] == "status"
+
+
+def test_a_start_that_never_came_there_takes_the_claim_back() -> None:
+    action = Action(CLAIMED, REFUSED, there("claimed"), NOTHING)
+    refused = action.begin()
+    assert refused is not None
+    assert refused["trouble"]["code"] == "PORT_CLOSED"
+    assert action.asked[-1] == "absent"
+
+
+def test_a_wrapper_that_fails_is_told() -> None:
+    refused = Action(CLAIMED, {"failed": True, "msg": "no"}, NOTHING).begin()
+    assert refused == {"failed": True, "msg": "no"}
+
+
+def test_the_end_is_waited_for_and_the_result_is_the_modules_own() -> None:
+    action = Action(there("claimed"), there("running"), ENDED, NOTHING)
+    assert action.end() == {"ansible_facts": {"gpuready_training": {"finished": True}}}
+    assert action.asked == ["status", "status", "status", "absent"]
+
+
+def test_a_network_that_bounces_costs_nothing() -> None:
+    action = Action(there("running"), REFUSED, REFUSED, ENDED, NOTHING)
+    assert "ansible_facts" in action.end()
+    assert action.resets == 2
+
+
+def test_a_pc_that_does_not_come_back_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**6, 100))
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: next(clock))
+    assert Action(*[REFUSED] * 9).end()["trouble"]["code"] == "CONNECTION_CUT"
+
+
+def test_a_password_that_is_refused_is_not_sent_again() -> None:
+    action = Action(AnsibleConnectionFailure("basic: the specified credentials were rejected by the server"))
+    assert action.end()["trouble"]["code"] == "AUTH_REJECTED"
+    assert action.asked == ["status"]
+
+
+LOST = {True: ("CONNECTION_CUT", "restarted"), False: ("KILLED", "without a word"), None: ("KILLED", "without a word")}
+
+
+@pytest.mark.parametrize("restarted", LOST)
+def test_a_pc_that_restarted_is_told_from_a_job_that_was_killed(restarted: bool | None) -> None:
+    trouble = Action(there("lost", restarted=restarted), NOTHING).end()["trouble"]
+    code, words = LOST[restarted]
+    assert trouble["code"] == code
+    assert words in trouble["message"]
+
+
+def test_a_job_that_async_ended_was_too_slow() -> None:
+    said = "failure during async watchdog: timed out waiting for module completion"
+    answer = Action(there("ended", result={"failed": True, "msg": said, "finished": True}), NOTHING).end()
+    assert answer["trouble"]["code"] == "TIMED_OUT"
+
+
+def test_a_job_is_told_by_what_was_asked() -> None:
+    other = jobs.job("training", ["cpu"], {"gpuready_run_id": "now"}, None, 60)
+    again = jobs.job("training", ["cuda"], {"gpuready_run_id": "later"}, "/home", 60)
+    assert other.asked != MINE.asked
+    assert (again.asked, again.run, again.home) == (MINE.asked, "later", "/home")

@@ -1,0 +1,120 @@
+"""Jobs on the real PowerShell engine, carried by Ansible's own async: started in one run, collected in another."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from winlab import PREFIXES
+
+PYTHON = r"C:\lab\Python310\python.exe"
+HOME = r"C:\lab\jobs home"
+JOBS = rf"{HOME}\jobs"
+MODULE = "gpuready.lab.job"
+TRAINING = """
+import os, time
+folder = os.environ["LAB"]
+with open(os.path.join(folder, "began"), "a") as file:
+    file.write("x")
+while not os.path.exists(os.path.join(folder, "go")):
+    time.sleep(0.2)
+"""
+
+
+@pytest.fixture
+def pc(winlab_machine):
+    machine = winlab_machine("jobs")
+    if not machine.path(PYTHON).exists():
+        machine.copy_in(PREFIXES / "windows/Python310", r"C:\lab\Python310")
+        shim = machine.path(r"C:\lab\shim")
+        shim.mkdir(parents=True)
+        (shim / "torch.py").write_text(TRAINING)
+    for name in ("began", "go"):
+        machine.path(rf"C:\lab\{name}").unlink(missing_ok=True)
+    return machine
+
+
+def train(ansible, pc, wait: bool = True, **more: Any) -> dict[str, Any]:
+    environment = {"PYTHONPATH": r"C:\lab\shim", "LAB": r"C:\lab"}
+    given = {"python": PYTHON, "backend": "torch-cpu", "time_limit": 120, "environment": environment, "home": HOME}
+    return dict(ansible(pc, "gpuready.lab.training_facts", {**given, "wait": wait, **more}))
+
+
+def job(ansible, pc, **more: Any) -> dict[str, Any]:
+    return dict(ansible(pc, MODULE, {"home": HOME, "name": "training", **more}))
+
+
+def began(pc) -> int:
+    file, end = pc.path(r"C:\lab\began"), time.monotonic() + 90
+    while not file.exists():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return len(file.read_text())
+
+
+def test_what_one_run_starts_another_collects_and_it_is_not_started_twice(pc, ansible):
+    assert train(ansible, pc, wait=False)["msg"] == "the training is under way"
+    assert began(pc) == 1
+    assert train(ansible, pc, wait=False)["msg"] == "the training is under way"
+    left = job(ansible, pc)["job"]
+    assert (left["state"], left["restarted"], left["result"]) == ("running", False, None)
+    other = train(ansible, pc, adapter="another")["ansible_facts"]["gpuready"]["troubles"]
+    assert [one["code"] for one in other] == ["ENVIRONMENT_BUSY"]
+    pc.path(r"C:\lab\go").touch()
+    training = train(ansible, pc)["ansible_facts"]["gpuready"]["training"]
+    assert training["error"]["type"] == "AttributeError", (
+        "torch has no such thing: it came from the training that began"
+    )
+    assert began(pc) == 1
+    assert not pc.path(JOBS).exists()
+
+
+def test_a_pc_that_restarts_in_the_middle_is_told_and_then_trains_anew(pc, ansible):
+    train(ansible, pc, wait=False)
+    began(pc)
+    pc.restart()
+    left = job(ansible, pc)["job"]
+    assert (left["state"], left["restarted"]) == ("lost", True)
+    pc.path(r"C:\lab\go").touch()
+    training = train(ansible, pc)["ansible_facts"]["gpuready"]["training"]
+    assert training["error"]["type"] == "AttributeError"
+    assert began(pc) == 2
+
+
+def test_a_job_that_is_killed_is_lost_without_a_restart(pc, ansible):
+    train(ansible, pc, wait=False)
+    began(pc)
+    file = next(pc.path(rf"{JOBS}\training").glob("j*"))
+    number = file.read_text().partition('"ansible_async_watchdog_pid":')[2].partition(",")[0].strip("}")
+    pc.powershell(f"Stop-Process -Id {number} -Force; Get-Process python | Stop-Process -Force")
+    left = job(ansible, pc, wait=20)["job"]
+    assert (left["state"], left["restarted"]) == ("lost", False)
+    job(ansible, pc, state="absent")
+    assert not pc.path(JOBS).exists()
+
+
+def test_a_claim_is_one_runs_alone_and_does_not_last(pc, ansible):
+    assert job(ansible, pc)["job"] is None
+    first = job(ansible, pc, state="claimed", asked="what", run="one")
+    second = job(ansible, pc, state="claimed", asked="other", run="two")
+    assert (first["claimed"], second["claimed"], second["job"]["asked"]) == (True, False, "what")
+    assert first["folder"] == rf"{JOBS}\training"
+    assert job(ansible, pc, start_within=0)["job"] is None
+    assert not pc.path(JOBS).exists()
+    pc.path(JOBS).mkdir()
+    pc.path(rf"{JOBS}\other").mkdir()
+    assert job(ansible, pc, state="absent")["changed"] is False
+    assert pc.path(rf"{JOBS}\other").exists()
+    pc.path(rf"{JOBS}\other").rmdir()
+
+
+def test_a_result_that_is_half_written_or_too_long(pc, ansible):
+    job(ansible, pc, state="claimed", asked="what", run="one")
+    file = pc.path(rf"{JOBS}\training\j1.99")
+    file.write_text('{"started": true')
+    assert job(ansible, pc)["job"]["state"] == "running"
+    file.write_bytes(b"x" * (2**24 + 1))
+    result = job(ansible, pc)["job"]["result"]
+    assert (result["failed"], result["code"]) == (True, "ANSWER_TOO_LARGE")
+    job(ansible, pc, state="absent")
