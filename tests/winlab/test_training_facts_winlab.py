@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +101,8 @@ def test_a_hang_is_ended_with_what_it_started(pc, ansible):
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
         time.sleep(300)
     """
-    started = time.monotonic()
     found = train(ansible, pc, variables=shim(pc, text), time_limit=6)
-    assert time.monotonic() - started < 60
+    assert found["process"]["seconds"] < 60
     assert (found["finished"], found["process"]["timed_out"]) == (False, True)
     assert any("torch.py" in line for line in found["process"]["stderr_tail"])
     assert left(pc) == []
