@@ -54,7 +54,7 @@ def job(
 class JobAction(RemoteAction):
     """Base of the actions whose module works for minutes."""
 
-    WAIT: ClassVar[int] = 20  # seconds that the PC waits for an end before it answers
+    WAIT: ClassVar[int] = 60  # seconds that the PC waits for an end before it answers
     PATIENCE: ClassVar[float] = 180.0  # seconds in which a PC that does not answer may come back
     PAUSE: ClassVar[float] = 3.0  # seconds between two tries to reach it
 
