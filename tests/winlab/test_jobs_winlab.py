@@ -37,7 +37,7 @@ def pc(winlab_machine):
 
 def train(ansible, pc, wait: bool = True, **more: Any) -> dict[str, Any]:
     variables = {"PYTHONPATH": r"C:\lab\shim", "LAB": r"C:\lab"}
-    given = {"interpreter": PYTHON, "backend": "torch-cpu", "time_limit": 120, "variables": variables, "home": HOME}
+    given = {"interpreter": PYTHON, "backend": "torch-cpu", "time_limit": 500, "variables": variables, "home": HOME}
     return dict(ansible(pc, "gpuready.lab.training_facts", {**given, "wait": wait, **more}))
 
 
