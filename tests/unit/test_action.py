@@ -57,11 +57,11 @@ def test_options_are_converted_and_what_is_not_given_is_none_or_its_default() ->
 def test_a_pc_that_goes_while_it_trains_was_cut_off(known: Any, code: str, expected: str) -> None:
     """It restarted, or its cable was pulled: it answered in this very run."""
     action = SimpleNamespace(
-        run_remote=lambda *_: {"trouble": {"code": code, "message": "gone"}},
         _task=SimpleNamespace(get_name=lambda: "Train"),
         keep_tries=lambda *_: None,
         _told=lambda answer, nothing: answer["trouble"],
     )
     record: Any = {**known, "troubles": []}
-    assert RemoteAction.evidence(action, "x", record, "verify", "m", {}, {}) is None  # type: ignore[arg-type]
+    answer = {"trouble": {"code": code, "message": "gone"}}
+    assert RemoteAction.fact(action, "x", record, "verify", answer, "NO_EVIDENCE") is None  # type: ignore[arg-type]
     assert [one["code"] for one in record["troubles"]] == [expected]

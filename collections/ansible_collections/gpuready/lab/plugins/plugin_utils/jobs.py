@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from . import reading
-from .record import Record, Trouble, run_of
+from .record import Trouble, run_of
 from .remedies import catalogue, troubles
 from .remote import RemoteAction
 
@@ -106,10 +106,6 @@ class JobAction(RemoteAction):
         if left.get("state") == "ended" and isinstance(left.get("result"), dict):
             return _result(left["result"], wanted)
         return {"trouble": _lost(left, wanted)}
-
-    def lost(self, record: Record, trouble: Trouble, step: str) -> None:
-        """Keep a trouble in the record."""
-        record["troubles"].append({**trouble, "step": step, "task": self._task.get_name()})
 
     def _ask(self, wanted: Job, task_vars: dict[str, Any], state: str, wait: int = 0) -> dict[str, Any]:
         given = {"home": wanted.home, "name": wanted.name, "state": state, "wait": wait}
