@@ -76,7 +76,8 @@ function Read-Result([string]$Path) {
     # What Ansible's async has written so far; $null while it writes.
     $length = (New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length
     if ($length -gt $most) {
-        return @{ finished = $true; failed = $true; code = 'ANSWER_TOO_LARGE'; msg = "the result of the job is longer than $($most / 1MB) MB" }
+        $tooLong = "the result of the job is longer than $($most / 1MB) MB"
+        return @{ finished = $true; failed = $true; code = 'ANSWER_TOO_LARGE'; msg = $tooLong }
     }
     try { $found = ConvertFrom-JsonText ([System.IO.File]::ReadAllText($Path, [System.Text.Encoding]::UTF8)) } catch { return $null }
     if ($found -is [System.Collections.IDictionary]) { $found }

@@ -226,8 +226,8 @@ function Invoke-Absent {
     $stack = $params.stack
     $names = @("current\$stack.json", "passes\$stack.json", "passes\$stack.trying", "bin\$stack.cmd")
     if (-not $stack) {
-        $names = 'environments', 'current', 'passes', 'bin', 'python', 'downloads', 'wheelhouse', 'cache', 'tmp', 'jobs', 'uv.exe', '.new-uv.exe'
-        $names += 'README.txt'
+        $names = 'environments', 'current', 'passes', 'bin', 'python', 'downloads', 'wheelhouse', 'cache', 'tmp', 'uv.exe', '.new-uv.exe'
+        $names += 'jobs', 'README.txt'
     }
     $paths = @(if ($stack) { Get-StackEnvironment $homePath $stack }) + @($names | ForEach-Object { "$homePath\$_" })
     $present = @($paths | Where-Object { [System.IO.File]::Exists($_) -or [System.IO.Directory]::Exists($_) })
