@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -107,6 +108,18 @@ def test_a_claim_is_one_runs_alone_and_does_not_last(pc, ansible):
     assert job(ansible, pc, state="absent")["changed"] is False
     assert pc.path(rf"{JOBS}\other").exists()
     pc.path(rf"{JOBS}\other").rmdir()
+
+
+def test_a_result_that_others_have_laid_ready_is_not_believed(pc, ansible):
+    job(ansible, pc, state="claimed", asked="what", run="one")
+    folder = pc.path(rf"{JOBS}\training")
+    (folder / "j1.99").write_text('{"finished": true, "word": "planted"}')
+    assert job(ansible, pc)["job"]["state"] == "ended"
+    os.chown(folder, 65534, 65534)
+    refused = job(ansible, pc)
+    assert (refused["failed"], refused["code"], refused.get("job")) == (True, "HOME_NOT_OURS", None)
+    os.chown(folder, 0, 0)
+    job(ansible, pc, state="absent")
 
 
 def test_a_result_that_is_half_written_or_too_long(pc, ansible):

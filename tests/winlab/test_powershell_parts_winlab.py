@@ -171,6 +171,25 @@ def test_files_of_the_home(pc: Machine) -> None:
     assert found["environments"] == ["kept-1"]
 
 
+def test_a_home_is_shown_to_everybody_and_a_jobs_folder_to_nobody(pc: Machine) -> None:
+    """What is asked for: Wine keeps of it what fits into a Unix mode."""
+    found = ask(
+        pc,
+        r"""
+        $sid = [System.Security.Principal.SecurityIdentifier]
+        foreach ($shown in $true, $false) {
+            $acl = Get-OwnRights $shown
+            $rules = $acl.GetAccessRules($true, $true, $sid)
+            $rules = @($rules | ForEach-Object { "$($_.IdentityReference) $($_.FileSystemRights)" } | Sort-Object)
+            $found["$shown"] = @{ inherits = -not $acl.AreAccessRulesProtected; rules = $rules }
+        }
+        """,
+    )
+    ours = ["S-1-5-18 FullControl", "S-1-5-32-544 FullControl"]
+    assert found["False"] == {"inherits": False, "rules": ours}
+    assert found["True"] == {"inherits": False, "rules": [*ours, "S-1-5-32-545 ReadAndExecute, Synchronize"]}
+
+
 def test_two_runs_in_one_home(pc: Machine) -> None:
     found = ask(
         pc,

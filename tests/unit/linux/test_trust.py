@@ -21,7 +21,8 @@ def home(tmp_path: Path) -> Path:
     """A home with an interpreter and an environment, as uv leaves them."""
     path = tmp_path / "gpuready"
     python = path / "python/cpython-3.11.9/bin"
-    for folder in (python, path / ENVIRONMENT / "bin", path / ENVIRONMENT / "lib/python3.11/site-packages"):
+    environment = path / ENVIRONMENT
+    for folder in (python, environment / "bin", environment / "lib/python3.11/site-packages", path / "jobs/training"):
         folder.mkdir(parents=True)
         folder.chmod(0o755)
     for file in (path / "uv", python / "python3.11"):
@@ -54,6 +55,8 @@ def test_a_home_of_ours_is_used(home: Path) -> None:
             "python/cpython-3.11.9/bin",
             "environments",
             ENVIRONMENT,
+            "jobs",
+            "jobs/training",
         ),
         *("python/cpython-3.11.9/bin/python3.11", f"{ENVIRONMENT}/gpuready.json", f"{ENVIRONMENT}/bin"),
         *(f"{ENVIRONMENT}/lib/python3.11", f"{ENVIRONMENT}/lib/python3.11/site-packages"),
@@ -79,7 +82,7 @@ def test_what_others_may_write_is_refused(home: Path, name: str, way: str) -> No
 
 
 @pytest.mark.parametrize(
-    "name", [".", "uv", ".lock", "python", "environments", ENVIRONMENT, f"{ENVIRONMENT}/gpuready.json"]
+    "name", [".", "uv", ".lock", "python", "environments", ENVIRONMENT, "jobs/training", f"{ENVIRONMENT}/gpuready.json"]
 )
 def test_a_link_in_its_place_is_refused(home: Path, name: str) -> None:
     path = home / name

@@ -334,3 +334,4 @@ def test_what_others_have_laid_ready_is_neither_run_nor_believed() -> None:
     asked = {"interpreter": rf"{PATH}\Scripts\python.exe", "home": HOME, "backend": "torch-directml", "trainer": "x"}
     training = run(pc, "gpuready.lab.training_facts", asked)["ansible_facts"]["gpuready_training"]
     assert training["error"]["code"] == "HOME_NOT_OURS"
+    assert run(pc, "gpuready.lab.job", {"name": "training"})["code"] == "HOME_NOT_OURS"

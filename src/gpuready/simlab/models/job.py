@@ -22,6 +22,7 @@ def job(task: Task) -> dict[str, Any]:
     given, name = task.arguments, task.need("name")
     state = given.get("state") or "status"
     home = Home(task.pc, str(given.get("home") or documents.HOME).rstrip("\\"))
+    home.check()
     folder = rf"{home.path}\jobs\{name}"
     answer: dict[str, Any] = {"changed": False, "claimed": False, "home": home.path, "folder": folder, "job": None}
     within = float(given.get("start_within") or 120)

@@ -4,8 +4,10 @@
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
+#AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
+#AnsibleRequires -PowerShell ..module_utils.windows.Rights
 
 # A job in gpuready's home: who asked for it, whether it runs, what came of it. Ansible's async keeps the result in a file of the
 # job's folder, with the number of its process. A key of the registry that Windows forgets at a restart tells one.
@@ -66,6 +68,7 @@ function Invoke-Claim {
     $mark = [guid]::NewGuid().ToString('N')
     $new = "$homePath\jobs\.new-$mark"
     $null = [System.IO.Directory]::CreateDirectory($new)
+    Set-Acl -LiteralPath $new -AclObject (Get-OwnRights $false)   # a result names users and what they run
     $boot = $(if (Write-BootKey $mark) { $mark } else { $null })
     $null = Write-Whole "$new\asked.json" (Format-Json ([ordered]@{ asked = $params.asked; run = $params.run; boot = $boot }))
     try { [System.IO.Directory]::Move($new, $folder); $true }
@@ -129,6 +132,8 @@ $module.Result.folder = $folder
 $module.Result.claimed = $false
 $module.Result.job = $null
 Exit-Module $module {
+    $fault = Get-HomeFault $homePath
+    if ($fault) { Stop-With 'HOME_NOT_OURS' $fault }
     if ($params.state -eq 'absent') {
         if (-not $module.CheckMode) { Remove-Job }
         return

@@ -112,6 +112,13 @@ function Initialize-Home([string]$HomePath) {
         $null = [System.IO.Directory]::CreateDirectory($path)
     }
     # In ProgramData every user may make files: here only administrators may, and everybody may read and run.
+    Set-Acl -LiteralPath $path -AclObject (Get-OwnRights $true)
+    if ($path -ne $HomePath) { [System.IO.Directory]::Move($path, $HomePath) }
+    foreach ($name in 'environments', 'downloads', 'cache', 'tmp') { $null = [System.IO.Directory]::CreateDirectory("$HomePath\$name") }
+}
+
+function Get-OwnRights([bool]$Shown) {
+    # Of a folder that only the administrators write; where it is shown, everybody reads and runs what is there.
     $acl = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
     $acl.SetAccessRuleProtection($true, $false)
     $full = @('S-1-5-18', 'S-1-5-32-544')
@@ -119,14 +126,14 @@ function Initialize-Home([string]$HomePath) {
     $principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList $me
     if (-not $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) { $full += $me.User.Value }
     else { $acl.SetOwner((New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'S-1-5-32-544')) }
-    foreach ($entry in @($full | ForEach-Object { , @($_, 'FullControl') }) + , @('S-1-5-32-545', 'ReadAndExecute')) {
+    $entries = @($full | ForEach-Object { , @($_, 'FullControl') })
+    if ($Shown) { $entries += , @('S-1-5-32-545', 'ReadAndExecute') }
+    foreach ($entry in $entries) {
         $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $entry[0]
         $rule = $sid, $entry[1], 'ContainerInherit, ObjectInherit', 'None', 'Allow'
         $acl.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $rule))
     }
-    Set-Acl -LiteralPath $path -AclObject $acl
-    if ($path -ne $HomePath) { [System.IO.Directory]::Move($path, $HomePath) }
-    foreach ($name in 'environments', 'downloads', 'cache', 'tmp') { $null = [System.IO.Directory]::CreateDirectory("$HomePath\$name") }
+    $acl
 }
 
 function Enter-Home([string]$HomePath, [int]$Wait) {
@@ -175,4 +182,4 @@ function Exit-Module($Module, [scriptblock]$Work) {
 }
 
 Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, Get-TimeText, Test-Text, Write-Whole, Format-Json,
-    Remove-Whole, Clear-Leftover, Initialize-Home, Enter-Home, Exit-Home, Exit-Module
+    Remove-Whole, Clear-Leftover, Initialize-Home, Get-OwnRights, Enter-Home, Exit-Home, Exit-Module
