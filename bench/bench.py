@@ -2,23 +2,27 @@
 
 Medians of runs in turn.
 
-bench.py [words] [local] [lab] [winlab] [winlab-verify] [runs=N]    without a section: all that this machine can measure
+bench.py [words] [local] [lab] [jobs] [winlab] [winlab-verify] [runs=N] [pcs=N]      without a section: all
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import yaml
-from measure import PLAYBOOK, ROOT, ratio
+from measure import PLAYBOOK, ROOT, Ratio, ratio, seconds
+
+from gpuready.simlab import background
 
 PCS = 200
 FORKS = 25
+JOBS, WORK = 50, 10  # PCs, and the seconds that each builds and trains
 TRAINER = ROOT / "collections/ansible_collections/gpuready/lab/trainer/trainer.py"
 BARE = ROOT / "bench/bare.py"
 
@@ -102,6 +106,35 @@ def lab(runs: int) -> None:
             subprocess.run([*simlab, "--stop"], check=True)
 
 
+def jobs(runs: int) -> None:
+    """A lab whose PCs build and then train for a while, beyond these times, against the same lab that needs none."""
+    pcs = next((int(word[4:]) for word in sys.argv[1:] if word.startswith("pcs=")), JOBS)
+    slow, fast = [], []
+    for _ in range(min(runs, 3)):
+        fast.append(provisioned(pcs, 0))
+        slow.append(provisioned(pcs, WORK) - 2 * WORK)
+    ours, base = statistics.median(slow), statistics.median(fast)
+    what = f"{pcs} simulated PCs, beyond {WORK} s + {WORK} s of work / without work"
+    print(Ratio(what, ours, base, 1.5), flush=True)
+
+
+def provisioned(pcs: int, work: float) -> float:
+    """Seconds of a first provision of a new lab, each PC of which builds and trains for `work` seconds."""
+    waits = [
+        {"kind": "slow", "on": "python_environment", "after": 1, "times": 1, "seconds": work},
+        {"kind": "slow", "on": "training_facts", "times": 1, "seconds": work},
+    ]
+    radeon = {"name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968}
+    radeon["driver"] = {"version": "31.0.24027.1012", "radeon_software": "24.6.1"}
+    pc = {"uv": "0.9.2", "gpus": [radeon], "faults": waits if work else []}
+    with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:
+        scenario = Path(folder) / "lab.yml"
+        scenario.write_text(yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{n:03}"} for n in range(pcs)]}))
+        with background.running(scenario, Path(folder), 17987, "127.0.9.1") as inventory:
+            command = [PLAYBOOK, "-i", str(inventory), f"--forks={FORKS}", "playbooks/provision.yml"]
+            return seconds([*command, "-e", f"gpuready_lab_dir={folder}/reports"])
+
+
 def winlab(runs: int) -> None:
     """A Wine machine with the real PowerShell engine."""
     sys.path.insert(0, str(ROOT / "tests/winlab"))
@@ -165,7 +198,7 @@ def winlab_verify(runs: int) -> None:
         )
 
 
-SECTIONS = {"words": words, "local": local, "lab": lab, "winlab": winlab, "winlab-verify": winlab_verify}
+SECTIONS = {"words": words, "local": local, "lab": lab, "jobs": jobs, "winlab": winlab, "winlab-verify": winlab_verify}
 
 if __name__ == "__main__":
     given = sys.argv[1:]
