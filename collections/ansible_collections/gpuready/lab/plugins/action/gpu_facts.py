@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..plugin_utils import facts, hiding, planning
+from ..plugin_utils import facts, hiding, planning, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.evidence import files as evidence
@@ -32,10 +32,11 @@ class ActionModule(RemoteAction):
         "save_evidence": {"type": "path"},
         "redact": {"type": "bool", "default": False},
         "plan": {"type": "bool", "default": False},
+        "judge": {"type": "str", "choices": verdicts.WHENS, "default": "never"},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Collect, interpret, keep, plan."""
+        """Collect, interpret, keep, plan, judge."""
         prepared = planning.prepare(task_vars, self._templar.template) if asked["plan"] else None
         record = records.new(task_vars)
         collected: dict[str, Any] | None
@@ -53,8 +54,11 @@ class ActionModule(RemoteAction):
                 kept = hiding.without_secrets(collected, self.secrets(task_vars))
                 kept = hiding.redacted(kept) if asked["redact"] else kept
                 self._save(Path(asked["save_evidence"]), record["host"], kept)
-        result = {"ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
-        return {**result, "summary": planning.extend(record, prepared)} if prepared else result
+        result: dict[str, Any] = {"ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
+        if prepared:
+            result["summary"] = planning.extend(record, prepared)
+        verdicts.conclude(self, record, task_vars, asked["judge"])
+        return result
 
     def _read(self, path: Path) -> tuple[str, dict[str, Any]]:
         """Name and evidence of the PC that a file is of: not of the controller, on which it lies."""

@@ -23,6 +23,11 @@ from ..plugin_utils.sending import SendingAction
 
 MODULE = "gpuready.lab.python_environment"
 LIMIT = 1800  # seconds, as the module has it
+ASKS_AGAIN = {
+    "failed": True,
+    "code": "UPLOAD_FAILED",
+    "msg": "the PC asks again for files that were sent; check its disk and its virus scanner",
+}
 NOTHING = "the plan names no stack that can be built: nothing was done"
 
 
@@ -72,7 +77,10 @@ class ActionModule(SendingAction, jobs.JobAction):
                 return answer
         if (refused := self.start(job, MODULE, given, task_vars)) is not None:
             return refused
-        return self.collect(job, task_vars) if wait else None
+        if not wait:
+            return None
+        answer = self.collect(job, task_vars)
+        return ASKS_AGAIN if "needs" in answer else answer
 
     def _converse(self, wanted: request.Request, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module; while it needs something of the controller, give it and run it again.
@@ -97,8 +105,4 @@ class ActionModule(SendingAction, jobs.JobAction):
             except (AnsibleError, OSError) as error:
                 text = str(error)
                 return {"trouble": troubles.classify(text, exception=error, connection=self._connection.transport)}
-        return {
-            "failed": True,
-            "code": "UPLOAD_FAILED",
-            "msg": "the PC asks again for files that were sent; check its disk and its virus scanner",
-        }
+        return ASKS_AGAIN

@@ -1,13 +1,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Train on the planned GPU: the record says with what, the PC gives the evidence."""
+"""Train on the planned GPU: the record says with what, the PC gives the evidence, the controller may judge it."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..plugin_utils import jobs, trainer
+from ..plugin_utils import jobs, trainer, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
+from ..plugin_utils.environment import request
 from ..plugin_utils.verdict import judging, training
 
 MODULE = "gpuready.lab.training_facts"
@@ -27,35 +30,58 @@ class ActionModule(jobs.JobAction):
         "options": {"type": "dict"},
         "home": {"type": "str"},
         "wait": {"type": "bool", "default": True},
+        "judge": {"type": "bool", "default": False},
+        "lay_aside": {"type": "bool", "default": False},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Send the trainer, start it, keep what comes back."""
+        """Send the trainer, start it, keep what comes back, judge it where that is asked."""
         record = records.of(task_vars)
         record.pop("training", None)
-        home, wait = asked.pop("home"), asked.pop("wait")
+        home, wait, judge, aside = (asked.pop(name) for name in ("home", "wait", "judge", "lay_aside"))
+
+        def ended(line: str) -> dict[str, Any]:
+            result: dict[str, Any] = {"ansible_facts": {"gpuready": record}, "msg": line}
+            if judge and wait:
+                record["verdict"] = verdicts.judge(self, record, task_vars)
+                result |= verdicts.said(record["verdict"])
+            return result
+
         arguments = training.request(asked, record)
         if isinstance(arguments, str):
-            return {"ansible_facts": {"gpuready": record}, "msg": arguments}
+            return ended(arguments)
         bound = judging.fingerprint(record, trainer.sha256())
         wanted = jobs.job("training", [arguments, bound], task_vars, home, arguments.get("time_limit"))
         arguments["trainer"] = trainer.text()
-        answer = self._train(wanted, arguments, task_vars, wait)
+        aside = aside and training.has_pass(record)
+        first = functools.partial(self._lay_aside, record, home, task_vars) if aside else None
+        answer = self._train(wanted, arguments, task_vars, wait, first)
         if answer is None:
-            return {"ansible_facts": {"gpuready": record}, "msg": "the training is under way"}
-        outcome = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
-        if outcome is None:
-            return {"ansible_facts": {"gpuready": record}, "msg": record["troubles"][-1]["message"]}
-        record["training"] = {**outcome, "trainer_sha256": trainer.sha256()}
-        return {"ansible_facts": {"gpuready": record}, "msg": training.ending(outcome)}
+            return ended("the training is under way")
+        found = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
+        if found is None:
+            return ended(str(record["troubles"][-1]["message"]))
+        record["training"] = {**found, "trainer_sha256": trainer.sha256()}
+        return ended(training.ending(found))
+
+    def _lay_aside(self, record: records.Record, home: str | None, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Until the training has ended well the PC has no pass: one that brings it down must not leave yesterday's."""
+        given = {"state": "trying", "home": home}
+        wanted = request.switching(given, record, records.READY, self.is_windows)
+        return self.run_remote("gpuready.lab.environment_pass", wanted.arguments, task_vars)
 
     def _train(
-        self, wanted: jobs.Job, arguments: dict[str, Any], task_vars: dict[str, Any], wait: bool
+        self,
+        wanted: jobs.Job,
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+        wait: bool,
+        first: Callable[[], dict[str, Any]] | None,
     ) -> dict[str, Any] | None:
         """The module's answer; None of a training that is under way and not waited for."""
         if self._task.check_mode:
             return self.run_remote(MODULE, arguments, task_vars)
-        refused = self.start(wanted, MODULE, arguments, task_vars)
+        refused = self.start(wanted, MODULE, arguments, task_vars, first)
         if refused is not None or not wait:
             return refused
         return self.collect(wanted, task_vars)

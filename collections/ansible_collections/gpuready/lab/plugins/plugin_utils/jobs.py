@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -75,14 +75,25 @@ class JobAction(RemoteAction):
         return self._ask(wanted, task_vars, state)
 
     def start(
-        self, wanted: Job, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]
+        self,
+        wanted: Job,
+        module: str,
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+        first: Callable[[], dict[str, Any]] | None = None,
     ) -> dict[str, Any] | None:
-        """Start the job where none is there; None, or a module's answer that says why that is not possible."""
+        """Start the job where none is there; None, or a module's answer that says why that is not possible.
+
+        `first` is done when the job is ours to start, and gives a module's answer.
+        """
         answer = self.found(wanted, task_vars, "claimed")
         if "trouble" in answer or answer.get("failed"):
             return answer
         if not answer.get("claimed"):
             return _busy(answer.get("job") or {}, wanted)
+        if first is not None and ("trouble" in (done := first()) or done.get("failed")):
+            self._ask(wanted, task_vars, "absent")
+            return done
         started = self.run_once(module, arguments, task_vars, (str(answer["folder"]), wanted.limit + MARGIN))
         if started.get("started") and not started.get("failed"):
             return None

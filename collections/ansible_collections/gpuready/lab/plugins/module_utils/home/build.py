@@ -10,7 +10,7 @@ import glob
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -152,10 +152,10 @@ class Builder:
         return [path for path in dict.fromkeys(paths) if is_version(ask(path, why).get("version"), self._version)]
 
     def _from_archive(self, archive: dict[str, Any]) -> Path:
-        target = self._home.interpreters / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
-        if interpreter := _interpreter_in(target):
-            if is_version(ask(interpreter).get("version"), self._version):
-                return interpreter
+        target = self._place_of(archive)
+        if interpreter := self._unpacked(archive):
+            return interpreter
+        if _interpreter_in(target):
             self._home.remove(target)
         source = self._store.take("interpreter", archive)
         try:
@@ -180,16 +180,38 @@ class Builder:
 
     # --- the packages -------------------------------------------------------------------------------------------------
     def _ask_for_what_is_missing(self) -> None:
-        """The wheels that the controller offers, and its ways to the packages, which depend on this PC's pip."""
+        """What the controller shall send, asked for together before anything is done, and its ways to the packages.
+
+        The ways depend on this PC's pip.
+        """
         needed: list[dict[str, Any]] = []
-        try:
-            self._store.wheels(self._asked.get("offered_wheels") or [])
-        except Needed as missing:
-            needed = missing.files
+        for take in self._from_the_controller():
+            try:
+                take()
+            except Needed as missing:
+                needed += missing.files
         if self._asked.get("ways") is None:
             raise Needed(needed, pip.said(os.environ))
         if needed:
             raise Needed(needed)
+
+    def _from_the_controller(self) -> Iterator[Callable[[], object]]:
+        yield lambda: self._store.wheels(self._asked.get("offered_wheels") or [])
+        archive = self._asked.get("interpreter_archive")
+        if archive and _is_sent(archive) and self._unpacked(archive) is None:
+            yield lambda: self._store.take("interpreter", archive)
+        uv = self._asked.get("uv_archive") or self._asked.get("uv_binary")
+        kind = "uv" if self._asked.get("uv_archive") else "uv_binary"
+        if uv and _is_sent(uv) and not uvs.find_uv(self._home, self._asked.get("uv"), []):
+            yield lambda: self._store.take(kind, uv)
+
+    def _place_of(self, archive: Mapping[str, Any]) -> Path:
+        return self._home.interpreters / f"{self._version}-{str(archive['sha256'])[:12].lower()}"
+
+    def _unpacked(self, archive: Mapping[str, Any]) -> Path | None:
+        """The interpreter that was unpacked of an archive, where it runs."""
+        found = _interpreter_in(self._place_of(archive))
+        return found if found and is_version(ask(found).get("version"), self._version) else None
 
     def _install(self, uv: uvs.Uv) -> None:
         """By the first of the controller's ways that leads to every package."""
@@ -228,6 +250,11 @@ def tidy(home: Home, keep_cache: bool) -> None:
     """Take away what only the building needed."""
     for path in (home.tmp, home.downloads, home.wheelhouse, *([] if keep_cache else [home.cache])):
         home.remove(path)
+
+
+def _is_sent(source: Mapping[str, Any]) -> bool:
+    """Whether the controller sends it: it lies nowhere else."""
+    return not source.get("path") and not source.get("url")
 
 
 def _interpreter_in(folder: Path) -> Path | None:

@@ -44,6 +44,12 @@ def interpreter(record: Mapping[str, Any]) -> str | None:
     return None
 
 
+def has_pass(record: Mapping[str, Any]) -> bool:
+    """Whether the planned stack has a pass on the PC."""
+    stack, passes = section(record, "plan").get("stack"), items(section(record, "facts").get("passes"))
+    return stack is not None and any(section(one, "fingerprint").get("stack") == stack for one in passes)
+
+
 def home_of(python: str) -> str:
     """The folder of gpuready that an interpreter lies in (HOME/environments/NAME/bin/python), which the PC looks at."""
     split = ntpath if "\\" in python else posixpath
