@@ -154,6 +154,7 @@ class Bench:
                     "time_limit": limit,
                     "variables": variables,
                     "options": {"speed_seconds": 0, "steps": STEPS, **options},
+                    "home": rf"C:\lab\home{next(self._sites)}",  # where its job is: in one home there is one at a time
                 },
             },
             {"name": "Judge", "gpuready.lab.gpu_verdict": {"policy": {"throughput_floor": None}}},
