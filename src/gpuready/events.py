@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Step = Literal["look", "plan", "apply", "verify", "judge", "report", "other"]
-Outcome = Literal["ok", "changed", "failed", "skipped", "unreachable"]
+Outcome = Literal["ok", "changed", "started", "failed", "skipped", "unreachable"]
 
 _ACTIONS: dict[str, Step] = {
     "gpu_facts": "look",
@@ -18,6 +18,9 @@ _ACTIONS: dict[str, Step] = {
     "gpu_verdict": "judge",
     "fleet_report": "report",
 }
+# Those whose record has a verdict when they have judged the PC.
+_JUDGES = ("gpu_facts", "training_facts", "gpu_verdict")
+_TELLS = ("gpu_facts", "training_facts")
 _ROLES: dict[str, Step] = {
     "python_environment": "apply",
     "directml": "apply",
@@ -53,7 +56,10 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """A task ended on a PC. `seconds` is None when Ansible does not say it, `message` is set when it failed."""
+    """A task ended on a PC. `seconds` is None when Ansible does not say it, `message` is set when it failed.
+
+    What was only `started` goes on there, and a later task waits for its end.
+    """
 
     host: str
     step: Step
@@ -66,7 +72,7 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class HostFinished:
-    """A PC has its verdict."""
+    """A PC has its verdict. What still goes wrong afterwards gives it another."""
 
     host: str
     state: str
@@ -109,6 +115,7 @@ def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostF
     if not host:
         return []
     step, task, action = step_of(data), str(data.get("task") or ""), str(data.get("task_action") or "")
+    name = action.rpartition(".")[2]
     if kind == "runner_on_start":
         return [StepStarted(host, step, task, action)]
     outcome = _OUTCOMES.get(kind)
@@ -119,21 +126,33 @@ def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostF
     message = ""
     if outcome == "ok" and result.get("changed"):
         outcome = "changed"
+    if result.get("under_way") is True:
+        outcome = "started"
     if outcome in ("failed", "unreachable"):
         message = " ".join(str(result.get("msg") or "").split())
+    record = _record(result)
+    if outcome == "ok" and name in _TELLS and (told := _trouble(record)):  # its task says so, and does not fail
+        outcome, message = "failed", told
     took = data.get("duration")
     seconds = took if isinstance(took, int | float) else None
     events: list[StepStarted | StepFinished | HostFinished] = [
         StepFinished(host, step, task, outcome, seconds, message, action)
     ]
-    verdict = _verdict(result)
-    if step == "judge" and verdict:
+    verdict = record.get("verdict")
+    if name in _JUDGES and isinstance(verdict, dict):
         texts = {key: str(verdict.get(key) or "") for key in ("state", "code", "cause", "next_step")}
         events.append(HostFinished(host, **texts))
     return events
 
 
-def _verdict(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    record = (result.get("ansible_facts") or {}).get("gpuready")
-    verdict = record.get("verdict") if isinstance(record, dict) else None
-    return verdict if isinstance(verdict, dict) else None
+def _record(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    facts = result.get("ansible_facts")
+    record = facts.get("gpuready") if isinstance(facts, dict) else None
+    return record if isinstance(record, dict) else {}
+
+
+def _trouble(record: Mapping[str, Any]) -> str:
+    """The last of what went wrong on the way, in a line."""
+    troubles = record.get("troubles")
+    last = troubles[-1] if isinstance(troubles, list) and troubles else None
+    return " ".join(str(last.get("message") or last.get("code") or "").split()) if isinstance(last, dict) else ""

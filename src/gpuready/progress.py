@@ -69,9 +69,8 @@ class Progress:
                 self._step(event)
             case events.HostFinished():
                 self._working.pop(event.host, None)
-                first = event.host not in self._done
-                self._done[event.host] = event.state
-                if first:
+                said, self._done[event.host] = self._done.get(event.host), event.state
+                if said != event.state:
                     self._finish(event)
             case events.Output():
                 self._say(event.text)

@@ -46,6 +46,18 @@ def test_a_verdict_ends_a_pc() -> None:
     assert end == events.HostFinished("pc1", "READY", "CODE", "why pc1 is READY", "")
 
 
+def test_what_only_began_is_no_end_and_who_did_not_answer_is_not_ok() -> None:
+    begun = raw("runner_on_ok", "gpuready.lab.python_environment", {"under_way": True})
+    (step,) = events.translate(begun)
+    assert isinstance(step, events.StepFinished)
+    assert step.outcome == "started"
+    off = record(state="UNREACHABLE", troubles=[{"code": "HOST_OFF", "message": "nothing\nanswers"}])
+    step, end = events.translate(raw("runner_on_ok", "gpuready.lab.gpu_facts", {"ansible_facts": {"gpuready": off}}))
+    assert isinstance(step, events.StepFinished)
+    assert isinstance(end, events.HostFinished)
+    assert (step.outcome, step.message, end.state) == ("failed", "nothing answers", "UNREACHABLE")
+
+
 @pytest.mark.parametrize("res", [None, 5, "text", {"ansible_facts": None}, {"ansible_facts": {"gpuready": 3}}])
 def test_results_of_any_shape(res: Any) -> None:
     assert len(events.translate(raw("runner_on_ok", "gpuready.lab.gpu_verdict", res))) == 1

@@ -48,7 +48,7 @@ class ActionModule(SendingAction, jobs.JobAction):
             return {"msg": NOTHING}
         answer = self._bring(wanted, task_vars, asked["wait"])
         if answer is None:
-            return {"msg": "the building is under way"}
+            return {"msg": "the building is under way", "under_way": True}
         self.keep_tries(record, answer, "apply")
         if failed := outcome.failure(answer, wanted.arguments.get("ways")):
             return failed

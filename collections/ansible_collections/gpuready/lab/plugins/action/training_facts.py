@@ -57,7 +57,7 @@ class ActionModule(jobs.JobAction):
         first = functools.partial(self._lay_aside, record, home, task_vars) if aside else None
         answer = self._train(wanted, arguments, task_vars, wait, first)
         if answer is None:
-            return ended("the training is under way")
+            return {**ended("the training is under way"), "under_way": True}
         found = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
         if found is None:
             return ended(str(record["troubles"][-1]["message"]))
