@@ -10,13 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gpuready.errors import GpureadyError, Interrupted
+    from gpuready.errors import GpureadyError, Interrupted, NothingToDoError
     from gpuready.lab import Lab, explain
     from gpuready.results import HostResult, LabResult, Report, State, Verdict
 
-__all__ = ["GpureadyError", "HostResult", "Interrupted", "Lab", "LabResult", "Report", "State", "Verdict", "explain"]
+__all__ = [
+    "GpureadyError",
+    "HostResult",
+    "Interrupted",
+    "Lab",
+    "LabResult",
+    "NothingToDoError",
+    "Report",
+    "State",
+    "Verdict",
+    "explain",
+]
 _WHERE = {
-    **dict.fromkeys(("GpureadyError", "Interrupted"), "errors"),
+    **dict.fromkeys(("GpureadyError", "Interrupted", "NothingToDoError"), "errors"),
     **dict.fromkeys(("Lab", "explain"), "lab"),
     **dict.fromkeys(("HostResult", "LabResult", "Report", "State", "Verdict"), "results"),
 }

@@ -12,7 +12,7 @@ import yaml
 from rich.console import Console
 
 from gpuready import codes, plain, project, terminal
-from gpuready.errors import GpureadyError, Interrupted, StoppedError
+from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
 from gpuready.lab import Lab, explain
 from gpuready.progress import Progress
 from gpuready.results import LabResult
@@ -36,6 +36,13 @@ Forks = Annotated[int | None, typer.Option("--forks", "-f", help="PCs at a time.
 ReportDir = Annotated[Path | None, typer.Option("--report", help="Folder of this run's report.")]
 LabDir = Annotated[Path | None, typer.Option("--lab-dir", help="Folder of the lab's runs and its state (reports).")]
 Redact = Annotated[bool, typer.Option("--redact", help="Report and saved evidence without what is of people.")]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only", help="Only PCs whose newest verdict is failed, unknown, unreachable, stale, degraded or new."
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Only the PCs that the last run was stopped before.")]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing.")]
 AskPass = Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the password of the PCs.")]
 Vault = Annotated[Path | None, typer.Option("--vault-password-file", help="As for ansible-playbook.")]
@@ -73,6 +80,8 @@ def _command(action: str, about: str) -> None:
     def command(
         inventory: Inventory = None,
         limit: Limit = None,
+        only: Only = None,
+        resume: Resume = False,
         report: ReportDir = None,
         lab_dir: LabDir = None,
         check: Check = False,
@@ -95,6 +104,9 @@ def _command(action: str, about: str) -> None:
 
         more: dict[str, Any] = {"save": save} if save else {}
         more |= {"check": check, "report_dir": report, "lab_dir": lab_dir, "redact": redact}
+        if only is not None and resume:
+            raise GpureadyError("--only and --resume exclude each other")
+        more |= {"resume": resume, "only": None if only is None else _words(only)}
         asked = {"limit": limit, "forks": forks, "vault_password_file": vault_password_file}
         lab = _lab(
             inventory, extra_vars, ask_pass, asked, lambda: _wishes(stack, experience, library, environment, adapter)
@@ -216,6 +228,9 @@ def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, 
     try:
         with Progress(Console(stderr=True), verbose=verbose > 0) as progress:
             result = work(progress)
+    except NothingToDoError as nothing:
+        typer.echo(plain.to_json({"schema_version": 1, "hosts": []}) if as_json else f"gpuready: {nothing}")
+        raise typer.Exit from None
     except KeyboardInterrupt as stop:  # typer ends the program on this one without a word
         raise StoppedError(_stopped(stop)) from None
     raise typer.Exit(terminal.show(result, as_json=as_json, only_host=only_host, verbose=verbose > 0))
@@ -230,6 +245,10 @@ def _wishes(
         if value is not None and not value.strip():
             raise GpureadyError(f"--{name} is empty: give a value, or leave it out")
     return wishes
+
+
+def _words(text: str) -> list[str]:
+    return [word for part in text.split(",") if (word := part.strip().lower())]
 
 
 def _extra_vars(given: list[str]) -> dict[str, Any]:

@@ -10,6 +10,10 @@ class GpureadyError(Exception):
     """The run could not be started or gave no report. The message is one line that names the cause and what to do."""
 
 
+class NothingToDoError(GpureadyError):
+    """What was asked for is done already. The message is one line."""
+
+
 class StoppedError(Exception):
     """A command was stopped by Ctrl-C; the message is one line that says what was finished."""
 

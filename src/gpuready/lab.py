@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from gpuready import contract, events, hiding, inventory, playbooks, project, rescue, results, watch
+from gpuready import contract, events, hiding, inventory, newest, playbooks, project, rescue, results, watch
 from gpuready import wishes as wishing
 from gpuready.errors import GpureadyError, Interrupted
 
@@ -28,6 +28,10 @@ class Options(TypedDict, total=False):
     its runs and its state (reports of the project); "" keeps no state. `report_dir` is the folder of this run's report
     (one of its own among the lab's runs). `check` changes nothing. `redact` leaves out of the run's report and of
     saved evidence what is of people (docs/reports.md). `verbosity` is Ansible's, 0 to 6.
+
+    `only` takes, of the PCs within the limit, those whose newest verdict in the lab's state is one of these words
+    (failed, unknown, unreachable, stale, degraded, ready, new); `resume` those that the last run was stopped before.
+    Both raise NothingToDoError where there are none.
     """
 
     on_event: OnEvent | None
@@ -36,6 +40,8 @@ class Options(TypedDict, total=False):
     check: bool
     redact: bool
     verbosity: int
+    only: Sequence[str] | None
+    resume: bool
 
 
 # Variables of the playbooks that this module sets itself -> what sets them.
@@ -149,10 +155,18 @@ class Lab:
             stacks=stacks,
             extra_vars=self._extra | dict(more),
         )
-        names = list(hosts)
-        run_id, now = str(uuid.uuid4()), datetime.now(UTC)
         keep = options.get("lab_dir")
         lab_dir = self._root / "reports" if keep is None else Path(keep).expanduser().absolute() if keep else None
+        limit = self._limit
+        if options.get("resume"):
+            limit = ",".join(newest.rest(lab_dir, sources, list(hosts)))
+        elif (words := options.get("only")) is not None:
+            limit = ",".join(newest.only(lab_dir, sources, list(hosts), words))
+        if limit != self._limit:
+            chosen = set(str(limit).split(","))
+            hosts = {name: variables for name, variables in hosts.items() if name in chosen}
+        names = list(hosts)
+        run_id, now = str(uuid.uuid4()), datetime.now(UTC)
         wanted = options.get("report_dir")
         if not wanted:
             wanted = (lab_dir or self._root / "reports") / "runs" / f"{now:%Y%m%dT%H%M%SZ}-{action}-{run_id[:8]}"
@@ -173,7 +187,7 @@ class Lab:
                     "gpuready_verdicts": action not in ("facts", "plan", "explain"),
                     **({"gpuready_redact": True} if options.get("redact") else {}),
                 },
-                limit=self._limit,
+                limit=limit,
                 forks=self._forks,
                 check=options.get("check", False),
                 verbosity=options.get("verbosity", 0),

@@ -192,3 +192,37 @@ def test_gpuready_gives_each_run_its_folder_and_keeps_the_state(tmp_path: Path) 
     found = json.loads((tmp_path / "lab/latest/report.json").read_text())
     assert [one["newest"]["run"] for one in found["hosts"]] == [judged.run.id]
     assert lab.facts(lab_dir="", report_dir=tmp_path / "alone").path == tmp_path / "alone/report.json"
+
+
+def test_only_and_resume_take_the_pcs_from_the_labs_state(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text(
+        "all: {hosts: {pc1: {ansible_host: 127.0.0.1, ansible_port: 9}, pc2: {}},"
+        " vars: {ansible_connection: ssh, ansible_host: 127.0.0.2, ansible_port: 9}}"
+    )
+    program = [
+        str(Path(sys.executable).with_name("gpuready")),
+        "report",
+        "-i",
+        "hosts.yml",
+        "--lab-dir",
+        "lab",
+        "--json",
+    ]
+
+    def run(*options: str) -> tuple[int, dict[str, Any]]:
+        done = subprocess.run(
+            [*program, *options], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        return done.returncode, json.loads(done.stdout)
+
+    code, refused = run("--only", "failed")
+    assert code == 1
+    assert "no run has judged the PCs of" in refused["error"]["message"]
+    assert run("--limit", "pc1")[0] == 2
+    code, new = run("--only", "new")
+    assert (code, [one["host"] for one in new["hosts"]]) == (2, ["pc2"])
+    code, off = run("--only", "unreachable,stale")
+    assert (code, [one["host"] for one in off["hosts"]]) == (2, ["pc1", "pc2"])
+    assert run("--only", "failed") == (0, {"schema_version": 1, "hosts": []})
+    assert run("--resume") == (0, {"schema_version": 1, "hosts": []})
+    assert run("--only", "faild")[0] == 1

@@ -1,0 +1,103 @@
+"""Whom a run means by the lab's state: the PCs that failed, or those that a run was stopped before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gpuready.errors import GpureadyError, NothingToDoError
+
+STATE = "state.json"
+# What --only takes -> the states of a PC's newest verdict; none: no run has judged it yet.
+WORDS: Mapping[str, str | None] = {
+    "failed": "NOT_READY",
+    "unknown": "UNKNOWN",
+    "unreachable": "UNREACHABLE",
+    "stale": "STALE",
+    "degraded": "DEGRADED",
+    "ready": "READY",
+    "new": None,
+}
+_NOT_DONE = ("INTERRUPTED", "WORKER_LOST")
+
+
+def only(lab_dir: Path | None, sources: Sequence[str], names: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Those of some PCs whose newest verdict is one of `words`.
+
+    Raises NothingToDoError where there are none, GpureadyError for a word that is none, or a lab without a state.
+    """
+    wrong = [word for word in words if word not in WORDS]
+    if wrong or not words:
+        raise GpureadyError(f"--only {','.join(wrong)}: give one or more of {', '.join(WORDS)}, with commas")
+    hosts = _lab(lab_dir, sources, "--only")["hosts"]
+    wanted = {WORDS[word] for word in words}
+    found = [name for name in names if _state(hosts.get(name)) in wanted]
+    if not found:
+        raise NothingToDoError(f"no PC is {' or '.join(words)}: nothing is to be done")
+    return found
+
+
+def rest(lab_dir: Path | None, sources: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Those of some PCs that the last run was to judge and did not, because it was stopped or lost them.
+
+    Raises NothingToDoError where it came to its end, GpureadyError where there is no such run.
+    """
+    lab = _lab(lab_dir, sources, "--resume")
+    run = lab.get("run")
+    if not isinstance(run, dict) or not run.get("interrupted"):
+        raise NothingToDoError(
+            "the last run came to its end: nothing is to be resumed (--only failed takes what failed)"
+        )
+    open_ = {name for name, code in _report(Path(str(lab_dir)), lab, run).items() if code in _NOT_DONE}
+    found = [name for name in names if name in open_]
+    if not found:
+        raise NothingToDoError("the last run was stopped after its last PC: nothing is to be resumed")
+    return found
+
+
+def _lab(lab_dir: Path | None, sources: Sequence[str], option: str) -> dict[str, Any]:
+    if lab_dir is None:
+        raise GpureadyError(f"{option}: this run keeps no state of the lab: name its folder (--lab-dir)")
+    path = lab_dir / STATE
+    try:
+        state = json.loads(path.read_text("utf-8"))
+        lab = next((one for one in state["labs"] if list(one["inventory"]) == list(sources)), None)
+        if lab is not None and not isinstance(lab["hosts"], dict):
+            raise TypeError
+    except FileNotFoundError:
+        lab = None
+    except OSError as error:
+        raise GpureadyError(f"{option}: {path}: cannot be read: {error.strerror}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise GpureadyError(f"{option}: {path}: this is no state of a lab that this version reads") from None
+    if lab is None:
+        what = ", ".join(sources)
+        raise GpureadyError(f"{option}: {path}: no run has judged the PCs of {what} yet: run once without {option}")
+    return dict(lab)
+
+
+def _state(entry: object) -> str | None:
+    try:
+        return str(entry["record"]["verdict"]["state"])  # type: ignore[index]
+    except (LookupError, TypeError):
+        return None
+
+
+def _report(lab_dir: Path, lab: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]:
+    """The codes of all PCs that a run was to judge, by its own report."""
+    number = str(run.get("id"))
+    folders = [
+        lab_dir / str(entry["run"].get("folder"))
+        for entry in lab["hosts"].values()
+        if isinstance(entry, dict) and isinstance(entry.get("run"), dict) and entry["run"].get("id") == number
+    ]
+    for folder in dict.fromkeys([*folders, *lab_dir.glob(f"runs/*-{number[:8]}")]):
+        try:
+            document = json.loads((folder / "report.json").read_text("utf-8"))
+            if document["run"]["id"] == number:
+                return {str(one["host"]): str(one["verdict"]["code"]) for one in document["hosts"]}
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+    raise GpureadyError("--resume: the report of the run that was stopped is gone: use --only, or run without both")
