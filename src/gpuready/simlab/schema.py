@@ -25,7 +25,15 @@ Outcome = Literal[
 
 # What a fault can strike: modules by their short names, ansible-core's helpers, and plain scripts.
 STRUCK = (
-    *("gpu_facts", "python_environment", "environment_pass", "training_facts", "job", "wsl_distribution", "win_package"),
+    *(
+        "gpu_facts",
+        "python_environment",
+        "environment_pass",
+        "training_facts",
+        "job",
+        "wsl_distribution",
+        "win_package",
+    ),
     *("win_ping", "setup", "win_stat", "win_file", "win_copy"),
     *("win_optional_feature", "win_command", "put_file", "fetch_file", "mkdtemp", "expand_user", "script"),
 )

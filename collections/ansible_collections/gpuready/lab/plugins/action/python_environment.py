@@ -46,10 +46,12 @@ class ActionModule(SendingAction, jobs.JobAction):
             return outcome.refused(error)
         if wanted is None:
             return {"msg": NOTHING}
-        answer = self._bring(wanted, task_vars, asked["wait"])
+        tried: list[Trouble] = []  # again, in any of the calls
+        answer = self._bring(wanted, task_vars, asked["wait"], tried)
+        self.keep_tries(record, {"tried_again": tried}, "apply")
         if answer is None:
-            return {"msg": "the building is under way", "under_way": True}
-        self.keep_tries(record, answer, "apply")
+            under_way = {"msg": "the building is under way", "under_way": True}
+            return {**under_way, "ansible_facts": {"gpuready": record}} if tried else under_way
         if failed := outcome.failure(answer, wanted.arguments.get("ways")):
             return failed
         if asked["state"] == "present":
@@ -58,21 +60,23 @@ class ActionModule(SendingAction, jobs.JobAction):
                 record["apply"]["keep_old"] = asked["keep_old"]
         return {**answer, "ansible_facts": {"gpuready": record}}
 
-    def _bring(self, wanted: request.Request, task_vars: dict[str, Any], wait: bool) -> dict[str, Any] | None:
+    def _bring(
+        self, wanted: request.Request, task_vars: dict[str, Any], wait: bool, tried: list[Trouble]
+    ) -> dict[str, Any] | None:
         """The module's answer; None of a building that is under way and not waited for.
 
         What is short is done in the call, building is a job. The files of the controller are there before it starts.
         """
         given = wanted.arguments
         if self._task.check_mode or given["state"] != "present":
-            return self._converse(wanted, task_vars)
+            return self._converse(wanted, task_vars, tried)
         what = [given.get(name) for name in ("stack", "lock_sha256", "python")]
         job = jobs.job("building", what, task_vars, given.get("home"), given.get("time_limit") or LIMIT)
         found = self.found(job, task_vars)
         if "trouble" in found or found.get("failed"):
             return found
         if found.get("job") is None:
-            answer = self._converse(wanted, task_vars)
+            answer = self._converse(wanted, task_vars, tried)
             if "needs" not in answer:
                 return answer
         if (refused := self.start(job, MODULE, given, task_vars)) is not None:
@@ -80,21 +84,21 @@ class ActionModule(SendingAction, jobs.JobAction):
         if not wait:
             return None
         answer = self.collect(job, task_vars)
+        tried += answer.get("tried_again") or []
         return ASKS_AGAIN if "needs" in answer else answer
 
-    def _converse(self, wanted: request.Request, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _converse(self, wanted: request.Request, task_vars: dict[str, Any], tried: list[Trouble]) -> dict[str, Any]:
         """Run the module; while it needs something of the controller, give it and run it again.
 
         What it still needs at the end is only the ways to the packages, and those are known: then it can be started.
         """
         uploaded: dict[str, str] = {}
         first = {key: value for key, value in wanted.arguments.items() if key != "ways"}
-        tried: list[Trouble] = []  # in any of the calls
         for _ in range(5):  # what its pip is told, uv, interpreter, wheels and the runtime may each be asked for alone
             answer = self.run_remote(MODULE, {**first, "uploaded": uploaded}, task_vars)
             tried += answer.get("tried_again") or []
             if "needs" not in answer:
-                return {**answer, "tried_again": tried} if tried else answer
+                return answer
             if "pip" in answer:
                 wanted.answer_pip(answer["pip"])
             if not answer["needs"] and "ways" in wanted.arguments:
