@@ -94,6 +94,41 @@ def test_the_driver_of_a_gpu_that_was_passed_on_is_the_hosts() -> None:
     assert (found["stack"], found["blockers"][0]["code"]) == (None, "GPU_PASSED_ON")
 
 
+def guest(answer: dict[str, Any] | None, libraries: list[str]) -> Facts:
+    """The guest of report 33c with another nvidia-smi, or none, and other libraries of Windows."""
+    (file,) = (DATA / "field_cases").glob("33c-*.json")
+    evidence: Any = files.load(file.read_bytes())[1]
+    pieces = evidence["pieces"]
+    pieces["dxg"]["value"]["libraries"] = libraries
+    said = {**pieces["nvidia_smi"]["value"], **(answer or {})} if answer is not None else None
+    pieces["nvidia_smi"] = {"value": said, "error": None}
+    return facts.interpret(evidence)
+
+
+MISMATCH = {"rc": 18, "stdout": "Failed to initialize NVML: Driver/library version mismatch\n"}
+FOREIGN = {"path": "/usr/bin/nvidia-smi", "rc": 9, "stdout": "NVIDIA-SMI has failed because it couldn't communicate"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "libraries", "where"),
+    [
+        (MISMATCH, ["libcuda.so.1"], ("cuda", "wsl", "NVIDIA_GPU_BLOCKED")),
+        ({"rc": 139, "stdout": ""}, ["libcuda.so.1"], ("cuda", "wsl", "NVIDIA_GPU_BLOCKED")),
+        ({"rc": None, "stdout": "", "timed_out": True}, ["libcuda.so"], ("cuda", "wsl", "NVIDIA_GPU_BLOCKED")),
+        (None, ["libcuda.so.1", "libd3d12.so"], ("cuda", "wsl", "NVIDIA_GPU_BLOCKED")),
+        # an nvidia-smi that somebody installed in the guest of a PC without an NVIDIA GPU
+        (FOREIGN, ["libd3d12.so"], ("tensorflow-directml-plugin", "wsl", None)),
+        (None, ["libd3d12.so"], ("tensorflow-directml-plugin", "wsl", None)),
+    ],
+)
+def test_a_guest_of_a_windows_with_nvidias_driver_gets_no_other_stack_in_silence(
+    answer: dict[str, Any] | None, libraries: list[str], where: tuple[str, str, str | None]
+) -> None:
+    plan = choosing.plan(guest(answer, libraries), PROFESSIONAL, STACKS)
+    codes = [one["code"] for one in plan["blockers"]]
+    assert (plan["stack"], plan["target"], codes[0] if codes else None) == where
+
+
 def test_the_tcc_gpu_beside_is_named_with_what_to_do() -> None:
     blocker = planned("33", CUDA)["blockers"][0]
     assert "NVIDIA RTX A6000 is in TCC mode" in blocker["cause"]

@@ -43,6 +43,8 @@ def interpret(evidence: object) -> Facts:
         ),
         pieces,
     )
+    if inside_wsl and not any(one.vendor == "nvidia" and one.status == "ok" for one in adapters):
+        _blocked(pieces, dxg)
     environments = home.environments(pieces)
     passes, failures = home.last_trainings(pieces)
     return Facts(
@@ -63,6 +65,19 @@ def interpret(evidence: object) -> Facts:
         failures=failures,
         problems=tuple(Problem(**one) for one in pieces.problems),
     )
+
+
+def _blocked(pieces: Pieces, dxg: Row | None) -> None:
+    """Windows gives its guests libcuda and nvidia-smi where it has NVIDIA's driver: then no NVIDIA GPU is a fault."""
+    program = pieces.row(nvidia.PIECE)
+    given = dxg.texts("libraries") if dxg and dxg.values.get("libraries") is not None else None
+    if given is None:
+        given = ["libcuda"] if program and (program.text("path") or "").startswith("/usr/lib/wsl/") else []
+    if not any(name.startswith("libcuda") for name in given):
+        return
+    said = [one["message"] or one["code"] for one in pieces.problems if one["piece"] == nvidia.PIECE]
+    why = said[0] if said else "nvidia-smi is not there" if program is None else "nvidia-smi names none"
+    pieces.problem("dxg", "NVIDIA_GPU_BLOCKED", why)
 
 
 def _nvidia_version(driver: Row | None) -> str | None:

@@ -25,13 +25,6 @@ VENDORS: tuple[Vendor, ...] = typing.get_args(Vendor)
 
 # The GPU of Windows in a WSL guest, where nothing names its vendor.
 DXG = "/dev/dxg"
-_BLOCKED = (
-    "NVIDIA_GPU_BLOCKED",
-    "NVIDIA_NO_DEVICES",
-    "NVIDIA_GPU_ERROR",
-    "NVIDIA_SMI_FAILED",
-    "NVIDIA_DRIVER_NOT_RUNNING",
-)
 
 
 @dataclass(frozen=True)
@@ -357,10 +350,9 @@ class Facts:
 
     @property
     def nvidia_blocked(self) -> str | None:
-        """Why nvidia-smi, which a guest has where Windows has NVIDIA's driver, reaches no GPU; None where it does."""
-        blocked = (one for one in self.problems if one.piece == "nvidia_smi" and one.code in _BLOCKED)
-        named = any(one.vendor == "nvidia" and one.status == "ok" for one in self.adapters or ())
-        return None if named or not self.guest else next((one.message or one.code for one in blocked), None)
+        """Why a guest of a Windows with NVIDIA's driver reaches no NVIDIA GPU; None where it does, or has none."""
+        blocked = (one for one in self.problems if one.code == "NVIDIA_GPU_BLOCKED" and one.piece == "dxg")
+        return next((one.message or one.code for one in blocked), None) if self.guest else None
 
     @property
     def home_refused(self) -> str | None:
