@@ -161,7 +161,7 @@ def test_a_full_pc(full, ansible, tmp_path):
     assert pieces["features"]["value"]["VirtualMachinePlatform"] == {"install_state": 1, "dism_state": None}
     assert facts["wsl"] == {
         "installed": True, "version": "2.6.1.0", "kernel": "6.6.87.2-1", "default_version": 2,
-        "policy_allows": False, "error": None,
+        "policy_allows": False, "local_system": False, "error": None,
         "distributions": [
             {"name": "Ubuntu-24.04", "state": "installed", "wsl_version": 2, "default": True, "uid": 1000},
         ],

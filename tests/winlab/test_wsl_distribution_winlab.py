@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from winlab.subsystem import RealSubsystem
+from winlab.testing import small_drive
 from winlab.tree import ROOT
 
 from gpuready.simlab.schema import Pc
+from gpuready.simlab.subsystem import WSL
 from gpuready.simlab.wsl.state import Distribution
 
 ON = {"VirtualMachinePlatform": "Enabled", "Microsoft-Windows-Subsystem-Linux": "Disabled"}
@@ -143,3 +148,65 @@ def test_half_an_import_a_disk_of_others_and_a_policy(
         assert ansible(pc, MODULE, given)["code"] == "WSL_POLICY"
     finally:
         pc.powershell(r"Remove-Item HKLM:\Software\Policies\WSL")
+
+
+def test_what_stands_in_the_way_is_named(wsl: RealSubsystem, pc: Any, ansible: Any, tmp_path: Path) -> None:
+    root = archive(tmp_path / "root.tar.gz")
+
+    def ask(**more: Any) -> dict[str, Any]:
+        return dict(ansible(pc, MODULE, {"name": "blocked", "archive": root, **more}))
+
+    registered = list(wsl.model.me.distributions)
+    with small_drive(pc, "64m"):
+        assert ask(location=r"D:\blocked")["code"] == "WSL_DISK_TOO_SMALL"
+    held = pc.path(r"C:\lab") / "held"
+    held.mkdir(parents=True)
+    (held / "ext4.vhdx").write_bytes(b"")
+    (held / "gpuready.json").write_text('{"complete": false}')
+    script = (
+        r"$f = [IO.File]::Open('C:\lab\held\ext4.vhdx', 'Open', 'ReadWrite', 'None'); "
+        r"[IO.File]::WriteAllText('C:\lab\held\yes', ''); "
+        r"while (-not [IO.File]::Exists('C:\lab\held\go')) { Start-Sleep -Milliseconds 200 }; $f.Dispose()"
+    )
+    holder = threading.Thread(target=pc.powershell, args=(script,))
+    holder.start()
+    try:
+        for _ in range(600):
+            if (held / "yes").exists():
+                break
+            time.sleep(0.1)
+        assert ask(location=r"C:\lab\held")["code"] == "WSL_DISK_LOCKED"
+    finally:
+        (held / "go").write_bytes(b"")
+        holder.join()
+    home = pc.path(r"C:\ProgramData\gpuready")
+    home.mkdir(exist_ok=True)
+    os.chown(home, 65534, 65534)
+    try:
+        assert ask()["code"] == "HOME_NOT_OURS"
+    finally:
+        os.chown(home, 0, 0)
+    wsl.hang_at = "--import"
+    assert ask(time_limit=2)["code"] == "WSL_TIME_LIMIT"
+    wsl.hang_at = ""
+    disk = tmp_path / "root.vhdx"
+    disk.write_bytes(b"no disk")
+    given = {"path": str(disk), "sha256": hashlib.sha256(b"no disk").hexdigest()}
+    assert ask(archive=given)["code"] == "WSL_FAILED", "a guest without a root does not run"
+    ansible(pc, MODULE, {"name": "blocked", "state": "absent", "confirm": "blocked"})
+    user = wsl.model.machine.user(OTHER)
+    lost = frozenset({"VhdFileName", "Flags", "State"})
+    user.distributions["{9}"] = Distribution("{9}", "blocked", r"\\?\C:\his", lost=lost)
+    wsl.show()
+    try:
+        assert ask()["code"] == "WSL_OTHER_USER"
+    finally:
+        user.distributions.clear()
+        wsl.show()
+    program = pc.path(WSL)
+    program.rename(program.with_suffix(".away"))
+    try:
+        assert ask()["code"] == "WSL_NOT_INSTALLED"
+    finally:
+        program.with_suffix(".away").rename(program)
+    assert list(wsl.model.me.distributions) == registered

@@ -145,7 +145,7 @@ MACHINE = {
 }  # fmt: skip
 WSL = {
     "installed": (TRUTH, NULL), "version": (str, NULL), "kernel": (str, NULL), "default_version": (NUMBER, NULL),
-    "policy_allows": (TRUTH, NULL), "distributions": (list, NULL), "error": (dict, NULL),
+    "policy_allows": (TRUTH, NULL), "local_system": (TRUTH, NULL), "distributions": (list, NULL), "error": (dict, NULL),
 }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def test_a_whole_pc() -> None:
         "kernel": "6.6.87.2-1",
         "default_version": 2,
         "policy_allows": True,
+        "local_system": False,
         "distributions": [
             {"name": "Ubuntu-24.04", "state": "installed", "wsl_version": 2, "default": True, "uid": 1000},
             {"name": "Legacy", "state": "installed", "wsl_version": 1, "default": False, "uid": 0},

@@ -288,3 +288,8 @@ def test_an_interpreter_that_lies_elsewhere_is_not_the_environments(python: str)
     (found,) = home.environments(pieces)
     assert found.python is None
     assert [(one["piece"], one["code"]) for one in pieces.problems] == [("environments", "FILE_UNREADABLE")]
+
+
+@pytest.mark.parametrize(("sid", "system"), [("S-1-5-18", True), ("S-1-5-21-1-2-3-1001", False), (None, None)])
+def test_a_look_as_local_system_is_told(sid: str | None, system: bool | None) -> None:
+    assert look(within("wsl_registry", user={"sid": sid}))["wsl"]["local_system"] is system

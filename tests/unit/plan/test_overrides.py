@@ -163,6 +163,7 @@ BLOCKED = [
     (pc("windows", "rtx4090", os={"build": 19043}), {"environment": "wsl"}, PLUGIN, "OS_BUILD_TOO_OLD"),
     (pc("windows", "rtx4090", machine={"virtualization": False}), {"stack": "cuda"}, "cuda", "VIRTUALIZATION_OFF"),
     (pc("windows", "rtx4090", wsl={"policy_allows": False}), {"stack": "cuda"}, "cuda", "WSL_POLICY"),
+    (pc("windows", "rtx4090", wsl={"local_system": True}), {"stack": "cuda"}, "cuda", "WSL_LOCAL_SYSTEM"),
     (pc("windows", "rtx4090", wsl={"kernel": "5.10.16.3-1"}), {"stack": "cuda"}, "cuda", "WSL_KERNEL_TOO_OLD"),
     (pc("windows", "rtx5090_old_driver"), {"stack": "cuda"}, "cuda", "DRIVER_TOO_OLD"),
     (pc("windows", ("rtx4090", {"compute_capability": None})), {"stack": "cuda"}, "cuda", "COMPUTE_CAPABILITY_UNKNOWN"),

@@ -119,3 +119,9 @@ def test_a_file_of_the_controller_is_asked_for() -> None:
     archive = {"name": "root.tar.gz", "sha256": SHA, "size": len(ROOT)}
     assert ask(pc, archive=archive)["needs"] == [{"kind": "distribution", "name": "root.tar.gz", "sha256": SHA}]
     assert ask(pc, archive=archive, uploaded={SHA: r"C:\in\root.tar.gz"})["changed"]
+
+
+def test_a_wsl_that_does_not_end_has_a_limit() -> None:
+    pc = pc_with({"answer": "hang"})
+    assert ask(pc)["code"] == "WSL_TIME_LIMIT"
+    assert not pc.subsystem.me.distributions

@@ -81,3 +81,11 @@ def test_a_clock_that_is_wrong_is_why_a_certificate_fails(clock: Any, code: str,
     assert found["code"] == code
     assert says in found["message"]
     assert with_clock({"code": "DISK_FULL", "message": "full"}, record)["code"] == "DISK_FULL"
+
+
+@pytest.mark.parametrize("before", ["", "Task failed: ", "Task failed: Action failed: "])
+def test_a_role_that_begins_with_a_code_is_taken_at_its_word(before: str) -> None:
+    found = trouble({"msg": f"{before}REBOOT_NEEDED: Windows must be restarted"}, "Stop", True)
+    assert (found["code"], found["message"]) == ("REBOOT_NEEDED", "Windows must be restarted")
+    other = trouble({"msg": "NO_SUCH_CODE: x"}, "Stop", True)
+    assert (other["code"] != "NO_SUCH_CODE", other["message"]) == (True, "NO_SUCH_CODE: x")

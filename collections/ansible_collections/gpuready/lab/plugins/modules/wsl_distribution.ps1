@@ -39,8 +39,8 @@ $homePath = $params.home.TrimEnd('\')
 $wanted = "$(Get-Field $params.archive 'sha256')".ToLowerInvariant()
 $lxss = 'Software\Microsoft\Windows\CurrentVersion\Lxss'
 $me = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
-$look = 'id -u -- "$1" 2>/dev/null || echo -; base64 -w0 /etc/wsl.conf 2>/dev/null; echo'
-$set = 'set -e; id -u -- "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash -- "$1"; [ -n "$2" ] || exit 0; ' +
+$look = '[ -z "$1" ] && echo 0 || id -u -- "$1" 2>/dev/null || echo -; base64 -w0 /etc/wsl.conf 2>/dev/null; echo'
+$set = 'set -e; [ -z "$1" ] || id -u -- "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash -- "$1"; [ -n "$2" ] || exit 0; ' +
     'n=/etc/wsl.conf.gpuready-new; printf %s "$2" | base64 -d > "$n"; chmod 644 "$n"; mv -f "$n" /etc/wsl.conf'
 
 function Get-Registered($Hive) {
@@ -172,8 +172,7 @@ function Import-Distribution([string]$Folder) {
 
 function Get-Setting {
     # Whether the user is there, and what /etc/wsl.conf says.
-    $user = $(if ($params.default_user) { $params.default_user } else { 'root' })
-    $lines = @((Invoke-Guest $look @($user)) -split "`r?`n")
+    $lines = @((Invoke-Guest $look @("$($params.default_user)")) -split "`r?`n")
     $text = [System.Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($lines[1]))
     @{ user = $lines[0] -ne '-'; conf = $text }
 }
@@ -186,9 +185,8 @@ function Set-Setting($Is) {
     $module.Diff.before.wsl_conf = $Is.conf
     $module.Diff.after.wsl_conf = $(if ($same) { $Is.conf } else { $params.wsl_conf })
     if ($module.CheckMode) { return }
-    $user = $(if ($params.default_user) { $params.default_user } else { 'root' })
     $text = $(if ($same) { '' } else { [Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($params.wsl_conf)) })
-    $null = Invoke-Guest $set @($user, $text)
+    $null = Invoke-Guest $set @("$($params.default_user)", $text)
     $null = Invoke-Wsl "--terminate $name" 120
 }
 

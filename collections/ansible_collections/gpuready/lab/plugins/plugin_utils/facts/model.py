@@ -172,13 +172,14 @@ class WslError:
 
 @dataclass(frozen=True)
 class Wsl:
-    """WSL, seen from Windows."""
+    """WSL, seen from Windows. `local_system`: the PC was looked at as LocalSystem, of whom WSL takes no orders."""
 
     installed: bool | None = None
     version: str | None = None
     kernel: str | None = None
     default_version: int | None = None
     policy_allows: bool | None = None
+    local_system: bool | None = None
     distributions: tuple[WslDistribution, ...] | None = None
     error: WslError | None = None
 

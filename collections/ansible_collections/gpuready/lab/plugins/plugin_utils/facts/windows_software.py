@@ -24,6 +24,7 @@ from .model import (
 FEATURES = ("VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux", "Microsoft-Hyper-V")
 _INSTALL_STATES = {1: "Enabled", 2: "Disabled", 3: "Absent"}
 _DISTRIBUTION_STATES = {1: "installed", 3: "installing", 4: "uninstalling", 5: "converting", 6: "exporting"}
+_LOCAL_SYSTEM = "S-1-5-18"
 _WSL2 = 8  # in Flags: runs in the virtual machine.  The value Version is the layout of the disk, not this.
 _MACHINES = {0x14C: "x86", 0x8664: "x86_64", 0xAA64: "arm64"}
 _UV = re.compile(r"^uv (\d+\.\d+\.\d+\S*)", re.MULTILINE)
@@ -107,6 +108,7 @@ def wsl(pieces: Pieces, states: dict[str, str | None]) -> Wsl:
         kernel=versions.kernel if versions else None,
         default_version=_default_version(user),
         policy_allows=None if registry is None else allows != 0,
+        local_system=user.text("sid") == _LOCAL_SYSTEM if user and user.text("sid") else None,
         distributions=_distributions(user) if user else None,
         error=error,
     )

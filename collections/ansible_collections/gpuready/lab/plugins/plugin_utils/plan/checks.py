@@ -280,6 +280,8 @@ def _wsl(target: Target, at: Situation) -> list[Problem]:
     problems, wsl = [], at.facts.wsl or Wsl()
     if wsl.policy_allows is False:
         problems.append(problem("WSL_POLICY", "a policy of the PC forbids WSL"))
+    if wsl.local_system is True:
+        problems.append(problem("WSL_LOCAL_SYSTEM", "the connection runs as LocalSystem, of whom WSL takes no orders"))
     problems += _virtualization(at.facts)
     if target.min_kernel is not None and at_least(wsl.kernel, target.min_kernel) is False:
         cause = f"the WSL kernel {wsl.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"

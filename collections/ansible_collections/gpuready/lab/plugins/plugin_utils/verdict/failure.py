@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,8 @@ _WITHOUT_UNREACHABLE = (
 _DETAILS = 15  # lines of a program that are kept
 # Certificates of an index are made for months: a clock that is off by less is not why one fails.
 _CLOCK = timedelta(days=1)
+# How a role, and the connection into a guest, begin what they say: with a code of the catalogue.
+_OWN_CODE = re.compile(r"(?:(?:Task|Action) failed: )*([A-Z][A-Z0-9_]+): ")
 _ARGUMENTS_OF_A_ROLE = "Validating arguments against arg spec"
 
 
@@ -39,6 +42,8 @@ def trouble(failure: object, task: str, answered: bool) -> Trouble:
         text = str(given["cause"])
     words = "\n".join([text, *(str(given[key]) for key in ("module_stdout", "module_stderr") if given.get(key))])
     told = reading.code(given.get("code"))
+    if told is None and (match := _OWN_CODE.match(text)) and match[1] in remedies.codes():
+        told, text = match[1], text[match.end() :]
     if task.startswith(_ARGUMENTS_OF_A_ROLE):
         told = "BAD_INPUT"
     code = told or _by_words(words, bool(given.get("unreachable")))
