@@ -15,6 +15,7 @@ _ACTIONS: dict[str, Step] = {
     "python_environment": "apply",
     "training_facts": "verify",
     "environment_pass": "verify",
+    "wsl_distribution": "apply",
     "gpu_verdict": "judge",
     "fleet_report": "report",
 }
@@ -24,6 +25,7 @@ _TELLS = ("gpu_facts", "training_facts")
 _ROLES: dict[str, Step] = {
     "python_environment": "apply",
     "directml": "apply",
+    "wsl": "apply",
     "gpu_verify": "verify",
     "fleet_report": "report",
 }

@@ -47,7 +47,7 @@ def test_ansible_doc_shows_the_yml(shown: dict[str, Any], module: str) -> None:
     assert found["return"]
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", sorted(file.stem for file in (PLUGINS / "modules").glob("*.py")))
 def test_no_module_is_documented_twice(module: str) -> None:
     file = PLUGINS / f"modules/{module}.py"
     names = {

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _OWN = ("etc", "home", "root")  # folders of a guest's own
 _ENTER = (
-    'g=$1; r=$2; shift 2; for one in etc home root; do mount --bind "$g/$one" "$r/$one"; done; '
+    'set -e; g=$1; r=$2; shift 2; for one in etc home root; do mount --bind "$g/$one" "$r/$one"; done; '
     'exec chroot "$r" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"'
 )
 

@@ -39,6 +39,10 @@ class ActionModule(SendingAction):
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Check what is asked, run, send, run again."""
+        if not self.is_windows:
+            raise BadInput(
+                "wsl_distribution: the task must run on the Windows side of the PC, not in a guest or on Linux"
+            )
         sources = Sources()
         try:
             given = self._request(asked, sources)
