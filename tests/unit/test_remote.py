@@ -135,9 +135,9 @@ def test_a_pc_that_loses_what_it_was_sent_is_not_asked_for_ever() -> None:
         return {"needs": [{"sha256": "ab" * 32}]}
 
     action.run_remote = run_remote  # type: ignore[method-assign]
-    action._send = lambda local, sha256: f"/tmp/{local}"  # type: ignore[method-assign]
+    action.send = lambda local, sha256: f"/tmp/{local}"  # type: ignore[method-assign]
     wanted: Any = SimpleNamespace(arguments={}, files={"ab" * 32: "uv"})
-    answer = action._converse(wanted, {})
+    answer = action._converse(wanted, {}, [])
     assert (answer["failed"], answer["code"]) == (True, "UPLOAD_FAILED")
     assert asked[-1] == {"ab" * 32: "/tmp/uv"}
     assert len(asked) == 5
