@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -101,6 +102,14 @@ def test_what_says_nothing_to_this_run_is_taken_away_and_started_anew(left: dict
     action = Action(left, NOTHING, CLAIMED, STARTED)
     assert action.begin() is None
     assert action.asked == ["claimed", "absent", "claimed", FOLDER, 60 + jobs.MARGIN]
+
+
+def test_what_an_earlier_run_built_shows_on_the_pc_and_not_in_its_job() -> None:
+    left = {**ENDED, "job": {**ENDED["job"], "run": "earlier"}}
+    action = Action(left, NOTHING, CLAIMED, STARTED)
+    building = dataclasses.replace(MINE, name="building")
+    assert action.start(building, WORK, {"python": "p"}, {}) is None
+    assert action.asked[:3] == ["claimed", "absent", "claimed"]
 
 
 def test_another_job_that_runs_is_left_alone() -> None:
