@@ -79,13 +79,9 @@ class ActionModule(SendingAction, jobs.JobAction):
             answer = self._converse(wanted, task_vars, tried)
             if "needs" not in answer:
                 return answer
-        if (refused := self.start(job, MODULE, given, task_vars)) is not None:
-            return refused
-        if not wait:
-            return None
-        answer = self.collect(job, task_vars)
-        tried += answer.get("tried_again") or []
-        return ASKS_AGAIN if "needs" in answer else answer
+        built = self.carry(job, MODULE, given, task_vars, wait=wait)
+        tried += (built or {}).get("tried_again") or []
+        return ASKS_AGAIN if built and "needs" in built else built
 
     def _converse(self, wanted: request.Request, task_vars: dict[str, Any], tried: list[Trouble]) -> dict[str, Any]:
         """Run the module; while it needs something of the controller, give it and run it again.

@@ -81,7 +81,4 @@ class ActionModule(jobs.JobAction):
         """The module's answer; None of a training that is under way and not waited for."""
         if self._task.check_mode:
             return self.run_remote(MODULE, arguments, task_vars)
-        refused = self.start(wanted, MODULE, arguments, task_vars, first)
-        if refused is not None or not wait:
-            return refused
-        return self.collect(wanted, task_vars)
+        return self.carry(wanted, MODULE, arguments, task_vars, wait=wait, first=first)

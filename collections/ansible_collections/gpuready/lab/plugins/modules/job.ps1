@@ -32,7 +32,7 @@ $params = $module.Params
 $homePath = $params.home.TrimEnd('\')
 $folder = "$homePath\jobs\$($params.name)"
 $asked = "$folder\asked.json"
-$key = "SOFTWARE\gpuready-job-$($params.name)"
+$keys = 'SOFTWARE\gpuready-job-'   # and the job's own mark
 $most = 16MB
 
 function Write-BootKey([string]$Value) {
@@ -40,8 +40,7 @@ function Write-BootKey([string]$Value) {
     try {
         $volatile = [Microsoft.Win32.RegistryOptions]::Volatile
         $check = [Microsoft.Win32.RegistryKeyPermissionCheck]::ReadWriteSubTree
-        $made = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey($key, $check, $volatile)
-        try { $made.SetValue($Value, '') } finally { $made.Dispose() }
+        [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey("$keys$Value", $check, $volatile).Dispose()
         $true
     } catch { $false }
 }
@@ -50,14 +49,16 @@ function Test-Restart($Known) {
     # $null where nobody knows.
     $mark = Get-Field $Known 'boot'
     if (-not $mark) { return $null }
-    $found = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($key)
+    $found = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey("$keys$mark")
     if ($null -eq $found) { return $true }
-    try { $null -eq $found.GetValue($mark) } finally { $found.Dispose() }
+    $found.Dispose()
+    $false
 }
 
 function Remove-Job {
+    $mark = Get-Field (Read-Json $asked) 'boot'
     $null = Remove-Whole $folder
-    try { [Microsoft.Win32.Registry]::LocalMachine.DeleteSubKey($key, $false) } catch { $null = $_ }
+    try { if ($mark) { [Microsoft.Win32.Registry]::LocalMachine.DeleteSubKey("$keys$mark", $false) } } catch { $null = $_ }
     if (-not [System.IO.Directory]::Exists("$homePath\jobs")) { return }
     if ([System.IO.Directory]::GetFileSystemEntries("$homePath\jobs").Length -eq 0) { [System.IO.Directory]::Delete("$homePath\jobs") }
 }

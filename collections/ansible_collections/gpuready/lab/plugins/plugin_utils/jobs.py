@@ -104,6 +104,30 @@ class JobAction(RemoteAction):
         self._ask(wanted, task_vars, "absent")
         return started if "trouble" in started or started.get("failed") else {**started, "failed": True}
 
+    def carry(
+        self,
+        wanted: Job,
+        module: str,
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+        *,
+        wait: bool,
+        first: Callable[[], dict[str, Any]] | None = None,
+    ) -> dict[str, Any] | None:
+        """Start it, or find it under way, and with `wait` collect it; what is transient is done again.
+
+        A module's answer; None of a job that is under way and not waited for.
+        """
+
+        def start() -> dict[str, Any]:
+            return self.start(wanted, module, arguments, task_vars, first) or {}
+
+        def once() -> dict[str, Any]:
+            return start() or self.collect(wanted, task_vars)
+
+        answer = self.again(once if wait else start)
+        return answer if wait or "trouble" in answer or answer.get("failed") else None
+
     def collect(self, wanted: Job, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Wait for the end of a job that was started, and give its module's answer, or `{"trouble"}`."""
         while True:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ansible._internal import _display_utils
@@ -73,9 +74,13 @@ class RemoteAction(Action):
 
         What is transient (a file that a scanner holds) is tried again; `tried_again` of the result says why.
         """
+        return self.again(lambda: self.run_once(module_name, module_args, task_vars))
+
+    def again(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What work gives that is tried again as long as its answer is transient."""
         held: list[Trouble] = []
         for pause in (*self.PAUSES, None):
-            answer = self.run_once(module_name, module_args, task_vars)
+            answer = work()
             if pause is None or not modules.is_transient(answer):
                 break
             held.append(self._told({**answer, "failed": True}, "NO_EVIDENCE"))
