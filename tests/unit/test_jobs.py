@@ -89,6 +89,16 @@ def test_a_job_that_ended_well_for_a_run_that_died_is_collected() -> None:
     assert action.asked == ["claimed"]
 
 
+@pytest.mark.parametrize("warning", ["held", {"event": {"msg": "held"}}, {"msg": "held"}])
+def test_a_modules_warnings_come_with_its_answer(warning: Any) -> None:
+    result = {**STARTED, "finished": True, "warnings": [warning]}
+    action = Action(there("ended", result=result), NOTHING)
+    said: list[str] = []
+    action._display = SimpleNamespace(vv=lambda line: None, warning=said.append)
+    assert action.end() == {}
+    assert said == ["held"]
+
+
 OF_THE_PAST = {
     "another was asked for": there("ended", asked="other", result={"finished": True}),
     "it failed": there("ended", run="earlier", result={"finished": True, "failed": True}),

@@ -38,7 +38,7 @@ def look(ansible, pc, folder: Path, **arguments: Any) -> tuple[dict[str, Any], d
     result = ansible(pc, "gpuready.lab.gpu_facts", {"save_evidence": str(folder), **arguments})
     assert not result["failed"], result
     assert result["changed"] is False
-    assert result["troubles"] == []
+    assert result["troubles"] == [], result["troubles"]
     saved = json.loads((folder / f"{pc.name}.json").read_text(encoding="utf-8"))
     found = saved["gpuready_evidence"]
     assert (saved["host"], found["schema_version"], found["platform"]) == (pc.name, 1, "windows")

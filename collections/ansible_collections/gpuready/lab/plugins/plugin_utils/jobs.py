@@ -139,6 +139,9 @@ class JobAction(RemoteAction):
                 break
         self._ask(wanted, task_vars, "absent")
         if left.get("state") == "ended" and isinstance(left.get("result"), dict):
+            for warning in left["result"].get("warnings") or []:
+                if said := _words(warning):
+                    self._display.warning(said)
             return _result(left["result"], wanted)
         return {"trouble": _lost(left, wanted)}
 
@@ -198,8 +201,17 @@ def _result(result: Mapping[str, Any], wanted: Job) -> dict[str, Any]:
     if result.get("failed") and str(result.get("msg")).endswith(_ENDED):
         message = f"it was ended on the PC after {wanted.limit + MARGIN} s"
         return {"trouble": {"code": _LATE[wanted.name], "message": message}}
-    of_async = ("started", "finished", "results_file", "ansible_job_id", "ansible_async_watchdog_pid")
+    of_async = ("warnings", "started", "finished", "results_file", "ansible_job_id", "ansible_async_watchdog_pid")
     return {key: value for key, value in result.items() if key not in of_async and not key.startswith("_ansible")}
+
+
+def _words(warning: object) -> str:
+    """A warning of a module, which nobody has read for us: text, or what Ansible makes of it."""
+    if isinstance(warning, str):
+        return warning
+    if isinstance(warning, Mapping):
+        return str(reading.section(warning, "event").get("msg") or warning.get("msg") or "")
+    return str(getattr(getattr(warning, "event", None), "msg", ""))
 
 
 def _lost(left: Mapping[str, Any], wanted: Job) -> Trouble:
