@@ -157,15 +157,13 @@ class Lab:
         )
         keep = options.get("lab_dir")
         lab_dir = self._root / "reports" if keep is None else Path(keep).expanduser().absolute() if keep else None
-        limit = self._limit
+        limit, names = self._limit, list(hosts)
         if options.get("resume"):
-            limit = ",".join(newest.rest(lab_dir, sources, list(hosts)))
+            names = newest.rest(lab_dir, sources, names)
         elif (words := options.get("only")) is not None:
-            limit = ",".join(newest.only(lab_dir, sources, list(hosts), words))
-        if limit != self._limit:
-            chosen = set(str(limit).split(","))
-            hosts = {name: variables for name, variables in hosts.items() if name in chosen}
-        names = list(hosts)
+            names = newest.only(lab_dir, sources, names, words)
+        if len(names) < len(hosts):
+            limit, hosts = ",".join(names), {name: hosts[name] for name in names}
         run_id, now = str(uuid.uuid4()), datetime.now(UTC)
         wanted = options.get("report_dir")
         if not wanted:

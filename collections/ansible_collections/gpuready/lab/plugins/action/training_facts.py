@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..plugin_utils import jobs, trainer, verdicts
@@ -55,7 +54,10 @@ class ActionModule(jobs.JobAction):
         arguments["trainer"] = trainer.text()
         aside = aside and training.has_pass(record)
         first = functools.partial(self._lay_aside, record, home, task_vars) if aside else None
-        answer = self._train(wanted, arguments, task_vars, wait, first)
+        if self._task.check_mode:
+            answer: dict[str, Any] | None = self.run_remote(MODULE, arguments, task_vars)
+        else:
+            answer = self.carry(wanted, MODULE, arguments, task_vars, wait=wait, first=first)
         if answer is None:
             return {**ended("the training is under way"), "under_way": True}
         found = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
@@ -69,16 +71,3 @@ class ActionModule(jobs.JobAction):
         given = {"state": "trying", "home": home}
         wanted = request.switching(given, record, records.READY, self.is_windows)
         return self.run_remote("gpuready.lab.environment_pass", wanted.arguments, task_vars)
-
-    def _train(
-        self,
-        wanted: jobs.Job,
-        arguments: dict[str, Any],
-        task_vars: dict[str, Any],
-        wait: bool,
-        first: Callable[[], dict[str, Any]] | None,
-    ) -> dict[str, Any] | None:
-        """The module's answer; None of a training that is under way and not waited for."""
-        if self._task.check_mode:
-            return self.run_remote(MODULE, arguments, task_vars)
-        return self.carry(wanted, MODULE, arguments, task_vars, wait=wait, first=first)
