@@ -154,8 +154,12 @@ def test_the_end_is_waited_for_and_the_result_is_the_modules_own() -> None:
     assert action.asked == ["status", "status", "status", "absent"]
 
 
-def test_a_network_that_bounces_costs_nothing() -> None:
-    action = Action(there("running"), REFUSED, REFUSED, ENDED, NOTHING)
+GARBAGE = {"failed": True, "msg": "Module result deserialization failed.", "module_stdout": "Fatal error.", "rc": 1}
+
+
+@pytest.mark.parametrize("nothing", [REFUSED, GARBAGE], ids=["cut", "garbage"])
+def test_a_network_that_bounces_or_a_poll_that_crashes_costs_nothing(nothing: Any) -> None:
+    action = Action(there("running"), nothing, nothing, ENDED, NOTHING)
     assert "ansible_facts" in action.end()
     assert action.resets == 2
 

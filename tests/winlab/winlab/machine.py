@@ -279,6 +279,8 @@ class Machine:
             "DISPLAY": "",
             "HOME": "/root",
             "WINEDLLOVERRIDES": OVERRIDES,
+            # .NET maps its code twice so that it is never both writable and executable: dear, and brittle, under Wine
+            "DOTNET_EnableWriteXorExecute": "0",
             # TensorFlow's own copy of DirectML is licensed for Windows alone: it must load this one
             "TF_DIRECTML_PATH": r"C:\ProgramData\WinLab\directml",
         }

@@ -5,16 +5,25 @@ from __future__ import annotations
 import base64
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO
 
 from gpuready.simlab.winrm.shells import Command
 
 POWERSHELL = "C:/Program Files/PowerShell/7/powershell.exe"
+TRIES = 3
+RUNTIME_CRASH = re.compile(rb"Fatal error\.|Internal CLR error|System\.__Canon")
 NOISE = re.compile(rb"error: XDG_RUNTIME_DIR[^\n]*\n")
 _POWERSHELL_LINE = re.compile(r'^"?(?:[A-Za-z]:\\.*\\)?(?:powershell|pwsh)(?:\.exe)?"?\s+(.*)$', re.I | re.S)
 _ENCODED = re.compile(r"-EncodedCommand\s+(\S+)", re.I)
+
+
+def crashed(stdout: bytes, stderr: bytes) -> bool:
+    """Whether .NET itself crashed before it said anything: about one start in a thousand does, under Wine alone."""
+    return not stdout and RUNTIME_CRASH.search(stderr) is not None
 
 
 def run(command: Command, wrap: Callable[[list[str]], list[str]]) -> int:
@@ -23,41 +32,68 @@ def run(command: Command, wrap: Callable[[list[str]], list[str]]) -> int:
     argv = [POWERSHELL, *m[1].split()] if m else ["cmd", "/c", command.line]
     encoded = _ENCODED.search(command.line)
     reads_stdin = not encoded or "$input" in base64.b64decode(encoded[1]).decode("utf-16-le").lower()
-    process = subprocess.Popen(
-        wrap(["wine", *argv]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    given = _Input(command, reads_stdin)
+    for _ in range(TRIES - 1):
+        rc, again = _once(command, wrap(["wine", *argv]), given, last=False)
+        if not again:
+            return rc
+        print(f"winlab: .NET crashed under Wine; begun again: {command.line[:80]}", file=sys.stderr)
+    return _once(command, wrap(["wine", *argv]), given, last=True)[0]
+
+
+@dataclass
+class _Input:
+    """What a command was given on its standard input so far: a second try is given it again."""
+
+    command: Command
+    read: bool
+    data: bytes = b""
+    end: bool = False
+
+    def feed(self, process: subprocess.Popen[bytes]) -> None:
+        stdin = process.stdin
+        assert stdin is not None
+        data, end = self.data, self.end
+        while process.poll() is None:
+            try:
+                stdin.write(data)
+                stdin.flush()
+                if end or not self.read:
+                    stdin.close()
+                    return
+            except (BrokenPipeError, ValueError):
+                return
+            data, end = self.command.read_some(0.5)
+            self.data, self.end = self.data + data, end
+
+
+def _once(command: Command, argv: list[str], given: _Input, *, last: bool) -> tuple[int, bool]:
+    """The exit code of one try, and whether another is worth it: what a crash said is kept back then."""
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
+    said, errors = bytearray(), bytearray()
     pumps = [
-        threading.Thread(target=_pump, args=(command, process.stdout, "stdout"), daemon=True),
-        threading.Thread(target=_pump, args=(command, process.stderr, "stderr"), daemon=True),
+        threading.Thread(target=_pump, args=(process.stdout, said, command), daemon=True),
+        threading.Thread(target=_pump, args=(process.stderr, errors), daemon=True),
     ]
-    for t in [threading.Thread(target=_feed, args=(command, process, reads_stdin), daemon=True), *pumps]:
+    feeder = threading.Thread(target=given.feed, args=(process,), daemon=True)
+    for t in [feeder, *pumps]:
         t.start()
     rc = process.wait()
     for t in pumps:  # a child left behind may hold the pipes open
         t.join(timeout=2)
-    return rc
+    if not last and rc and crashed(bytes(said), bytes(errors)):
+        feeder.join()
+        return rc, True
+    command.write("stderr", NOISE.sub(b"", bytes(errors)))
+    return rc, False
 
 
-def _feed(command: Command, process: subprocess.Popen[bytes], reads_stdin: bool) -> None:
-    stdin = process.stdin
-    assert stdin is not None
-    while process.poll() is None:
-        data, end = command.read_some(0.5)
-        try:
-            stdin.write(data)
-            stdin.flush()
-            if end or not reads_stdin:
-                stdin.close()
-                return
-        except (BrokenPipeError, ValueError):
-            return
-
-
-def _pump(command: Command, stream: IO[bytes], name: str) -> None:
+def _pump(stream: IO[bytes], kept: bytearray, command: Command | None = None) -> None:
+    """Keep what is read, and hand it out where there is a command."""
     read = getattr(stream, "read1", stream.read)
     for data in iter(lambda: read(65536), b""):
-        wanted = NOISE.sub(b"", data) if name == "stderr" else data
-        if wanted:
-            command.write(name, wanted)
+        kept += data
+        if command:
+            command.write("stdout", data)

@@ -83,7 +83,14 @@ function Read-Result([string]$Path) {
         $tooLong = "the result of the job is longer than $($most / 1MB) MB"
         return @{ finished = $true; failed = $true; code = 'ANSWER_TOO_LARGE'; msg = $tooLong }
     }
-    try { $found = ConvertFrom-JsonText ([System.IO.File]::ReadAllText($Path, [System.Text.Encoding]::UTF8)) } catch { return $null }
+    # A writer who is refused the file because somebody reads it leaves a job without an end: Ansible's tries once.
+    $share = [System.IO.FileShare]'ReadWrite, Delete'
+    try {
+        $stream = New-Object -TypeName System.IO.FileStream -ArgumentList $Path, 'Open', 'Read', $share
+        $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream, ([System.Text.Encoding]::UTF8)
+        try { $found = ConvertFrom-JsonText ($reader.ReadToEnd()) } finally { $reader.Dispose() }
+    }
+    catch { return $null }
     if ($found -is [System.Collections.IDictionary]) { $found }
 }
 

@@ -27,6 +27,7 @@ _COLLECTABLE = 3600.0  # seconds after which what a job of an earlier run gave i
 _WORK = {"building": "built the environment", "training": "trained"}
 _KILLED = {"building": "ENVIRONMENT_FAILED", "training": "KILLED"}
 _LATE = {"building": "ENVIRONMENT_TIME_LIMIT", "training": "TIMED_OUT"}
+_PASSING = ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT", "CONNECTION_CUT", "UNREACHABLE", "OUTPUT_GARBAGE")
 # What Ansible's async says, in PowerShell and in Python, of a module that it ended.
 _ENDED = ("timed out waiting for module completion", "Timeout exceeded")
 
@@ -168,11 +169,12 @@ class JobAction(RemoteAction):
 
 
 def _passes(trouble: Mapping[str, Any]) -> bool:
-    """Whether a PC that is not reached for this reason may be reached a little later."""
+    """Whether a PC that did not answer for this reason may answer a little later.
+
+    It answered a look in this run: an answer that cannot be read is that of one process that was ended, or crashed.
+    """
     code = str(trouble.get("code"))
-    return code in ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT", "CONNECTION_CUT", "UNREACHABLE") or bool(
-        catalogue.remedy(code).transient
-    )
+    return code in _PASSING or bool(catalogue.remedy(code).transient)
 
 
 def _counts(left: Mapping[str, Any], wanted: Job) -> bool:
