@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.action import wsl_distribution
+from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import Sources
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue
@@ -85,3 +86,74 @@ def test_every_error_of_wsl_has_one_code_by_its_name_and_by_its_number(name: str
     found = {catalogue.match(f"x\nError code: Wsl/Service/{tail}", "wsl") for tail in (name, texts.numbers()[name])}
     assert len(found) == 1
     assert None not in found
+
+
+FOLDER = r"C:\ProgramData\gpuready\jobs\importing"
+SHA = hashlib.sha256(b"root").hexdigest()
+NEEDS = {"failed": True, "code": "NEEDS", "msg": "", "needs": [{"kind": "distribution", "sha256": SHA}]}
+READY = {"changed": True, "ready": True}
+CLAIMED = {"job": {"state": "claimed"}, "claimed": True, "folder": FOLDER}
+STARTED = {"started": True, "finished": False}
+GONE = {"job": None, "claimed": False, "folder": FOLDER}
+
+
+def job(state: str, **result: Any) -> dict[str, Any]:
+    return {"job": {"state": state, "restarted": False, "result": result or None}, "claimed": False, "folder": FOLDER}
+
+
+def carried(
+    tmp_path: Path, answers: list[dict[str, Any]], **given: Any
+) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """What the action gives with a PC that answers so, and what was asked of it."""
+    file, asked = tmp_path / "root.tar", []  # type: ignore[var-annotated]
+    file.write_bytes(b"root")
+
+    def answer(module: str, arguments: dict[str, Any], task_vars: dict[str, Any], background: Any = None) -> Any:
+        asked.append((module.rpartition(".")[2], background or arguments.get("state")))
+        if module == wsl_distribution.MODULE:
+            asked[-1] = ("wsl", background or (arguments.get("prepare", False), arguments.get("uploaded")))
+        return answers.pop(0)
+
+    action = wsl_distribution.ActionModule.__new__(wsl_distribution.ActionModule)
+    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=True))
+    action.run_once = answer  # type: ignore[method-assign]
+    action.archive = lambda path: file  # type: ignore[method-assign]
+    action.send = lambda local, sha256: "there"  # type: ignore[method-assign]
+    wanted = {"name": "g", "archive": {"path": "root.tar", "sha256": SHA}, "time_limit": 60, **given}
+    found = action.act(options("wsl_distribution", wanted, wsl_distribution.ActionModule.SPEC), {})
+    assert answers == []
+    return found, asked
+
+
+def test_where_nothing_is_to_be_done_it_takes_one_call(tmp_path: Path) -> None:
+    found, asked = carried(tmp_path, [{"changed": False}])
+    assert found == {"changed": False}
+    assert asked == [("wsl", (True, None))]
+
+
+def test_an_import_is_a_job_and_what_it_needs_is_there_before(tmp_path: Path) -> None:
+    ended = job("ended", changed=True, finished=True, distribution={"name": "g"})
+    found, asked = carried(tmp_path, [NEEDS, READY, CLAIMED, STARTED, job("running"), ended, GONE])
+    assert found == {"changed": True, "distribution": {"name": "g"}}
+    assert asked[:4] == [
+        ("wsl", (True, None)),
+        ("wsl", (True, {SHA: "there"})),
+        ("job", "claimed"),
+        ("wsl", (FOLDER, 2 * 60 + jobs.MARGIN)),
+    ]
+
+
+def test_an_import_that_is_not_waited_for_is_under_way(tmp_path: Path) -> None:
+    found, _ = carried(tmp_path, [READY, CLAIMED, STARTED], wait=False)
+    assert found["under_way"] is True
+
+
+def test_an_import_that_was_killed_is_told(tmp_path: Path) -> None:
+    found, _ = carried(tmp_path, [READY, CLAIMED, STARTED, job("lost"), GONE])
+    assert found["code"] == "WSL_IMPORT_LOST"
+
+
+@pytest.mark.parametrize("after", [[NEEDS], [READY, CLAIMED, STARTED, job("ended", **NEEDS, finished=True), GONE]])
+def test_a_pc_that_does_not_keep_what_was_sent_is_told(tmp_path: Path, after: list[dict[str, Any]]) -> None:
+    found, _ = carried(tmp_path, [NEEDS, *after])
+    assert found["code"] == "UPLOAD_FAILED"

@@ -118,7 +118,11 @@ def test_a_file_of_the_controller_is_asked_for() -> None:
     pc = pc_with()
     archive = {"name": "root.tar.gz", "sha256": SHA, "size": len(ROOT)}
     assert ask(pc, archive=archive)["needs"] == [{"kind": "distribution", "name": "root.tar.gz", "sha256": SHA}]
-    assert ask(pc, archive=archive, uploaded={SHA: r"C:\in\root.tar.gz"})["changed"]
+    assert ask(pc, archive=archive, prepare=True)["needs"]
+    assert ask(pc, archive=archive, prepare=True, uploaded={SHA: r"C:\in\root.tar.gz"})["ready"]
+    assert not pc.subsystem.me.distributions
+    assert ask(pc, archive=archive)["changed"]
+    assert "ready" not in ask(pc, archive=archive, prepare=True)
 
 
 def test_a_wsl_that_does_not_end_has_a_limit() -> None:

@@ -19,6 +19,7 @@ from gpuready.simlab.wsl.state import INSTALLED, Distribution
 _ARGUMENTS = (
     *("state", "name", "home", "archive", "location", "default_user", "wsl_conf", "uploaded", "time_limit"),
     "lock_wait",
+    "prepare",
 )
 _GIB = 2**30
 
@@ -77,11 +78,18 @@ class _Work:
                 return
         else:
             self._nobody_elses(folder)
-        self._room(int(self.archive.get("size") or 0))
+        if not found:
+            self._room(int(self.archive.get("size") or 0))
         self.result["changed"] = True
         self.before["sha256"], self.after["sha256"] = None, self.wanted
         self.after["wsl_conf"] = self.task.arguments.get("wsl_conf")
         if self.task.check:
+            return
+        if self.task.arguments.get("prepare"):
+            home = self._home()
+            if self.archive.get("name"):
+                self._file(home)
+            self.result["ready"] = True
             return
         if found:
             self._remove(found)
@@ -119,9 +127,7 @@ class _Work:
             raise fail("WSL_DISK_TOO_SMALL", text)
 
     def _import(self, folder: str) -> None:
-        home = Home(self.pc, str(self.task.arguments.get("home") or documents.HOME).rstrip("\\"))
-        home.check()
-        file = self._file(home)
+        file = self._file(self._home())
         disk = self.pc.disk
         node = disk.get(file)
         self._room(node.bytes if node else 0)
@@ -137,14 +143,21 @@ class _Work:
             disk.remove(file)
         self._mark(folder, complete=True)
 
+    def _home(self) -> Home:
+        home = Home(self.pc, str(self.task.arguments.get("home") or documents.HOME).rstrip("\\"))
+        home.check()
+        return home
+
     def _file(self, home: Home) -> str:
         """The archive in gpuready's folder, checked."""
         disk, given = self.pc.disk, self.archive
         name = given.get("name") or ntpath.basename(str(given.get("path") or given.get("url")))
         target = rf"{home.path}\downloads\{self.wanted[:12]}-{name}"
-        source = str((self.task.arguments.get("uploaded") or {}).get(self.wanted) or given.get("path") or "")
         if given.get("url"):
             raise ModuleFailed("simlab: the archive of a distribution by url is not modelled")
+        source = str((self.task.arguments.get("uploaded") or {}).get(self.wanted) or given.get("path") or "")
+        if not source and disk.is_file(target):
+            source = target
         if not source:
             raise ModuleFailed("", needs=[{"kind": "distribution", "name": name, "sha256": self.wanted}], code="NEEDS")
         node = disk.get(source)

@@ -19,15 +19,10 @@ from ..plugin_utils.environment import outcome, request
 from ..plugin_utils.environment.sources import RequestError
 from ..plugin_utils.record import Trouble
 from ..plugin_utils.remedies import troubles
-from ..plugin_utils.sending import SendingAction
+from ..plugin_utils.sending import ASKS_AGAIN, SendingAction
 
 MODULE = "gpuready.lab.python_environment"
 LIMIT = 1800  # seconds, as the module has it
-ASKS_AGAIN = {
-    "failed": True,
-    "code": "UPLOAD_FAILED",
-    "msg": "the PC asks again for files that were sent; check its disk and its virus scanner",
-}
 NOTHING = "the plan names no stack that can be built: nothing was done"
 
 

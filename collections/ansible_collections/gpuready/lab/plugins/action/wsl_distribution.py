@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A distribution of WSL 2 on a Windows PC: imported, set, or taken away. One call where nothing is to be done."""
+"""A distribution of WSL 2 on a Windows PC: imported, set, or taken away.
+
+One call where nothing is to be done. An import is a job on the PC, and what it needs of the controller is there before.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,20 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
 
+from ..plugin_utils import jobs
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.environment import outcome
 from ..plugin_utils.environment.sources import RequestError, Sources
 from ..plugin_utils.guest import settings
 from ..plugin_utils.remedies import catalogue, troubles
-from ..plugin_utils.sending import SendingAction
+from ..plugin_utils.sending import ASKS_AGAIN, SendingAction
 
 MODULE = "gpuready.lab.wsl_distribution"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
-class ActionModule(SendingAction):
+class ActionModule(SendingAction, jobs.JobAction):
     """Run gpuready.lab.wsl_distribution, send what it lacks, read what wsl.exe said."""
 
     SPEC: ClassVar[Spec] = {
@@ -34,6 +38,7 @@ class ActionModule(SendingAction):
         "wsl_conf": {"type": "dict"},
         "home": {"type": "str"},
         "time_limit": {"type": "int", "default": 1800},
+        "wait": {"type": "bool", "default": True},
         "lock_wait": {"type": "int", "default": 30},
     }
 
@@ -48,16 +53,33 @@ class ActionModule(SendingAction):
             given = self._request(asked, sources)
         except RequestError as error:
             return outcome.refused(error)
-        answer = self.run_remote(MODULE, given, task_vars)
+        if asked["state"] == "absent":
+            answer = self.run_remote(MODULE, given, task_vars)
+        else:
+            answer = self._prepared({**given, "prepare": True}, sources, task_vars)
+        if answer.get("ready"):
+            what = [given.get(name) for name in ("name", "archive", "location", "default_user", "wsl_conf")]
+            # Getting the archive and importing it may each take the time that is given.
+            job = jobs.job("importing", what, task_vars, asked["home"], 2 * asked["time_limit"])
+            carried = self.carry(job, MODULE, given, task_vars, wait=asked["wait"])
+            if carried is None:
+                return {"msg": "the import is under way", "under_way": True, "changed": True}
+            answer = carried
         if "needs" in answer:
-            try:
-                uploaded = {file["sha256"]: self.send(sources.files[file["sha256"]], file["sha256"])
-                            for file in answer["needs"]}  # fmt: skip
-            except (AnsibleError, OSError) as error:
-                trouble = troubles.classify(str(error), exception=error, connection=self._connection.transport)
-                return outcome.refused(RequestError(trouble["code"], trouble["message"]))
-            answer = self.run_remote(MODULE, {**given, "uploaded": uploaded}, task_vars)
+            answer = ASKS_AGAIN
         return outcome.failure(_read(answer)) or answer
+
+    def _prepared(self, given: dict[str, Any], sources: Sources, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The module's answer; what it needs of the controller is sent."""
+        answer = self.run_remote(MODULE, given, task_vars)
+        if "needs" not in answer:
+            return answer
+        try:
+            uploaded = {file["sha256"]: self.send(sources.files[file["sha256"]], file["sha256"])
+                        for file in answer["needs"]}  # fmt: skip
+        except (AnsibleError, OSError) as error:
+            return {"trouble": troubles.classify(str(error), exception=error, connection=self._connection.transport)}
+        return self.run_remote(MODULE, {**given, "uploaded": uploaded}, task_vars)
 
     def _request(self, asked: dict[str, Any], sources: Sources) -> dict[str, Any]:
         """What the PC's module is given. Raises BadInput and RequestError."""

@@ -34,7 +34,7 @@ def main() -> None:
     module = AnsibleModule(
         {
             "home": {"type": "path"},
-            "name": {"type": "str", "choices": ["building", "training"], "required": True},
+            "name": {"type": "str", "choices": ["building", "importing", "training"], "required": True},
             "state": {"type": "str", "choices": ["status", "claimed", "absent"], "default": "status"},
             "asked": {"type": "str"},
             "run": {"type": "str"},

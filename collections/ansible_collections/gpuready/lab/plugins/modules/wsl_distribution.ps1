@@ -26,6 +26,7 @@ $spec = @{
         default_user = @{ type = 'str' }
         wsl_conf = @{ type = 'str' }
         uploaded = @{ type = 'dict'; default = @{} }
+        prepare = @{ type = 'bool'; default = $false }
         time_limit = @{ type = 'int'; default = 1800 }
         lock_wait = @{ type = 'int'; default = 30 }
     }
@@ -146,10 +147,24 @@ function Remove-Left([string]$Folder, [string]$Disk) {
     }
 }
 
-function Import-Distribution([string]$Folder) {
+function Open-Home {
     $fault = Get-HomeFault $homePath
     if ($fault) { Stop-With 'HOME_NOT_OURS' $fault }
     Initialize-Home $homePath
+}
+
+function Get-Ready {
+    # A file of the controller comes before the import, which may be long after it; whatever else it needs it gets for itself.
+    Open-Home
+    if (Get-Field $params.archive 'name') {
+        $file = Get-Archive $homePath 'distribution' $params.archive $params.uploaded $params.time_limit
+        if ($file -is [hashtable]) { $module.Result.needs = @($file.needs); Stop-With 'NEEDS' '' }
+    }
+    $module.Result.ready = $true
+}
+
+function Import-Distribution([string]$Folder) {
+    Open-Home
     $lock = Enter-Home $homePath $params.lock_wait
     try {
         $file = Get-Archive $homePath 'distribution' $params.archive $params.uploaded $params.time_limit
@@ -211,12 +226,14 @@ function Set-Present {
         }
         Assert-Free "$folder\ext4.vhdx"
     }
-    Assert-Room $folder ([long]"0$(Get-Field $params.archive 'size')")
+    # One that is half there may be under way, and takes the room that it was promised.
+    if (-not $found) { Assert-Room $folder ([long]"0$(Get-Field $params.archive 'size')") }
     $module.Result.changed = $true
     $module.Diff.before.sha256 = $null
     $module.Diff.after.sha256 = $wanted
     $module.Diff.after.wsl_conf = $params.wsl_conf
     if ($module.CheckMode) { return }
+    if ($params.prepare) { Get-Ready; return }
     if ($found) { Remove-Distribution $found }   # what an import that was cut off left
     Import-Distribution $folder
     Set-Setting (Get-Setting)

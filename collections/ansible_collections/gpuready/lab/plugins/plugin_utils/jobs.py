@@ -24,9 +24,10 @@ from .remote import RemoteAction
 MODULE = "gpuready.lab.job"
 MARGIN = 120  # seconds that Ansible's async gives a job beyond its own limit
 _COLLECTABLE = 3600.0  # seconds after which what a job of an earlier run gave is of the past
-_WORK = {"building": "built the environment", "training": "trained"}
-_KILLED = {"building": "ENVIRONMENT_FAILED", "training": "KILLED"}
-_LATE = {"building": "ENVIRONMENT_TIME_LIMIT", "training": "TIMED_OUT"}
+Name = Literal["building", "importing", "training"]
+_WORK = {"building": "built the environment", "importing": "imported the distribution", "training": "trained"}
+_KILLED = {"building": "ENVIRONMENT_FAILED", "importing": "WSL_IMPORT_LOST", "training": "KILLED"}
+_LATE = {"building": "ENVIRONMENT_TIME_LIMIT", "importing": "WSL_TIME_LIMIT", "training": "TIMED_OUT"}
 _PASSING = ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT", "CONNECTION_CUT", "UNREACHABLE", "OUTPUT_GARBAGE")
 # What Ansible's async says, in PowerShell and in Python, of a module that it ended.
 _ENDED = ("timed out waiting for module completion", "Timeout exceeded")
@@ -36,16 +37,14 @@ _ENDED = ("timed out waiting for module completion", "Timeout exceeded")
 class Job:
     """What is asked of a PC. `asked` tells it from all else that may be asked; `limit`: its own seconds."""
 
-    name: Literal["building", "training"]
+    name: Name
     asked: str
     run: str
     home: str | None
     limit: int
 
 
-def job(
-    name: Literal["building", "training"], asked: object, variables: Mapping[str, Any], home: object, limit: object
-) -> Job:
+def job(name: Name, asked: object, variables: Mapping[str, Any], home: object, limit: object) -> Job:
     """The job of this run; `asked` is anything that JSON can hold."""
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
     seconds = reading.number(limit)
@@ -183,7 +182,7 @@ def _counts(left: Mapping[str, Any], wanted: Job) -> bool:
         return False
     if left.get("run") == wanted.run:
         return True
-    if wanted.name == "building":  # what was built shows on the PC, as it is now
+    if wanted.name != "training":  # what was built, or imported, shows on the PC, as it is now
         return False
     failed = bool(reading.section(left, "result").get("failed"))
     return left.get("state") == "ended" and not failed and (reading.number(left.get("seconds")) or 0) < _COLLECTABLE

@@ -9,6 +9,12 @@ from ansible.errors import AnsibleError
 
 from .remote import RemoteAction
 
+ASKS_AGAIN = {
+    "failed": True,
+    "code": "UPLOAD_FAILED",
+    "msg": "the PC asks again for files that were sent; check its disk and its virus scanner",
+}
+
 
 class SendingAction(RemoteAction):
     """Base of the actions that give a PC files of the controller."""
