@@ -2,7 +2,9 @@
 
 Medians of runs in turn.
 
-bench.py [words] [local] [lab] [jobs] [winlab] [winlab-verify] [runs=N] [pcs=N]      without a section: all
+bench.py [words] [local] [lab] [jobs] [thousand] [report] [winlab] [winlab-verify] [runs=N] [pcs=N]
+
+Without a section: all but `thousand`, which takes half an hour.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from measure import PLAYBOOK, ROOT, Ratio, ratio, seconds
+from measure import PLAYBOOK, ROOT, Cost, Ratio, cost, ratio
 
 from gpuready.simlab import background
 
@@ -120,6 +124,13 @@ def jobs(runs: int) -> None:
 
 def provisioned(pcs: int, work: float) -> float:
     """Seconds of a first provision of a new lab, each PC of which builds and trains for `work` seconds."""
+    with simulated(pcs, work) as run:
+        return run("playbooks/provision.yml").seconds
+
+
+@contextmanager
+def simulated(pcs: int, work: float = 0) -> Iterator[Callable[..., Cost]]:
+    """A new lab of such PCs; gives what runs a playbook over it."""
     waits = [
         {"kind": "slow", "on": "python_environment", "after": 1, "times": 1, "seconds": work},
         {"kind": "slow", "on": "training_facts", "times": 1, "seconds": work},
@@ -129,10 +140,53 @@ def provisioned(pcs: int, work: float) -> float:
     pc = {"uv": "0.9.2", "gpus": [radeon], "faults": waits if work else []}
     with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:
         scenario = Path(folder) / "lab.yml"
-        scenario.write_text(yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{n:03}"} for n in range(pcs)]}))
+        scenario.write_text(yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{n:04}"} for n in range(pcs)]}))
         with background.running(scenario, Path(folder), 17987, "127.0.9.1") as inventory:
-            command = [PLAYBOOK, "-i", str(inventory), f"--forks={FORKS}", "playbooks/provision.yml"]
-            return seconds([*command, "-e", f"gpuready_lab_dir={folder}/reports"])
+
+            def run(playbook: str, *options: str) -> Cost:
+                command = [
+                    PLAYBOOK,
+                    "-i",
+                    str(inventory),
+                    f"--forks={FORKS}",
+                    "-e",
+                    f"gpuready_lab_dir={folder}/reports",
+                ]
+                return cost([*command, playbook, *options])
+
+            yield run
+
+
+def thousand(runs: int) -> None:
+    """A lab of a thousand PCs in which all is done: what a whole run costs, a PC and in all."""
+    pcs = next((int(word[4:]) for word in sys.argv[1:] if word.startswith("pcs=")), 1000)
+    a_pc = {}
+    for many in (max(1, pcs // 10), pcs):
+        with simulated(many) as run:
+            run("playbooks/provision.yml")
+            look, again = run("bench/look_plan.yml"), run("playbooks/provision.yml")
+            trusting = run("playbooks/provision.yml", "-e", "gpu_verify_train=when_changed")
+        a_pc[many] = again.cpu / many
+        print(Ratio(f"{many} PCs in which all is done, provision / look and plan", again.seconds, look.seconds, 3))
+        what = f"{many} PCs, provision that trusts passes / look and plan"
+        print(Ratio(what, trusting.seconds, look.seconds, None))
+        print(
+            f"{'the controller: CPU a PC, peak memory':64} {a_pc[many]:8.2f} s (target 0.35), {again.memory / 1e6:.0f} MB (target 1000)"
+        )
+    few, all_ = a_pc.values()
+    print(Ratio(f"CPU a PC at {pcs} / at {max(1, pcs // 10)}", all_, few, 1.15), flush=True)
+
+
+def report(runs: int) -> None:
+    """The report of a thousand PCs, and of ten thousand, by the records of a few simulated ones."""
+    with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder, simulated(3) as run:
+        run("playbooks/provision.yml", "-e", f"gpuready_lab_dir={folder}")
+        known = next(Path(folder).rglob("report.json"))
+        write = [sys.executable, "bench/report.py", str(known)]
+        what = "the report of 10,000 PCs / ten times that of 1,000"
+        ratio(what, [*write, "10000"], [*write, "1000", "10"], 1.15, min(runs, 3))
+        said = subprocess.run([*write, "1000"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        print(said, end="", flush=True)
 
 
 def winlab(runs: int) -> None:
@@ -198,10 +252,13 @@ def winlab_verify(runs: int) -> None:
         )
 
 
-SECTIONS = {"words": words, "local": local, "lab": lab, "jobs": jobs, "winlab": winlab, "winlab-verify": winlab_verify}
+SECTIONS = {
+    "words": words, "local": local, "lab": lab, "jobs": jobs, "report": report, "thousand": thousand,
+    "winlab": winlab, "winlab-verify": winlab_verify,
+}  # fmt: skip
 
 if __name__ == "__main__":
     given = sys.argv[1:]
     runs = next((int(word[5:]) for word in given if word.startswith("runs=")), 5)
-    for name in [word for word in given if word in SECTIONS] or SECTIONS:
+    for name in [word for word in given if word in SECTIONS] or [name for name in SECTIONS if name != "thousand"]:
         SECTIONS[name](runs)

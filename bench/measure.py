@@ -6,8 +6,10 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,51 @@ def seconds(command: Sequence[str], env: dict[str, str] | None = None) -> float:
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: rc {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}")
     return elapsed
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds on the clock and of CPU, with those it started; bytes of memory at its peak."""
+
+    seconds: float
+    cpu: float
+    memory: float
+
+
+def cost(command: Sequence[str]) -> Cost:
+    """Run a command to its end, watching it. Memory is counted once that several processes share."""
+    before, started = os.times(), time.perf_counter()
+    peak = 0.0
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+        while process.poll() is None:
+            peak = max(peak, sum(map(_memory, _family(process.pid))))
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2)
+        elapsed, after = time.perf_counter() - started, os.times()
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)}: rc {process.returncode}\n{said.read()[-2000:].decode()}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Cost(elapsed, cpu, peak)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and those below it."""
+    found = [pid]
+    for one in found:
+        with suppress(OSError):
+            for task in Path(f"/proc/{one}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def _memory(pid: int) -> float:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return float(line.split()[1]) * 1024
+    return 0.0
 
 
 def ratio(what: str, ours: Sequence[str], base: Sequence[str], target: float | None = None, runs: int = 5) -> Ratio:

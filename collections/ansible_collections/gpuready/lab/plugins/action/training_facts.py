@@ -6,11 +6,11 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
-from ..plugin_utils import jobs, trainer, verdicts
+from ..plugin_utils import jobs, passes, trainer, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import request
-from ..plugin_utils.verdict import judging, training
+from ..plugin_utils.verdict import failure, judging, training
 
 MODULE = "gpuready.lab.training_facts"
 
@@ -31,6 +31,7 @@ class ActionModule(jobs.JobAction):
         "wait": {"type": "bool", "default": True},
         "judge": {"type": "bool", "default": False},
         "lay_aside": {"type": "bool", "default": False},
+        "keep_pass": {"type": "bool", "default": False},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -38,11 +39,14 @@ class ActionModule(jobs.JobAction):
         record = records.of(task_vars)
         record.pop("training", None)
         home, wait, judge, aside = (asked.pop(name) for name in ("home", "wait", "judge", "lay_aside"))
+        keep = asked.pop("keep_pass")
 
         def ended(line: str) -> dict[str, Any]:
             result: dict[str, Any] = {"ansible_facts": {"gpuready": record}, "msg": line}
             if judge and wait:
                 record["verdict"] = verdicts.judge(self, record, task_vars)
+                if keep and (state := passes.after(record)):
+                    result["changed"] = self._keep_pass(state, home, record, task_vars)
                 result |= verdicts.said(record["verdict"])
             return result
 
@@ -70,4 +74,13 @@ class ActionModule(jobs.JobAction):
         """Until the training has ended well the PC has no pass: one that brings it down must not leave yesterday's."""
         given = {"state": "trying", "home": home}
         wanted = request.switching(given, record, records.READY, self.is_windows)
-        return self.run_remote("gpuready.lab.environment_pass", wanted.arguments, task_vars)
+        return self.run_remote(passes.MODULE, wanted.arguments, task_vars)
+
+    def _keep_pass(self, state: str, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
+        """Whether that changed anything; one that cannot be kept is a trouble, and judged."""
+        answer = passes.keep(self, {"state": state, "home": home}, record, task_vars)
+        if answer.get("failed"):
+            trouble = failure.trouble(answer, self._task.get_name(), True)
+            record["troubles"].append(failure.with_clock(trouble, record))
+            record["verdict"] = verdicts.judge(self, record, task_vars)
+        return bool(answer.get("changed"))
