@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..plugin_utils import passes
+from ..plugin_utils import kept_pass
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import request
@@ -20,5 +20,5 @@ class ActionModule(RemoteAction):
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Put together, run."""
         record = records.of(task_vars)
-        answer = passes.keep(self, asked, record, task_vars)
+        answer = kept_pass.keep(self, asked, record, task_vars)
         return answer if answer.get("failed") else {**answer, "ansible_facts": {"gpuready": record}}

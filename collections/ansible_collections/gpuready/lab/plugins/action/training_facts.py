@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
-from ..plugin_utils import jobs, passes, trainer, verdicts
+from ..plugin_utils import jobs, kept_pass, trainer, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import request
@@ -45,7 +45,7 @@ class ActionModule(jobs.JobAction):
             result: dict[str, Any] = {"ansible_facts": {"gpuready": record}, "msg": line}
             if judge and wait:
                 record["verdict"] = verdicts.judge(self, record, task_vars)
-                if keep and (state := passes.after(record)):
+                if keep and (state := kept_pass.after(record)):
                     result["changed"] = self._keep_pass(state, home, record, task_vars)
                 result |= verdicts.said(record["verdict"])
             return result
@@ -74,11 +74,11 @@ class ActionModule(jobs.JobAction):
         """Until the training has ended well the PC has no pass: one that brings it down must not leave yesterday's."""
         given = {"state": "trying", "home": home}
         wanted = request.switching(given, record, records.READY, self.is_windows)
-        return self.run_remote(passes.MODULE, wanted.arguments, task_vars)
+        return self.run_remote(kept_pass.MODULE, wanted.arguments, task_vars)
 
     def _keep_pass(self, state: str, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
         """Whether that changed anything; one that cannot be kept is a trouble, and judged."""
-        answer = passes.keep(self, {"state": state, "home": home}, record, task_vars)
+        answer = kept_pass.keep(self, {"state": state, "home": home}, record, task_vars)
         if answer.get("failed"):
             trouble = failure.trouble(answer, self._task.get_name(), True)
             record["troubles"].append(failure.with_clock(trouble, record))
