@@ -18,13 +18,14 @@ from gpuready.errors import GpureadyError
 class Contract:
     """`wishes`: short name -> the words that it may be, None for what is no list of words (any text, a stack).
 
-    `variables` are the product's own that are no wishes, by short name; `ready` the states that count as ready;
-    `secrets` what stands for a secret in a text, with what may be told of it; `secret_name` is the name of a variable
-    that holds one.
+    `variables` are the product's own that are no wishes, by short name, and `counts` those of them that are whole
+    numbers from 0; `ready` the states that count as ready; `secrets` what stands for a secret in a text, with what may
+    be told of it; `secret_name` is the name of a variable that holds one.
     """
 
     wishes: Mapping[str, tuple[str, ...] | None]
     variables: tuple[str, ...]
+    counts: tuple[str, ...]
     states: tuple[str, ...]
     ready: tuple[str, ...]
     secrets: tuple[tuple[re.Pattern[str], str], ...]
@@ -42,9 +43,11 @@ def load(base: Path) -> Contract:
             name: tuple(given) if isinstance(given, list) else truths if given == "truth" else None
             for name, given in content["wishes"].items()
         }
-        variables, states, ready = (tuple(content[name]) for name in ("variables", "states", "ready"))
+        variables, counts, states, ready = (tuple(content[name]) for name in ("variables", "counts", "states", "ready"))
         secrets = tuple((re.compile(one["pattern"]), one["instead"]) for one in content["secrets"])
-        return Contract(wishes, variables, states, ready, secrets, re.compile(content["secret_names"]))
+        return Contract(
+            wishes, (*variables, *counts), counts, states, ready, secrets, re.compile(content["secret_names"])
+        )
     except (OSError, ValueError, re.error, yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or "it is not what this version of gpuready reads"
         raise GpureadyError(f"{file}: {reason}: set GPUREADY_ROOT to a whole checkout of gpuready") from None

@@ -29,7 +29,7 @@ def variables(wishes: Mapping[str, Any], known: Contract, stacks: Stacks) -> dic
 
 
 def check(given: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str]:
-    """What is wrong with the wishes among some variables, a sentence each. Values with templates are not judged."""
+    """What is wrong with wishes and counts, a sentence each. Values with templates are not judged."""
     problems = [
         f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in known.wishes)}"
         for name in given
@@ -45,4 +45,8 @@ def check(given: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str
             continue
         if str(value).strip().lower() not in allowed:
             problems.append(f"{PREFIX}{name}: {str(value)[:60]!r} is not one of {', '.join(allowed)}")
+    for name in known.counts:
+        value = str(given.get(PREFIX + name) or 0).strip()
+        if "{{" not in value and not (value.isascii() and value.isdecimal()):
+            problems.append(f"{PREFIX}{name}: {value[:60]!r} is not a whole number from 0")
     return problems

@@ -33,6 +33,7 @@ def test_both_houses_read_the_same_file() -> None:
     assert {name: words for name, words in KNOWN.wishes.items() if name in of_collection.WORDS} == of_collection.WORDS
     assert KNOWN.wishes["knows_linux"] == of_collection.TRUE + of_collection.FALSE
     assert (KNOWN.variables, KNOWN.states) == (of_collection.VARIABLES, of_collection.STATES)
+    assert KNOWN.counts == of_collection.COUNTS
     assert KNOWN.ready == of_collection.READY == ("READY", "DEGRADED")
 
 

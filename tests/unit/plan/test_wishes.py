@@ -63,6 +63,11 @@ def test_what_is_understood(name, value, understood):
         ({"gpuready_colour": "red"}, "gpuready_colour is not a wish: the wishes are "),
         ({"gpuready_stack_lock": {}}, "gpuready_stack_lock is not a wish: gpuready_stack_locks is"),
         ({"gpuready_": None}, "gpuready_ is not a wish"),
+        ({"gpuready_canery": 3}, "gpuready_canery is not a wish: gpuready_canary is"),
+        ({"gpuready_canary": -1}, "gpuready_canary: '-1' is not a whole number from 0"),
+        ({"gpuready_at_once": "few"}, "gpuready_at_once: 'few' is not a whole number from 0"),
+        ({"gpuready_train_at_once": 2.5}, "gpuready_train_at_once: '2.5' is not a whole number from 0"),
+        ({"gpuready_canary": True}, "gpuready_canary: 'True' is not a whole number from 0"),
     ],
 )
 def test_what_is_wrong_is_one_line(variables, says):
@@ -70,6 +75,10 @@ def test_what_is_wrong_is_one_line(variables, says):
         parse(variables, STACKS)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_count_may_be_a_text_or_nothing():
+    assert parse({"gpuready_canary": "3", "gpuready_at_once": 0, "gpuready_train_at_once": ""}, STACKS) == Wishes()
 
 
 def test_every_mistake_is_named_at_once():

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from . import contract
 from .action import BadInput
 from .facts.model import Facts
 from .plan import choosing as plan
@@ -22,7 +23,7 @@ from .stacks.model import DEFAULT_ROLE, Stack
 stackfiles.preload()
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
-_MEANT = frozenset({wishes.PREFIX + name for name in wishes.NAMES} | set(_LIBRARY))
+_MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | set(_LIBRARY))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .. import contract
+from .. import contract, reading
 
 EXPERIENCES, LIBRARIES, ENVIRONMENTS = (contract.WORDS[name] for name in ("experience", "library", "environment"))
 AUTO = "auto"
@@ -40,7 +40,7 @@ def parse(variables: Mapping[str, Any], stacks: Collection[str], libraries: Coll
     """Wishes from inventory variables (`gpuready_experience: ...`); variables without the prefix are left alone.
 
     `stacks` are the names that exist, `libraries` what they bring beside the usual ones. Null and empty mean the
-    default. Raises WishError, also for a gpuready_ variable that means nothing.
+    default. Raises WishError, also for a gpuready_ variable that means nothing, or a count that is none.
     """
     problems: list[str] = []
     given: dict[str, Any] = {}
@@ -64,9 +64,18 @@ def parse(variables: Mapping[str, Any], stacks: Collection[str], libraries: Coll
             near = difflib.get_close_matches(variable, [*wishes, *others], 1, 0.8)
             meant = f"{near[0]} is" if near else f"the wishes are {', '.join(wishes)}"
             problems.append(f"{variable} is not a wish: {meant}")
+    for name in contract.COUNTS:
+        value = variables.get(PREFIX + name)
+        if value not in (None, "") and count(value) is None:
+            problems.append(f"{PREFIX}{name}: {str(value)[:60]!r} is not a whole number from 0")
     if problems:
         raise WishError("; ".join(problems))
     return Wishes(**given)
+
+
+def count(value: object) -> int | None:
+    """A variable that is a whole number from 0; 0 for one that is not set, None for what is none."""
+    return 0 if value in (None, "") else reading.whole(value)
 
 
 def _choice(name: str, value: Any, values: Collection[str], problems: list[str]) -> str:
