@@ -1,4 +1,4 @@
-"""A lab in which a few PCs of each kind go first: the others follow where these got ready, and nowhere else."""
+"""A lab in which a few PCs of each kind go first, and one that stops by itself: what is applied, and what is not."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SMALL = [{"name": "AMD Radeon RX 6600", "vendor": "amd", "device": "73FF", "memo
 NO_BUILD = {"kind": "fail", "on": "python_environment", "code": "LOCK_MISMATCH", "text": "another hash", "times": 1}
 ENDED = {"schema_version": 1, "finished": False, "error": {"type": "RuntimeError", "message": "zork 17", "where": "x"},
          "process": {"rc": 1, "timed_out": False, "phase": "import", "seconds": 1.0, "stderr_tail": []}}  # fmt: skip
+OTHER = NO_BUILD | {"code": "NO_WHEEL"}
 NO_TRAINING = {"kind": "garbage", "on": "training_facts", "times": 1,
                "text": json.dumps({"changed": False, "ansible_facts": {"gpuready_training": ENDED}})}  # fmt: skip
 LAB: dict[str, dict[str, Any]] = {
@@ -114,10 +115,48 @@ def test_a_kind_that_is_proven_needs_no_other_first(runs: list[Run]) -> None:
     assert run.built() == {"big2", "big3", "big4", "torch2"}
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Run]]:
+    """PCs that build one after the other, of which some fail; the same when one is mended, without a breaker."""
+    folder = tmp_path_factory.mktemp("breaker")
+    faults = {"pc1": [], "pc2": [NO_BUILD], "pc3": [OTHER], "pc4": [NO_BUILD | {"times": 2}], "pc5": [NO_BUILD]}
+    pcs = [{"name": name, "faults": faults.get(name, [])} for name in ("pc1", "pc2", "pc3", "pc4", "pc5", "pc6", "pc7")]
+    (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": {"uv": "0.9.2", "gpus": BIG}, "pcs": pcs}))
+    with background.running(folder / "lab.yml", folder, 15987, f"{NET}.104.1") as inventory:
+        one = Run(inventory, folder / "one", gpuready_at_once=1, gpuready_breaker=2)
+        yield [one, Run(inventory, folder / "two", gpuready_at_once=1, gpuready_breaker=0)]
+
+
+def test_it_stops_building_where_too_many_fail_with_one_cause(stopped: list[Run]) -> None:
+    run = stopped[0]
+    assert run.ended == {
+        "pc1": "READY TRAINED",
+        "pc2": "NOT_READY LOCK_MISMATCH",
+        "pc3": "NOT_READY NO_WHEEL",
+        "pc4": "NOT_READY LOCK_MISMATCH",
+        **dict.fromkeys(("pc5", "pc6", "pc7"), "UNKNOWN BREAKER_OPEN"),
+    }
+    told = run.verdicts["pc7"]
+    assert "LOCK_MISMATCH at 2 of the last 4 (pc2, pc4)" in told["cause"]
+    assert "gpuready_breaker" in told["next_step"]
+    (alike,) = [one for one in run.document["causes"] if one["code"] == "BREAKER_OPEN"]
+    assert (alike["count"], len(alike["causes"])) == (3, 1)
+    for name in ("report.html", "report.md", "report.csv", "junit.xml"):
+        assert "2 of the last 4 (pc2, pc4)" in run.texts[name], name
+
+
+def test_nothing_is_left_on_a_pc_that_had_no_turn_and_0_never_stops(stopped: list[Run]) -> None:
+    assert stopped[1].ended == {
+        **dict.fromkeys(("pc1", "pc2", "pc3", "pc6", "pc7"), "READY TRAINED"),
+        **dict.fromkeys(("pc4", "pc5"), "NOT_READY LOCK_MISMATCH"),
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
         ("gpuready_canary", -1, "gpuready_canary: '-1' is not a whole number from 0"),
+        ("gpuready_breaker", "often", "gpuready_breaker: 'often' is not a whole number from 0"),
         ("gpuready_canery", 3, "gpuready_canery is not a wish"),
     ],
 )

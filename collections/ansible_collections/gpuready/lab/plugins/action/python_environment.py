@@ -8,11 +8,12 @@ file of the controller is sent only when the module says that the PC lacks it.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils import controller_uv, jobs
+from ..plugin_utils import breaker, controller_uv, jobs
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import outcome, request
@@ -32,6 +33,18 @@ class ActionModule(SendingAction, jobs.JobAction):
     SPEC: ClassVar[Spec] = request.ENVIRONMENT_OPTIONS
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Bring it, and let the breaker know how that ended."""
+        self._breaker = breaker.of(task_vars, self._templar.template)
+        result = self._act(asked, task_vars)
+        ended = result.get("failed") or "ansible_facts" in result
+        if ended and not result.get("under_way") and self._applies(asked) and result.get("code") != breaker.OPEN:
+            self._breaker.take(task_vars["inventory_hostname"], result.get("code") if result.get("failed") else None)
+        return result
+
+    def _applies(self, asked: Mapping[str, Any]) -> bool:
+        return asked["state"] == "present" and not self._task.check_mode
+
+    def _act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Put together, run, send what is missing, run again."""
         start, record = time.monotonic(), records.of(task_vars)
         place = request.Place(self.is_windows, self.archive, self.path, controller_uv.for_pc)
@@ -63,14 +76,16 @@ class ActionModule(SendingAction, jobs.JobAction):
         What is short is done in the call, building is a job. The files of the controller are there before it starts.
         """
         given = wanted.arguments
-        if self._task.check_mode or given["state"] != "present":
+        if not self._applies(given):
             return self._converse(wanted, task_vars, tried)
         what = [given.get(name) for name in ("stack", "lock_sha256", "python")]
         job = jobs.job("building", what, task_vars, given.get("home"), given.get("time_limit") or LIMIT)
         found = self.found(job, task_vars)
         if "trouble" in found or found.get("failed"):
             return found
-        if found.get("job") is None:
+        if found.get("job") is None:  # what is under way already is collected
+            if why := self._breaker.why():
+                return {"trouble": {"code": breaker.OPEN, "message": why}}
             answer = self._converse(wanted, task_vars, tried)
             if "needs" not in answer:
                 return answer

@@ -6,11 +6,11 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
-from ..plugin_utils import jobs, kept_pass, trainer, verdicts
+from ..plugin_utils import breaker, jobs, kept_pass, trainer, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import request
-from ..plugin_utils.verdict import failure, judging, training
+from ..plugin_utils.verdict import failure, judging, passes, training
 
 MODULE = "gpuready.lab.training_facts"
 
@@ -66,9 +66,14 @@ class ActionModule(jobs.JobAction):
             return {**ended("the training is under way"), "under_way": True}
         found = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
         if found is None:
-            return ended(str(record["troubles"][-1]["message"]))
-        record["training"] = {**found, "trainer_sha256": trainer.sha256()}
-        return ended(training.ending(found))
+            result = ended(str(record["troubles"][-1]["message"]))
+        else:
+            record["training"] = {**found, "trainer_sha256": trainer.sha256()}
+            result = ended(training.ending(found))
+        if judge and not self._task.check_mode:
+            failed = None if passes.passed(record) else record["verdict"]["code"]
+            breaker.of(task_vars, self._templar.template).take(record["host"], failed)
+        return result
 
     def _lay_aside(self, record: records.Record, home: str | None, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Until the training has ended well the PC has no pass: one that brings it down must not leave yesterday's."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import reading
-from .record import READY, Record
+from .record import Record
 from .verdict import passes
 
 _MOST = 3  # PCs whose end is told; what else failed is in the report
@@ -41,12 +41,8 @@ def pc(record: Record, asked: int, last: Mapping[str, Any] | None = None) -> Pc:
     lock, model = environment.get("lock_sha256"), reading.section(plan, "adapter").get("name")
     kind = tuple(reading.shown(one) for one in (plan.get("stack"), model, lock)) if plan.get("stack") else ()
     verdict = given or (last if last and not to_build else {})
-    # A reference that trained as it should is never READY.
-    passed = verdict.get("state") in READY or (
-        environment.get("reference") is True and verdict.get("code") == "NO_GPU" and bool(verdict.get("checks"))
-    )
     ended = f"{reading.shown(given.get('state'))} {reading.shown(given.get('code'))}" if given else ""
-    return Pc(record["host"], kind, asked, to_build, passed, ended)
+    return Pc(record["host"], kind, asked, to_build, passes.passed(record, verdict), ended)
 
 
 def first(pcs: Iterable[Pc]) -> list[str]:

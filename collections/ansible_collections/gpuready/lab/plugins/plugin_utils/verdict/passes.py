@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import reading
 from ..facts.model import Damage
-from ..record import CheckResult, Word
+from ..record import READY, CheckResult, Word
 from ..remedies import catalogue as remedies
 from .bounds import missed
 from .checks import NAMES, PASS, WAIVABLE, WAIVED, known_adapter
@@ -102,6 +102,13 @@ def failed(left: object, now_bound: Mapping[str, Any], now: datetime) -> Word | 
     return word(
         state, code, f"{when}: {reading.said(earlier.get('cause')) or remedies.remedy(code).cause}", checks=shown
     )
+
+
+def passed(record: Mapping[str, Any], verdict: Mapping[str, Any] | None = None) -> bool:
+    """Whether it trained as it should, by its verdict or the one given. A reference that did is never READY."""
+    found = reading.section(record, "verdict") if verdict is None else verdict
+    reference = reading.section(record, "plan", "environment").get("reference") is True
+    return found.get("state") in READY or (reference and found.get("code") == "NO_GPU" and bool(found.get("checks")))
 
 
 def built(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
