@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Step = Literal["look", "plan", "apply", "verify", "judge", "report", "other"]
@@ -39,12 +39,40 @@ _OUTCOMES: dict[str, Outcome] = {
 
 
 @dataclass(frozen=True)
+class Times:
+    """Seconds that a stack's building and training took; None where nobody knows."""
+
+    build: float | None = None
+    train: float | None = None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What is known of a run's length before it begins: times by stack, how many PCs work at once, who goes first."""
+
+    times: Mapping[str, Times] = field(default_factory=dict)
+    at_once: int = 0
+    train_at_once: int = 0
+    canary: int = 0
+
+
+@dataclass(frozen=True)
 class RunStarted:
     """The inventory was read; Ansible starts."""
 
     run_id: str
     action: str
     hosts: tuple[str, ...]
+    pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True)
+class HostPlanned:
+    """A PC was looked at and goes on: with this stack, and with something to `build` or not."""
+
+    host: str
+    stack: str
+    build: bool
 
 
 @dataclass(frozen=True)
@@ -99,7 +127,8 @@ class Output:
     text: str
 
 
-Event = Output | RunStarted | StepStarted | StepFinished | HostFinished | RunFinished
+Event = Output | RunStarted | HostPlanned | StepStarted | StepFinished | HostFinished | RunFinished
+_OfHost = HostPlanned | StepStarted | StepFinished | HostFinished
 
 
 def step_of(data: Mapping[str, Any]) -> Step:
@@ -111,7 +140,7 @@ def step_of(data: Mapping[str, Any]) -> Step:
     return _ACTIONS.get(action) or _ROLES.get(role) or "other"
 
 
-def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostFinished]:
+def translate(raw: Mapping[str, Any]) -> list[_OfHost]:
     """What one event of ansible-runner means here; most mean nothing."""
     data, kind = raw.get("event_data") or {}, str(raw.get("event") or "")
     host = data.get("host")
@@ -138,14 +167,23 @@ def translate(raw: Mapping[str, Any]) -> list[StepStarted | StepFinished | HostF
         outcome, message = "failed", told
     took = data.get("duration")
     seconds = took if isinstance(took, int | float) else None
-    events: list[StepStarted | StepFinished | HostFinished] = [
-        StepFinished(host, step, task, outcome, seconds, message, action)
-    ]
+    events: list[_OfHost] = [StepFinished(host, step, task, outcome, seconds, message, action)]
     verdict = record.get("verdict")
     if name in _JUDGES and isinstance(verdict, dict):
         texts = {key: str(verdict.get(key) or "") for key in ("state", "code", "cause", "next_step")}
         events.append(HostFinished(host, **texts))
+    elif name == "gpu_facts" and (planned := _planned(host, record)):
+        events.append(planned)
     return events
+
+
+def _planned(host: str, record: Mapping[str, Any]) -> HostPlanned | None:
+    plan = record.get("plan")
+    stack, steps = (plan.get("stack"), plan.get("steps")) if isinstance(plan, dict) else (None, None)
+    if not isinstance(stack, str) or not isinstance(steps, list):
+        return None
+    needed = [one.get("name") for one in steps if isinstance(one, dict) and one.get("needed")]
+    return HostPlanned(host, stack, "python_environment" in needed)
 
 
 def _record(result: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from gpuready import contract, events, hiding, inventory, newest, playbooks, project, rescue, results, watch
+from gpuready import contract, estimate, events, hiding, inventory, newest, playbooks, project, rescue, results, watch
 from gpuready import wishes as wishing
 from gpuready.errors import GpureadyError, Interrupted
 
@@ -198,7 +198,8 @@ class Lab:
             def on_event(event: events.Event) -> None:
                 listener(hider.event(event))
 
-            on_event(events.RunStarted(run_id, action, tuple(names)))
+            pace = events.Pace() if order.check else estimate.pace(lab_dir, hosts.values(), self._extra)
+            on_event(events.RunStarted(run_id, action, tuple(names), pace))
             with _signals(self._stop):
                 outcome = self._execute(order, hosts, on_event)
                 outcome.complaint = hider.text(outcome.complaint)

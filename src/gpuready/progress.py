@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from gpuready import events
+from gpuready import estimate, events
 from gpuready.plain import clean, clean_lines
 
 STYLES = {
@@ -38,6 +38,7 @@ class Progress:
         self._working: dict[str, tuple[str, float]] = {}  # PC -> step, since when
         self._done: dict[str, str] = {}
         self._reporting = False
+        self._began, self._estimate, self._told = time.monotonic(), estimate.Estimate(), False
 
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
@@ -53,8 +54,10 @@ class Progress:
 
     def __call__(self, event: events.Event) -> None:
         """Take an event."""
+        self._estimate.take(event)
         match event:
             case events.RunStarted():
+                self._began = time.monotonic()
                 self._total = len(event.hosts)
                 self._judges = event.action not in ("facts", "plan", "explain")
                 self._say(f"{event.action}: {self._total} PC{'s' * (self._total != 1)}")
@@ -67,6 +70,8 @@ class Progress:
                     self._working[event.host] = (event.step, since)
             case events.StepFinished():
                 self._step(event)
+                if event.outcome != "started":
+                    self._working.pop(event.host, None)  # it waits for its next turn, and says so by its absence
             case events.HostFinished():
                 self._working.pop(event.host, None)
                 said, self._done[event.host] = self._done.get(event.host), event.state
@@ -76,6 +81,16 @@ class Progress:
                 self._say(event.text)
             case _:
                 pass
+        if not self._live and not self._told and (rest := self._rest()):
+            self._told = True
+            self._say(rest)
+
+    def _rest(self) -> str:
+        """How long it may still take, in words; empty where that is not known."""
+        seconds = self._estimate.rest() if self._judges else None
+        if seconds is None:
+            return ""
+        return f"about {duration(seconds)} left" if seconds >= 1 else "longer than in the last run"
 
     def _step(self, event: events.StepFinished) -> None:
         took = f" {event.seconds:.1f} s" if event.seconds is not None else ""
@@ -109,5 +124,15 @@ class Progress:
             rows.add_row("", f"and {more} more", "", "")
         if self._reporting and not self._working:
             rows.add_row(Spinner("dots"), "", "writing the report", "")
-        done = f"{len(self._done)} of {self._total} PCs done" if self._total else "reading the inventory"
-        return Group(rows, Text(done, style="dim"))
+        done = f"{len(self._done)} of {self._total} PCs done, {duration(now - self._began)}"
+        if rest := "" if self._reporting else self._rest():
+            done = f"{done}, {rest}"
+        return Group(rows, Text(done if self._total else "reading the inventory", style="dim"))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -46,13 +46,16 @@ class Run:
     def __init__(self, inventory: Path, folder: Path, **variables: Any) -> None:
         self.seen: list[tuple[str, str, str]] = []
         lab = Lab(inventory, extra_vars=variables)
-        result = lab.provision(report_dir=folder / "report", lab_dir=folder / "lab", on_event=self._take)
+        result = lab.provision(lab_dir=folder, on_event=self._take)
+        assert result.path
         self.document = result.document
         self.verdicts = {one["host"]: one["verdict"] for one in result.document["hosts"]}
         self.ended = {host: f"{one['state']} {one['code']}" for host, one in self.verdicts.items()}
-        self.texts = {one.name: one.read_text() for one in (folder / "report").iterdir()}
+        self.texts = {one.name: one.read_text() for one in result.path.parent.iterdir()}
 
     def _take(self, event: events.Event) -> None:
+        if isinstance(event, events.RunStarted):
+            self.pace = event.pace
         if isinstance(event, events.StepStarted | events.StepFinished):
             action = event.action.rpartition(".")[2]
             self.seen.append((event.host, action, getattr(event, "outcome", "begins")))
@@ -74,7 +77,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Run]]:
     pcs = [{"name": name, **what} for name, what in LAB.items()]
     (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": defaults, "pcs": pcs}))
     with background.running(folder / "lab.yml", folder, 15986, f"{NET}.103.1") as inventory:
-        yield [Run(inventory, folder / "one"), Run(inventory, folder / "two")]
+        yield [Run(inventory, folder / "lab"), Run(inventory, folder / "lab")]
 
 
 def test_a_kind_whose_first_do_not_get_ready_stays_as_it_is(runs: list[Run]) -> None:
@@ -115,6 +118,13 @@ def test_a_kind_that_is_proven_needs_no_other_first(runs: list[Run]) -> None:
     assert run.built() == {"big2", "big3", "big4", "torch2"}
 
 
+def test_a_run_knows_how_long_the_last_one_built_and_trained(runs: list[Run]) -> None:
+    assert runs[0].pace == events.Pace({}, canary=2)
+    known = runs[1].pace.times["tensorflow-directml-plugin"]
+    assert known.build
+    assert known.train
+
+
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Run]]:
     """PCs that build one after the other, of which some fail; the same when one is mended, without a breaker."""
@@ -123,8 +133,8 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Run]]:
     pcs = [{"name": name, "faults": faults.get(name, [])} for name in ("pc1", "pc2", "pc3", "pc4", "pc5", "pc6", "pc7")]
     (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": {"uv": "0.9.2", "gpus": BIG}, "pcs": pcs}))
     with background.running(folder / "lab.yml", folder, 15987, f"{NET}.104.1") as inventory:
-        one = Run(inventory, folder / "one", gpuready_at_once=1, gpuready_breaker=2)
-        yield [one, Run(inventory, folder / "two", gpuready_at_once=1, gpuready_breaker=0)]
+        one = Run(inventory, folder / "lab", gpuready_at_once=1, gpuready_breaker=2)
+        yield [one, Run(inventory, folder / "lab", gpuready_at_once=1, gpuready_breaker=0)]
 
 
 def test_it_stops_building_where_too_many_fail_with_one_cause(stopped: list[Run]) -> None:

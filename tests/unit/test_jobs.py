@@ -76,6 +76,12 @@ def test_a_job_is_claimed_then_started_with_a_limit_beyond_its_own() -> None:
     assert action._task.async_val == 0, "other modules of this task are not jobs"
 
 
+def test_how_long_a_job_took_is_counted_from_its_start() -> None:
+    action = Action(there("running", seconds=60.0), {**ENDED, "job": {**ENDED["job"], "seconds": 97.5}}, NOTHING)
+    action.end()
+    assert action.took == 97.5
+
+
 @pytest.mark.parametrize("state", ["claimed", "running"])
 def test_a_job_that_is_there_is_not_started_twice(state: str) -> None:
     action = Action(there(state, run="yesterday"))

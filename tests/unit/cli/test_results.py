@@ -58,6 +58,17 @@ def test_what_only_began_is_no_end_and_who_did_not_answer_is_not_ok() -> None:
     assert (step.outcome, step.message, end.state) == ("failed", "nothing answers", "UNREACHABLE")
 
 
+def test_a_plan_says_what_is_to_be_done_where_a_pc_goes_on() -> None:
+    def told(**plan: Any) -> list[Any]:
+        facts = {"ansible_facts": {"gpuready": {"plan": plan}}}
+        return events.translate(raw("runner_on_ok", "gpuready.lab.gpu_facts", facts))[1:]
+
+    steps = [{"name": "python_environment", "needed": True}, {"name": "verify", "needed": True}]
+    assert told(stack="cuda", steps=steps) == [events.HostPlanned("pc1", "cuda", True)]
+    assert told(stack="cuda", steps=[{**steps[0], "needed": False}]) == [events.HostPlanned("pc1", "cuda", False)]
+    assert told(stack=None, steps=steps) == told(stack="cuda", steps=7) == told() == []
+
+
 @pytest.mark.parametrize("res", [None, 5, "text", {"ansible_facts": None}, {"ansible_facts": {"gpuready": 3}}])
 def test_results_of_any_shape(res: Any) -> None:
     assert len(events.translate(raw("runner_on_ok", "gpuready.lab.gpu_verdict", res))) == 1

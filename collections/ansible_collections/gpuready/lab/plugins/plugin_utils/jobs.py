@@ -57,6 +57,7 @@ class JobAction(RemoteAction):
     WAIT: ClassVar[int] = 60  # seconds that the PC waits for an end before it answers
     PATIENCE: ClassVar[float] = 180.0  # seconds in which a PC that does not answer may come back
     PAUSE: ClassVar[float] = 3.0  # seconds between two tries to reach it
+    took: float | None = None  # seconds from the start of the job that was collected until its end was heard of
 
     def found(self, wanted: Job, task_vars: dict[str, Any], state: str = "status") -> dict[str, Any]:
         """How the job stands: {job, claimed, folder} of the module, or `{"trouble"}`.
@@ -137,6 +138,7 @@ class JobAction(RemoteAction):
             left = answer.get("job") or {}
             if left.get("state") not in ("claimed", "running"):
                 break
+        self.took = reading.number(left.get("seconds"))
         self._ask(wanted, task_vars, "absent")
         if left.get("state") == "ended" and isinstance(left.get("result"), dict):
             for warning in left["result"].get("warnings") or []:
