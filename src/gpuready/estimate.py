@@ -127,9 +127,10 @@ class Estimate:
         now = time.monotonic() if now is None else now
         if self._action not in ("provision", "verify") or self._not_looked_at or not self._open:
             return None
-        if None in self._open.values():
+        every = list(self._open.values())  # a terminal draws in another thread
+        work = [one for one in every if one]
+        if len(work) < len(every):
             return None
-        work = [one for one in self._open.values() if one]
         going, waiting = [one for one in work if one.at], [one for one in work if not one.at]
         if self._pace.canary and waiting:  # these begin when those have ended
             return self._together(going, now) + self._together(waiting, now)

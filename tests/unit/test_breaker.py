@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import breaker
 from ansible_collections.gpuready.lab.plugins.plugin_utils.breaker import Breaker
 
 A, B, WELL = "LOCK_MISMATCH", "NO_WHEEL", None
@@ -64,3 +66,12 @@ def test_workers_agree(tmp_path: Path) -> None:
         worker.join()
     lines = (tmp_path / "breaker").read_text().splitlines()
     assert len({json.loads(line)[0] for line in lines}) == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"), [({}, 5), ({"b": ""}, 5), ({"b": "0"}, 0), ({"b": 3}, 3), ({"b": "{{ n }}"}, 7)]
+)
+def test_its_number_is_the_labs(given: dict[str, Any], limit: int) -> None:
+    variables = {"gpuready_breaker": given["b"]} if given else {}
+    found = breaker.of(variables, lambda value: 7 if value == "{{ n }}" else value)
+    assert found._limit == limit

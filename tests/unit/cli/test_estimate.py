@@ -144,6 +144,25 @@ def test_plain_lines_say_it_once() -> None:
     assert "about 6 min left" in out.getvalue()
 
 
+def test_a_terminal_shows_how_many_how_long_and_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=200, force_terminal=True)
+    shown = progress.Progress(console)
+    clock = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    shown(RunStarted("x", "provision", ("a", "b"), Pace(KNOWN)))
+    for event in (*cuda("a", "b"), StepStarted("a", "apply", "T"), HostFinished("b", "UNREACHABLE", "X", "", "")):
+        shown(event)
+    for spent, words in ((95.0, "2 min, about 4 min left"), (400.0, "7 min, about 60 s left"), (1000.0, "17 min, ")):
+        clock[0] = 1000.0 + spent
+        console.print(shown._picture())
+        assert f"1 of 2 PCs done, {words}" in out.getvalue()
+    shown(StepStarted("a", "verify", "T"))
+    clock[0] += 100.0
+    console.print(shown._picture())
+    assert "longer than in the last run" in out.getvalue()
+
+
 def test_a_pc_that_waits_is_not_at_work() -> None:
     shown = progress.Progress(Console(file=io.StringIO(), width=200))
     shown(RunStarted("x", "provision", ("a", "b")))
