@@ -1,4 +1,4 @@
-"""Writing the report of a large lab: report.py REPORT PCS [TIMES], with the records of a report's PCs, again and again."""
+"""Writing the report of a large lab, of the records of a report's PCs: report.py REPORT PCS [TIMES]."""
 
 from __future__ import annotations
 

@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
-from ..plugin_utils import canaries, verdicts
+from ..plugin_utils import canaries, verdicts, waves
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Action, Spec
 from ..plugin_utils.plan import wishes
+from ..plugin_utils.verdict import passes
 
 _COUNT = wishes.PREFIX + "canary"
+_AT_ONCE = ("at_once", "train_at_once")
 
 
 class ActionModule(Action):
-    """Read the records of `hosts`, and give `first` and `shut` as the fact `canary`: once for all PCs of the play."""
+    """Read the records of `hosts`, give who goes first and to whom nothing is applied: once for all PCs of the play."""
 
     SPEC: ClassVar[Spec] = {
         "hosts": {"type": "list", "elements": "str", "required": True},
@@ -24,17 +27,28 @@ class ActionModule(Action):
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Choose; with `first`, those that were chosen, judge their kinds."""
-        pcs = [] if self._task.check_mode else list(self._pcs(asked["hosts"], task_vars))
+        every = {host: (task_vars.get("hostvars") or {})[host] for host in asked["hosts"]}
+        pcs = [] if self._task.check_mode else list(self._pcs(every))
         chosen = asked["first"] if asked["first"] is not None else canaries.first(pcs)
         shut = canaries.shut(pcs, chosen) if asked["first"] is not None else {}
         lines = [f"{host}: {why}" for host, why in shut.items()] if shut else canaries.plain(pcs, chosen)
         told = {"_ansible_verbose_always": True, "msg": lines} if lines else {}
-        return {"ansible_facts": {"canary": {"first": chosen, "shut": shut}}, **told}
+        if asked["first"] is not None:
+            return {"ansible_facts": {"canary": {"first": chosen, "shut": shut}}, **told}
+        found = [asdict(wave) for wave in waves.waves(self._open(every), chosen)]
+        return {"ansible_facts": {"canary": {"first": chosen, "shut": shut}, "waves": found}, **told}
 
-    def _pcs(self, hosts: list[str], task_vars: dict[str, Any]) -> Iterator[canaries.Pc]:
+    def _open(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[waves.Pc]:
+        """The PCs that have no verdict yet."""
+        for host, given in every.items():
+            record = records.of(given)
+            if "verdict" not in record:
+                to_build = passes.environment_is_there(record.get("plan") or {}) is False
+                in_turn, waited = (wishes.count(given.get(wishes.PREFIX + name)) for name in _AT_ONCE)
+                yield waves.Pc(host, to_build, bool(in_turn), bool(waited) or bool(self._task.check_mode))
+
+    def _pcs(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[canaries.Pc]:
         """The PCs of this run; none where nobody asks for canaries, which costs no more than asking."""
-        known = task_vars.get("hostvars") or {}
-        every = {host: known[host] for host in hosts}
         counts = {host: wishes.count(given.get(_COUNT)) or 0 for host, given in every.items()}
         if not any(counts.values()):
             return
