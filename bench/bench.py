@@ -2,7 +2,7 @@
 
 Medians of runs in turn.
 
-bench.py [words] [local] [lab] [jobs] [thousand] [report] [winlab] [winlab-verify] [runs=N] [pcs=N]
+bench.py [words] [local] [lab] [jobs] [thousand] [report] [cluster] [winlab] [winlab-verify] [runs=N] [pcs=N]
 
 Without a section: all but `thousand`, which takes half an hour.
 """
@@ -188,6 +188,31 @@ def report(runs: int) -> None:
         print(said, end="", flush=True)
 
 
+def cluster(runs: int) -> None:
+    """The same converged lab, looked at, trained and judged by two Dask workers and by one, on this machine."""
+    sys.path.insert(0, str(ROOT / "tests/integration"))
+    import cluster_help
+
+    radeon = {"name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968}
+    radeon["driver"] = {"version": "31.0.24027.1012", "radeon_software": "24.6.1"}
+    pcs = next((int(word[4:]) for word in sys.argv[1:] if word.startswith("pcs=")), 2 * JOBS)
+    with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as name:
+        folder = Path(name)
+        named = [{"name": f"pc{number:03}"} for number in range(pcs)]
+        (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": {"uv": "0.9.2", "gpus": [radeon]}, "pcs": named}))
+        for one in ("one", "two"):
+            (folder / one).mkdir()
+        with (
+            background.running(folder / "lab.yml", folder, 17988, "127.0.10.1") as inventory,
+            cluster_help.running(folder / "one", 1) as one,
+            cluster_help.running(folder / "two", 2) as two,
+        ):
+            program = str(Path(sys.executable).with_name("gpuready"))
+            run = [program, "provision", "-i", str(inventory), "--lab-dir", str(folder / "lab"), "--cluster"]
+            what = f"{pcs} converged simulated PCs, provision: two Dask workers / one"
+            ratio(what, [*run, two.address], [*run, one.address], runs=min(runs, 3))
+
+
 def winlab(runs: int) -> None:
     """A Wine machine with the real PowerShell engine."""
     sys.path.insert(0, str(ROOT / "tests/winlab"))
@@ -252,7 +277,7 @@ def winlab_verify(runs: int) -> None:
 
 
 SECTIONS = {
-    "words": words, "local": local, "lab": lab, "jobs": jobs, "report": report, "thousand": thousand,
+    "words": words, "local": local, "lab": lab, "jobs": jobs, "report": report, "thousand": thousand, "cluster": cluster,
     "winlab": winlab, "winlab-verify": winlab_verify,
 }  # fmt: skip
 

@@ -73,7 +73,13 @@ def start(
 
 
 def _command(action: str, about: str) -> None:
-    """Make the command of an action; they all take the same options, and facts one more."""
+    """Make the command of an action; they all take the same options, facts and provision one more each."""
+    cluster_option = typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Share the PCs among a Dask scheduler's workers.",
+        hidden=action != "provision",
+    )
     save_option = typer.Option("--save", help="Folder that gets each PC's evidence.", hidden=action != "facts")
 
     @app.command(action, help=about)
@@ -92,6 +98,7 @@ def _command(action: str, about: str) -> None:
         environment: Environment = None,
         adapter: Adapter = None,
         save: Annotated[Path | None, save_option] = None,
+        cluster: Annotated[str | None, cluster_option] = None,
         forks: Forks = None,
         ask_pass: AskPass = False,
         vault_password_file: Vault = None,
@@ -101,8 +108,11 @@ def _command(action: str, about: str) -> None:
     ) -> None:
         if save and action != "facts":
             raise GpureadyError("--save belongs to gpuready facts")
+        if cluster is not None and action != "provision":
+            raise GpureadyError("--cluster belongs to gpuready provision")
 
         more: dict[str, Any] = {"save": save} if save else {}
+        more |= {} if cluster is None else {"cluster": cluster}
         more |= {"check": check, "report_dir": report, "lab_dir": lab_dir, "redact": redact}
         if only is not None and resume:
             raise GpureadyError("--only and --resume exclude each other")

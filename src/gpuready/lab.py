@@ -115,9 +115,12 @@ class Lab:
         """Look, and say what would become of every PC. Changes nothing."""
         return self._run("plan", {}, options)
 
-    def provision(self, **options: Unpack[Options]) -> results.LabResult:
-        """Look, plan, build each PC's environment, train, judge. With `check` nothing is changed."""
-        return self._run("provision", {}, options)
+    def provision(self, *, cluster: str | None = None, **options: Unpack[Options]) -> results.LabResult:
+        """Look, plan, build each PC's environment, train, judge. With `check` nothing is changed.
+
+        `cluster` is the address of a Dask scheduler whose workers share the PCs (docs/cluster.md).
+        """
+        return self._run("provision", {}, options, cluster)
 
     def verify(self, **options: Unpack[Options]) -> results.LabResult:
         """Look, plan, train on what is installed, judge. Installs nothing."""
@@ -137,7 +140,9 @@ class Lab:
         """Stop the run that goes on in another thread; it raises Interrupted there."""
         self._stop.request()
 
-    def _run(self, action: str, more: Mapping[str, Any], options: Options) -> results.LabResult:
+    def _run(
+        self, action: str, more: Mapping[str, Any], options: Options, cluster: str | None = None
+    ) -> results.LabResult:
         """Check what can be checked, run the playbook, read its report, which must be of this run."""
         playbook = project.playbook(self._root, action)
         stacks = self._stacks()
@@ -201,7 +206,7 @@ class Lab:
             pace = events.Pace() if order.check else estimate.pace(lab_dir, hosts.values(), self._extra)
             on_event(events.RunStarted(run_id, action, tuple(names), pace))
             with _signals(self._stop):
-                outcome = self._execute(order, hosts, on_event)
+                outcome = self._execute(order, hosts, on_event, cluster, hider)
                 outcome.complaint = hider.text(outcome.complaint)
                 return self._conclude(order, outcome, names, on_event)
 
@@ -214,19 +219,23 @@ class Lab:
         return project.stacks(self._root, (Path(str(folder)) for folder in folders))
 
     def _execute(
-        self, order: playbooks.Order, hosts: Mapping[str, Mapping[str, Any]], on_event: OnEvent
+        self,
+        order: playbooks.Order,
+        hosts: Mapping[str, Mapping[str, Any]],
+        on_event: OnEvent,
+        cluster: str | None,
+        hider: hiding.Hider,
     ) -> playbooks.Outcome:
-        def take(raw: dict[str, Any]) -> None:
-            if order.verbosity and raw.get("stdout"):
-                on_event(events.Output(str(raw["stdout"])))
-            if self._stop.requested:  # what is torn down now would only look like failures
-                return
-            for event in events.translate(raw):
-                on_event(event)
-
         started = time.monotonic()
         self._stop.clear()
-        outcome = playbooks.execute(order, self._root, take, self._stop, watch.Watch(watch.patience(hosts.values())))
+        seen = watch.Watch(watch.patience(hosts.values()))
+        if cluster is None:
+            take = playbooks.listener(order, self._stop, on_event)
+            outcome = playbooks.execute(order, self._root, take, self._stop, seen)
+        else:
+            from gpuready import cluster as shards  # what it needs is an extra
+
+            outcome = shards.execute(cluster, order, self._root, hosts, on_event, self._stop, seen, hider)
         try:
             on_event(events.RunFinished(str(order.extra_vars["gpuready_run_id"]), round(time.monotonic() - started, 1)))
         except Exception as error:
@@ -246,11 +255,11 @@ class Lab:
         except GpureadyError as error:
             missing = f"{error} (Ansible ended with code {outcome.rc})"
         elsewhere = seen.report is not None and seen.report != place  # the folder could not be written
-        if result is None and not elsewhere and seen.records:
-            whole = False
+        if result is None and not elsewhere and (seen.records or seen.ended):
+            whole = seen.ended.issuperset(names)  # on other controllers; the report is ours to write
             self._stop.clear()  # asked once more, it ends this too
-            why = "the run was stopped" if stopped else _why(outcome)
-            if outcome.error is None:
+            why = "" if whole else "the run was stopped" if stopped else _why(outcome)
+            if outcome.error is None and why:
                 with suppress(OSError):
                     on_event(events.Output(f"{why}: writing the report of what was finished"))
             try:
@@ -261,12 +270,16 @@ class Lab:
         if outcome.error is not None:
             raise outcome.error
         if stopped:
-            done = {name: str(seen.records[name]["verdict"].get("state")) for name in names if seen.finished(name)}
+            done = {name: _state(seen.records.get(name)) for name in names if seen.finished(name)}
             rest = [name for name in names if name not in done]
             raise Interrupted(done, rest, result.path if result else None, whole=whole, note=note)
         if result is None:
             raise GpureadyError(note or outcome.complaint or outcome.given_up or missing)
         return result
+
+
+def _state(record: Mapping[str, Any] | None) -> str:
+    return str(((record or {}).get("verdict") or {}).get("state") or results.State.UNKNOWN)
 
 
 def _why(outcome: playbooks.Outcome) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gpuready import guard, project
+from gpuready import events, guard, project
 from gpuready.errors import GpureadyError
 from gpuready.watch import Watch
 
@@ -214,6 +214,20 @@ def execute(
     return Outcome(
         int(rc if rc is not None else 1), execution.complaint(), execution.watch, execution.given_up, execution.error
     )
+
+
+def listener(order: Order, stop: Stop, on_event: Callable[[events.Event], None]) -> Callable[[dict[str, Any]], None]:
+    """What takes the events of ansible-runner and hands on those of gpuready."""
+
+    def take(raw: dict[str, Any]) -> None:
+        if order.verbosity and raw.get("stdout"):
+            on_event(events.Output(str(raw["stdout"])))
+        if stop.requested:  # what is torn down now would only look like failures
+            return
+        for event in events.translate(raw):
+            on_event(event)
+
+    return take
 
 
 def places() -> list[str]:

@@ -1,4 +1,4 @@
-"""The report of a run that came to no end of its own, made of what its events had said by then.
+"""The report of a run whose Ansible wrote none, made of what its events said: it was stopped, or ran on a cluster.
 
 The records go to the collection in a file: what a PC said is never a variable of Ansible.
 """
@@ -33,10 +33,12 @@ def report(
 ) -> Path:
     """Write the report into the folder of the order's report, or to where there is room; gives its place.
 
-    `why`: what ended the run; `lost`: that was not its user, and the PCs that were at work are suspect. Raises
-    GpureadyError when no report could be made; then the records lie in a file that the message names.
+    `why`: what ended the run, empty where it came to its end; `lost`: that was not its user, and the PCs that were at
+    work are suspect. Raises GpureadyError when no report could be made; then the records lie in a file that the message
+    names.
     """
-    content = {"interrupted": why, "hosts": {name: _of(name, watch, why, lost) for name in names}}
+    ended = {"interrupted": why} if why else {}
+    content = {**ended, "hosts": {name: _of(name, watch, why, lost) for name in names}}
     kept = _keep(content)
     try:
         mine = Watch(_PATIENCE)

@@ -23,6 +23,7 @@ class Watch:
         self.pid: int | None = None  # Ansible's own process
         self.records: dict[str, dict[str, Any]] = {}
         self.working: dict[str, str] = {}  # PC -> the task that it is at
+        self.ended: set[str] = set()  # PCs whose run came to its end on another controller
         self.report: Path | None = None  # where the run says that its report is
         self._heard = time.monotonic()
         self._alone_since: float | None = None
@@ -56,7 +57,7 @@ class Watch:
 
     def finished(self, host: str) -> bool:
         """Whether a PC has its last word: a verdict, and no task that is under way."""
-        return bool(self.records.get(host, {}).get("verdict")) and host not in self.working
+        return host in self.ended or (bool(self.records.get(host, {}).get("verdict")) and host not in self.working)
 
     def stuck(self) -> str | None:
         """Why nothing more is to be expected of this run, or None while there is."""

@@ -187,6 +187,16 @@ def test_wrong_variables_are_told_whatever_else_befell_the_pc() -> None:
     assert all("gpuready_x is not a wish" in line for line in found)
 
 
+def test_who_is_not_ready_is_told_where_the_run_judges() -> None:
+    ended = {"pc1": "READY", "pc2": "DEGRADED", "pc3": "SKIPPED", "pc4": "STALE", "pc5": "UNKNOWN"}
+    words = {"code": "C", "cause": "", "next_step": "", "checks": [], "reused": False, "at": None, "fingerprint": None}
+    records = [{**named(name, good()), "verdict": {**words, "state": state}} for name, state in ended.items()]
+    told = {"hosts": records, "run": {}}
+    assert report.not_ready(told) == ["pc4", "pc5"]
+    assert report.not_ready({**told, "run": {"check": True}}) == []
+    assert report.not_ready({**told, "run": {"verdicts": False}}) == []
+
+
 def test_a_fault_of_the_controller_is_told_once() -> None:
     said = {"code": "CONTROLLER_LACKS_LIBRARY", "message": "ntlm: unsupported hash type md4"}
     off = {"code": "HOST_OFF", "message": "winrm: no route to host"}

@@ -65,6 +65,7 @@ class ActionModule(Action):
             "summary": report.summary_lines(told, [f"Report: {directory / page}", *said]),
             "counts": document["summary"],
             "bad_input": report.bad_input(told),
+            "not_ready": report.not_ready(told),
         }
 
     def _lab(
@@ -112,8 +113,8 @@ class ActionModule(Action):
             collected.append(record)
         machines.tell_apart(collected)
         run = report.run(task_vars, collected, platform.node())
-        if kept:
-            run["interrupted"] = shown(kept.get("interrupted")) or "it was stopped"
+        if kept and "interrupted" in kept:
+            run["interrupted"] = shown(kept["interrupted"]) or "it was stopped"
         return report.build(collected, {**run, "check": bool(self._task.check_mode), "verdicts": verdicts}, simulated)
 
     def _flag(self, value: object) -> bool:
@@ -138,9 +139,10 @@ def _elsewhere(wanted: Path, texts: Mapping[str, str], run: str, reason: str) ->
 
 
 def _kept(path: str | None) -> dict[str, Any] | None:
-    """The records of a run that was interrupted, as gpuready kept them.
+    """The records of a run that was interrupted, or came from several controllers, as gpuready kept them.
 
-    `{interrupted, hosts: {name: {record, code, message, task}}}`, without a code for a PC that was done.
+    `{interrupted, hosts: {name: {record, code, message, task}}}`, without a code for a PC that was done, and without
+    `interrupted` where the run came to its end.
     """
     if path is None:
         return None

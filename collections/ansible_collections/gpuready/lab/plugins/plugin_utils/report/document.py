@@ -63,6 +63,14 @@ def bad_input(document: Mapping[str, Any]) -> list[str]:
     return mistakes
 
 
+def not_ready(document: Mapping[str, Any]) -> list[str]:
+    """The PCs of which something was asked and that are not ready; none where the run judged nobody."""
+    if document["run"].get("verdicts") is False or document["run"].get("check"):
+        return []
+    ends = ((shown(record["host"]), record["verdict"]["state"]) for record in document["hosts"])
+    return [name for name, state in ends if state not in (*READY, "SKIPPED")]
+
+
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """pc2 before pc10."""
     parts: list[tuple[int, int, str]] = []
