@@ -42,7 +42,7 @@ def execute(
     watch: Watch,
     hider: hiding.Hider,
 ) -> playbooks.Outcome:
-    """`playbooks.execute` on the workers of a Dask scheduler. `hosts`: the PCs with the inventory's own variables.
+    """`playbooks.execute` on the workers of a Dask scheduler. `hosts`: the PCs with their variables.
 
     Raises GpureadyError when the cluster cannot be had, or a worker is not what it must be.
     """

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from distributed import Client
+
+from gpuready import guard
 
 DASK = str(Path(sys.executable).with_name("dask"))
 _PATIENCE = 60
@@ -25,14 +29,25 @@ class Cluster:
     workers: dict[str, subprocess.Popen[bytes]]
     folder: Path
 
+    def ansibles(self) -> list[int]:
+        """Processes of Ansible that the workers have."""
+        pids = [pid for worker in self.workers.values() for pid in guard.descendants(worker.pid)]
+        return [pid for pid in pids if b"ansible-playbook" in _command_line(pid)]
+
     def logs(self) -> str:
         """What scheduler and workers wrote."""
         return "".join(file.read_text(errors="replace") for file in sorted(self.folder.glob("*.log")))
 
 
+def _command_line(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
 @contextmanager
-def running(folder: Path, workers: int) -> Iterator[Cluster]:
-    """As long as the `with` lasts; whoever lives then is killed."""
+def running(folder: Path, workers: int, *, nanny: bool = True, protocol: str = "tcp") -> Iterator[Cluster]:
+    """As long as the `with` lasts; whoever lives then is killed. Without a nanny a worker that is killed stays dead."""
     file = folder / "scheduler.json"
     with ExitStack() as all_of_them:
 
@@ -41,19 +56,26 @@ def running(folder: Path, workers: int) -> Iterator[Cluster]:
             process = subprocess.Popen(
                 [DASK, *arguments, "--no-dashboard"], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-            all_of_them.callback(process.wait, 30)
-            all_of_them.callback(process.kill)
+            all_of_them.callback(_end, process)
             return process
 
-        start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+        place = ("--host", "127.0.0.1", "--port", "0", "--protocol", protocol)
+        start("scheduler", "scheduler", *place, "--scheduler-file", str(file))
         address = _address(file)
-        options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
+        options = ("--nthreads", "1", "--nanny" if nanny else "--no-nanny", "--local-directory", str(folder))
         names = [f"worker{number}" for number in range(workers)]
         started = {name: start(name, "worker", address, "--name", name, *options) for name in names}
         if workers:
             with Client(address, set_as_default=False, timeout=_PATIENCE) as client:
                 client.wait_for_workers(workers, timeout=_PATIENCE)
         yield Cluster(address, started, folder)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pid in [process.pid, *guard.descendants(process.pid)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(30)
 
 
 def _address(file: Path) -> str:

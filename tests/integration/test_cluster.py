@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -13,14 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 import yaml
+from distributed import Client, Security
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from api_help import started
 from cluster_help import Cluster, running
 
-from gpuready import GpureadyError, Lab, cluster, events, guard
+from gpuready import GpureadyError, Lab, cluster, events
 from gpuready.simlab import background
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,7 +142,7 @@ def test_a_worker_that_is_killed_while_its_pcs_build(tmp_path: Path) -> None:
     folder.mkdir()
     told: list[events.Event] = []
     building: set[str] = set()
-    with running(folder, 2) as mine:
+    with running(folder, 2, nanny=False) as mine:
 
         def kill(event: events.Event) -> None:
             told.append(event)
@@ -181,7 +184,7 @@ def test_ctrl_c_gives_the_report_of_what_was_finished(two: Cluster, tmp_path: Pa
         document = json.loads(next((tmp_path / "lab/runs").glob("*/report.json")).read_text())
         assert ended(document) == {"pc1": "READY TRAINED", "pc2": "UNKNOWN INTERRUPTED"}
         assert document["run"]["interrupted"] == "the run was stopped"
-        assert [pid for worker in two.workers.values() for pid in guard.descendants(worker.pid)] == []
+        assert two.ansibles() == []
 
 
 def test_a_client_that_is_killed_leaves_nothing_at_work(two: Cluster, tmp_path: Path) -> None:
@@ -193,8 +196,9 @@ def test_a_client_that_is_killed_leaves_nothing_at_work(two: Cluster, tmp_path: 
             while not lab.asked("gpu_facts"):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
+            assert two.ansibles()
             process.kill()
-        while [pid for worker in two.workers.values() for pid in guard.descendants(worker.pid)]:
+        while two.ansibles():
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
@@ -219,3 +223,44 @@ def test_a_scheduler_without_workers_is_told(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("pc1\n")
     with running(tmp_path, 0) as alone, pytest.raises(GpureadyError, match="no worker is there"):
         Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
+
+
+def test_a_worker_without_gpuready_is_told(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['gpuready.shard'] = None; from distributed.cli.dask_worker import main; main()"
+    (tmp_path / "hosts").write_text("pc1\n")
+    with running(tmp_path, 0) as alone:
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)]
+        with subprocess.Popen(
+            [sys.executable, "-c", without, alone.address, *options], stderr=subprocess.DEVNULL
+        ) as worker:
+            with Client(alone.address, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=60)
+            with pytest.raises(
+                GpureadyError, match=r"the worker tcp://\S+: it has no gpuready \S+ \(\w{12}\) \(.*gpuready\.shard"
+            ):
+                Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
+            worker.kill()
+
+
+def test_a_cluster_with_tls_as_the_docs_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, place = Security.temporary(), tmp_path / "tls"
+    place.mkdir()
+    for name, text in (
+        ("ca.pem", made.tls_ca_file),
+        ("node.pem", made.tls_client_cert),
+        ("node.key", made.tls_client_key),
+    ):
+        (place / name).write_text(text)
+    told = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)
+    assert told
+    configuration = told[1].replace("/etc/gpuready", str(place))
+    (place / "gpuready.yaml").write_text(configuration)
+    monkeypatch.setenv("DASK_CONFIG", str(place))
+    with dask.config.set(yaml.safe_load(configuration)), running(tmp_path, 1, protocol="tls") as safe:
+        assert safe.address.startswith("tls://")
+        for lab in simulated(tmp_path, 99, pc1=[]):
+            arguments = ("provision", "--check", "-i", str(lab.hosts), "--lab-dir", str(tmp_path / "lab"), "--json")
+            with started(*arguments, "--cluster", safe.address) as process:
+                out, said = process.communicate(timeout=120)
+            assert process.returncode == 0, said
+            assert [one["host"] for one in json.loads(out)["hosts"]] == ["pc1"]

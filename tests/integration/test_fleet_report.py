@@ -161,3 +161,45 @@ def test_a_full_disk_is_one_clear_line_and_the_old_report_stays(small: Path, tmp
     assert (small / "report.json").read_text() == "old document"
     assert (small / "report.html").read_text() == "old page"
     assert sorted(path.name for path in small.iterdir()) == ["ballast", "report.html", "report.json"]
+
+
+@pytest.mark.parametrize("interrupted", [None, "a worker was lost"])
+def test_records_of_other_controllers_are_a_whole_run_unless_they_say_otherwise(
+    tmp_path: Path, interrupted: str | None
+) -> None:
+    kept = {"hosts": {"pc1": {"record": None}}, **({"interrupted": interrupted} if interrupted else {})}
+    (tmp_path / "records.json").write_text(json.dumps(kept))
+    task = {
+        "gpuready.lab.fleet_report": {**REPORT["gpuready.lab.fleet_report"], "records": str(tmp_path / "records.json")}
+    }
+    code, output = play(tmp_path, [once(task)], {"pc1": {}}, directory=str(tmp_path / "out"))
+    assert code == 0, output
+    found = json.loads((tmp_path / "out/report.json").read_text())
+    assert found["run"].get("interrupted") == interrupted
+    assert found["hosts"][0]["verdict"]["code"] == "NO_EVIDENCE"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_counts_are_handed_on_and_a_job_fails_where_it_shall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    monkeypatch.setenv("ANSIBLE_SHOW_CUSTOM_STATS", "1")
+    tasks = [{"ansible.builtin.import_role": {"name": "gpuready.lab.fleet_report"}}]
+    variables = {"gpuready_report_dir": str(tmp_path / "out"), "gpuready_lab_dir": str(tmp_path / "lab")}
+    variables |= {"gpuready_fail_unless_ready": "true"} if fails else {}
+    code, output = play(tmp_path, tasks, {"pc1": {}, "pc2": {}}, **variables)
+    assert (code != 0) is fails, output
+    assert ("2 of 2 PCs are not ready: pc1, pc2" in output) is fails
+    stats = output.partition("CUSTOM STATS")[2]
+    assert re.search(r"fleet_report_counts.*total.*2", stats, re.DOTALL), output
+    assert re.search(r"fleet_report_not_ready.*pc1.*pc2", stats, re.DOTALL), output
+    assert (tmp_path / "out/report.json").is_file()
+
+
+def test_a_slice_of_a_lab_takes_no_pc_from_its_state(tmp_path: Path) -> None:
+    tasks = [{"ansible.builtin.import_role": {"name": "gpuready.lab.fleet_report"}}]
+    for hosts in ({"pc1": {}}, {"pc2": {}}):
+        code, output = play(tmp_path, tasks, hosts, gpuready_lab_dir=str(tmp_path / "lab"), fleet_report_pcs=[])
+        assert code == 0, output
+    latest = json.loads((tmp_path / "lab/latest/report.json").read_text())
+    assert [one["host"] for one in latest["hosts"]] == ["pc1", "pc2"]
