@@ -62,10 +62,15 @@ def execute(
 
         for worker, said in client.run(look, shard(0, names), on_error="return").items():
             if said:
-                what = said if isinstance(said, str) else f"it has no gpuready {mine} ({said})"
-                raise GpureadyError(f"the worker {worker}: {' '.join(what.split())}")
+                raise GpureadyError(f"the worker {worker}: {_complaint(said, mine)}")
         shards = [shard(number, names[number :: len(places)]) for number in range(len(places))]
         return _Run(client, shards, on_event, stop, watch).to_its_end(places)
+
+
+def _complaint(said: object, mine: str) -> str:
+    lacks = isinstance(said, ImportError | AttributeError)
+    what = f"it has no gpuready {mine}: " if lacks else "it did not answer: " if isinstance(said, Exception) else ""
+    return " ".join(f"{what}{said}".split())
 
 
 def _check(order: playbooks.Order, hosts: Mapping[str, Mapping[str, Any]]) -> None:
@@ -168,6 +173,8 @@ class _Run:
                     self._began(words)
                 elif words.get("run") == self._run:
                     self._pass_on(_EVENTS[words["kind"]](**words["event"]))
+                    if words.get("record"):  # all come at the end once more; this one is here if there is no end
+                        self._watch.records[words["event"]["host"]] = words["record"]
                 words = self._words.get_nowait()
 
     def _began(self, words: Mapping[str, Any]) -> None:

@@ -142,9 +142,14 @@ def _work(shard: Shard, publish: Callable[[str, Any], None], address: str, stop:
         )
     publish(TOPIC, {"run": shard.run, "shard": shard.number, "worker": address})
 
+    seen = Watch(shard.patience)
+
     def tell(event: events.Event) -> None:
         told = shard.hider.event(event)
-        publish(TOPIC, {"run": shard.run, "kind": type(told).__name__, "event": asdict(told)})
+        words: dict[str, Any] = {"run": shard.run, "kind": type(told).__name__, "event": asdict(told)}
+        if isinstance(told, events.HostFinished):
+            words["record"] = seen.records.get(told.host)
+        publish(TOPIC, words)
 
     with tempfile.TemporaryDirectory(prefix="gpuready-shard-") as folder:
         order = replace(
@@ -158,7 +163,6 @@ def _work(shard: Shard, publish: Callable[[str, Any], None], address: str, stop:
                 "fleet_report_formats": [],
             },
         )
-        seen = Watch(shard.patience)
         outcome = playbooks.execute(order, base, playbooks.listener(order, stop, tell), stop, seen)
     return {
         "records": seen.records,

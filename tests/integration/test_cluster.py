@@ -236,7 +236,7 @@ def test_a_worker_without_gpuready_is_told(tmp_path: Path) -> None:
             with Client(alone.address, set_as_default=False) as client:
                 client.wait_for_workers(1, timeout=60)
             with pytest.raises(
-                GpureadyError, match=r"the worker tcp://\S+: it has no gpuready \S+ \(\w{12}\) \(.*gpuready\.shard"
+                GpureadyError, match=r"the worker tcp://\S+: it has no gpuready \S+ \(\w{12}\): .*gpuready\.shard"
             ):
                 Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
             worker.kill()

@@ -191,6 +191,16 @@ def test_a_shard_that_came_to_no_end_is_told_and_the_others_stay(how: str) -> No
     assert outcome.watch.working == ({} if how == "stuck" else {"pc1a": "Build"})
 
 
+def test_who_was_finished_before_its_worker_was_lost_is_in_the_report() -> None:
+    verdict = {"state": "READY", "code": "TRAINED", "cause": "", "next_step": ""}
+    said = {"kind": "HostFinished", "event": {"host": "pc0a", **verdict}, "record": {"verdict": verdict}}
+    outcome, told, _ = run([KilledWorker("w")], [said])
+    assert told == [events.HostFinished("pc0a", **verdict)]
+    assert outcome.watch.records == {"pc0a": {"verdict": verdict}}
+    assert outcome.watch.finished("pc0a")
+    assert not outcome.watch.finished("pc0b")
+
+
 def test_a_shard_that_begins_again_is_told() -> None:
     said = [{"shard": 0, "worker": "w1"}, {"shard": 0, "worker": "w2"}, {"run": "other", "shard": 0, "worker": "w3"}]
     _, told, _ = run([answer({})], said)
