@@ -68,9 +68,10 @@ def execute(
 
 
 def _complaint(said: object, mine: str) -> str:
-    lacks = isinstance(said, ImportError | AttributeError)
-    what = f"it has no gpuready {mine}: " if lacks else "it did not answer: " if isinstance(said, Exception) else ""
-    return " ".join(f"{what}{said}".split())
+    if isinstance(said, Exception):  # Dask gives the words of the worker's own, not always its kind
+        lacks = any(name in repr(said) for name in ("ModuleNotFoundError", "ImportError", "AttributeError"))
+        said = f"it has no gpuready {mine}: {said}" if lacks else f"it did not answer: {said}"
+    return " ".join(str(said).split())
 
 
 def _check(order: playbooks.Order, hosts: Mapping[str, Mapping[str, Any]]) -> None:

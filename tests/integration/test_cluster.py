@@ -233,13 +233,15 @@ def test_a_worker_without_gpuready_is_told(tmp_path: Path) -> None:
         with subprocess.Popen(
             [sys.executable, "-c", without, alone.address, *options], stderr=subprocess.DEVNULL
         ) as worker:
-            with Client(alone.address, set_as_default=False) as client:
-                client.wait_for_workers(1, timeout=60)
-            with pytest.raises(
-                GpureadyError, match=r"the worker tcp://\S+: it has no gpuready \S+ \(\w{12}\): .*gpuready\.shard"
-            ):
-                Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
-            worker.kill()
+            try:
+                with Client(alone.address, set_as_default=False) as client:
+                    client.wait_for_workers(1, timeout=60)
+                with pytest.raises(
+                    GpureadyError, match=r"the worker tcp://\S+: it has no gpuready \S+ \(\w{12}\): .*gpuready\.shard"
+                ):
+                    Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
+            finally:
+                worker.kill()
 
 
 def test_a_cluster_with_tls_as_the_docs_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
