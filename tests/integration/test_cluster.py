@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 import yaml
-from distributed import Client
+from distributed import Client, Security
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from api_help import started
@@ -241,3 +242,28 @@ def test_a_worker_without_gpuready_is_told(tmp_path: Path) -> None:
                     Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
             finally:
                 worker.kill()
+
+
+def test_a_cluster_with_tls_as_the_docs_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, place = Security.temporary(), tmp_path / "tls"
+    place.mkdir()
+    for name, text in (
+        ("ca.pem", made.tls_ca_file),
+        ("node.pem", made.tls_client_cert),
+        ("node.key", made.tls_client_key),
+    ):
+        (place / name).write_text(text)
+    told = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)
+    assert told
+    configuration = told[1].replace("/etc/gpuready", str(place))
+    (place / "gpuready.yaml").write_text(configuration)
+    monkeypatch.setenv("DASK_CONFIG", str(place))
+    merged = dask.config.merge(dask.config.config, yaml.safe_load(configuration))
+    with dask.config.set(merged), running(tmp_path, 1, protocol="tls") as safe:
+        assert safe.address.startswith("tls://")
+        for lab in simulated(tmp_path, 99, pc1=[]):
+            arguments = ("provision", "--check", "-i", str(lab.hosts), "--lab-dir", str(tmp_path / "lab"), "--json")
+            with started(*arguments, "--cluster", safe.address) as process:
+                out, said = process.communicate(timeout=120)
+            assert process.returncode == 0, said
+            assert [one["host"] for one in json.loads(out)["hosts"]] == ["pc1"]
