@@ -3,7 +3,7 @@
 A worker runs Ansible over its shard as this machine would and gives back what its `watch.Watch` knows at the end; the
 report is written here. The shard of a worker that is lost is run again on another, which Dask sees to; what builds or
 trains on a PC meanwhile is a job there, and is collected. Progress comes by a topic of Dask's. Passwords and variables
-travel in Dask's messages alone.
+travel in Dask's messages alone, and to a worker only whose gpuready is this one (see `shard`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,17 +20,19 @@ from typing import Any
 
 from gpuready import events, hiding, playbooks
 from gpuready.errors import GpureadyError
-from gpuready.shard import TOPIC, Shard, digest, halt, identity, look, work
+from gpuready.shard import TOPIC, Shard, digest, give, halt, identity, look, other, who, work
 from gpuready.watch import Watch
 
 _EVENTS = {
     kind.__name__: kind for kind in (events.StepStarted, events.StepFinished, events.HostFinished, events.Output)
 }
 _CONNECT = 10  # seconds
+_START = "start one with `dask scheduler`, or correct the address (docs/cluster.md)"
 _MOMENT = 0.3  # seconds
 _ANSWER = 90.0  # seconds in which workers end their shards, with what was finished, after Ctrl-C
 _DESERTED = 120.0  # seconds without any worker after which none is waited for
 _ASK = 5.0  # seconds between two looks who is there
+_LOOK = 330.0  # seconds in which each worker says what it is and has; its inventory may take 300
 
 
 def execute(
@@ -48,23 +51,74 @@ def execute(
     """
     _check(order, hosts)
     with _client(address) as client:
-        workers = client.nthreads()
-        if not workers:
-            raise GpureadyError(f"--cluster {address}: no worker is there: start some with `dask worker`")
-        for worker in workers:
-            _check_address(worker)
-        places = [worker for worker, threads in workers.items() for _ in range(threads)][: len(hosts)]
-        names, mine = list(hosts), identity(base)
+        try:
+            threads, mine = client.nthreads(), identity(base)
+            if not threads:
+                raise GpureadyError(f"--cluster {address}: no worker is there: start some with `dask worker`")
+            for worker in threads:
+                _check_address(worker)
+            places = [worker for turn in range(max(threads.values())) for worker in threads if turn < threads[worker]]
+            places, names = places[: len(hosts)], list(hosts)
 
-        def shard(number: int, part: Sequence[str]) -> Shard:
-            known = digest({name: hosts[name] for name in part}, order)
-            return Shard(number, tuple(part), mine, known, order, hider, watch.patience)
+            def shard(number: int, part: Sequence[str]) -> Shard:
+                known = digest({name: hosts[name] for name in part}, order)
+                return Shard(number, tuple(part), known, order, hider, watch.patience)
 
-        for worker, said in client.run(look, shard(0, names), on_error="return").items():
-            if said:
-                raise GpureadyError(f"the worker {worker}: {_complaint(said, mine)}")
+            _same(client, list(threads), mine, stop)  # before anything secret is sent there
+            answers = _ask(stop, lambda: client.run(look, shard(0, names), workers=list(threads), on_error="return"))
+            for worker, said in answers.items():
+                if said:
+                    raise GpureadyError(f"the worker {worker}: {_complaint(said, mine)}")
+        except _Stopped:
+            return playbooks.Outcome(1, "the run was stopped", watch)
         shards = [shard(number, names[number :: len(places)]) for number in range(len(places))]
-        return _Run(client, shards, on_event, stop, watch).to_its_end(places)
+        return _Run(client, shards, mine, on_event, stop, watch).to_its_end(places)
+
+
+class _Stopped(Exception):  # noqa: N818  no error: the user wished it
+    pass
+
+
+def _same(client: Any, workers: Sequence[str], mine: str, stop: playbooks.Stop) -> None:
+    """Refuse a scheduler, which reads what it hands on, or a worker that has no gpuready, or another one."""
+
+    def scheduler() -> dict[str, object]:
+        try:
+            return {"the scheduler": client.run_on_scheduler(who)}
+        except Exception as error:
+            return {"the scheduler": error}
+
+    found = _ask(stop, scheduler)
+    found |= {
+        f"the worker {worker}": said
+        for worker, said in _ask(stop, lambda: client.run(who, workers=workers, on_error="return")).items()
+    }
+    for place, said in found.items():
+        if said != mine:
+            raise GpureadyError(f"{place}: {other(said, mine) if isinstance(said, str) else _complaint(said, mine)}")
+
+
+def _ask(stop: playbooks.Stop, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a cluster says. Dask waits for a worker that hangs as long as it hangs, and hears no Ctrl-C."""
+    answers: queue.SimpleQueue[dict[str, Any] | Exception] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(call())
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    deadline = time.monotonic() + _LOOK
+    while time.monotonic() < deadline:
+        if stop.requested:
+            raise _Stopped
+        with suppress(queue.Empty):
+            said = answers.get(timeout=_MOMENT)
+            if isinstance(said, Exception):
+                raise GpureadyError(f"the cluster was lost: {_complaint(said, '')}")
+            return said
+    raise GpureadyError(f"a worker did not answer for {_LOOK:.0f} seconds: end it, or start it again")
 
 
 def _complaint(said: object, mine: str) -> str:
@@ -95,7 +149,9 @@ def _client(address: str) -> Iterator[Any]:
         client = Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise GpureadyError(f"--cluster {address}: no scheduler of Dask's could be had there: {reason}") from None
+        raise GpureadyError(
+            f"--cluster {address}: no scheduler of Dask's could be had there: {reason}: {_START}"
+        ) from None
     try:
         yield client
     finally:
@@ -123,11 +179,13 @@ class _Run:
         self,
         client: Any,
         shards: Sequence[Shard],
+        mine: str,
         on_event: Callable[[events.Event], None],
         stop: playbooks.Stop,
         watch: Watch,
     ) -> None:
-        self._client, self._shards, self._on_event, self._stop, self._watch = client, shards, on_event, stop, watch
+        self._client, self._shards, self._mine = client, shards, mine
+        self._on_event, self._stop, self._watch = on_event, stop, watch
         self._run = shards[0].run
         self._words: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._begun: set[int] = set()
@@ -141,7 +199,8 @@ class _Run:
         waiting: dict[Any, Shard] = {}
         for shard, place in zip(self._shards, places, strict=True):
             key = f"gpuready-{self._run}-{shard.number}"
-            future = self._client.submit(work, shard, key=key, pure=False, workers=[place], allow_other_workers=True)
+            what = (self._run, shard.number, self._mine)
+            future = self._client.submit(work, *what, key=key, pure=False, workers=[place], allow_other_workers=True)
             waiting[future] = shard
         halted_at = None
         while waiting:
@@ -149,8 +208,7 @@ class _Run:
             ending = self._stop.requested or self._outcome.error is not None
             if ending and halted_at is None:
                 halted_at = time.monotonic()
-                with suppress(Exception):  # a worker that is gone has nothing to end
-                    self._client.run(halt, self._run, on_error="ignore")
+                self._call(halt, self._run)
             late = halted_at is not None and time.monotonic() - halted_at > _ANSWER
             if late or (ending and self._stop.hard) or self._deserted():
                 break
@@ -164,6 +222,15 @@ class _Run:
             self._lose("the run was stopped" if halted_at else f"no worker was there for {_DESERTED:.0f} seconds")
             future.cancel()
         return self._outcome
+
+    def _call(self, what: Callable[..., None], given: object, workers: Sequence[str] | None = None) -> None:
+        """Have something done by workers; one that is gone, or hangs, holds nobody."""
+
+        def call() -> None:
+            with suppress(Exception):
+                self._client.run(what, given, workers=workers, on_error="ignore")
+
+        threading.Thread(target=call, daemon=True).start()
 
     def _listen(self) -> None:
         """Pass on what the workers said; waits a moment for it."""
@@ -187,6 +254,8 @@ class _Run:
             pcs = f"{len(names)} PC{'s' * (len(names) != 1)}"
             self._pass_on(events.Output(f"a worker was lost: {words['worker']} goes on with its {pcs}"))
         self._begun.add(number)
+        if not self._stop.requested:
+            self._call(give, self._shards[number], [words["worker"]])
 
     def _pass_on(self, event: Any) -> None:
         if isinstance(event, events.StepStarted):

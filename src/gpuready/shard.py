@@ -1,7 +1,8 @@
 """What a Dask worker does for a run that is spread over a cluster: it runs Ansible over a shard of the PCs.
 
-Dask writes the arguments of what fails into its log. So what a worker is given has no words of its own, and nothing
-here raises.
+Dask writes into its log what it cannot read and the arguments of what fails. So a task has no more than a number; its
+worker asks for the shard, which is sent to a gpuready of the same content alone, has no words of its own, and nothing
+that takes one raises.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import tempfile
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +24,8 @@ from gpuready.errors import GpureadyError
 from gpuready.watch import Watch
 
 TOPIC = "gpuready"  # one for all runs: the scheduler keeps so many words of each topic
+_MOMENT = 0.1  # seconds
+_ANSWER = 120.0  # seconds in which a worker is given what it asks for
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,7 +34,6 @@ class Shard:
 
     number: int
     names: tuple[str, ...]
-    identity: str
     pcs: str
     order: playbooks.Order
     hider: hiding.Hider
@@ -40,6 +43,11 @@ class Shard:
     def run(self) -> str:
         """The run that it is of."""
         return str(self.order.extra_vars["gpuready_run_id"])
+
+
+def who() -> str:
+    """What gpuready is on the scheduler or on this worker; no secret comes with the question."""
+    return identity(project.root())
 
 
 def identity(base: Path) -> str:
@@ -76,6 +84,7 @@ class _Asked(playbooks.Stop):
 
 _stops: defaultdict[str, set[playbooks.Stop]] = defaultdict(set)  # run -> its shards that are under way here
 _stopped: set[str] = set()  # runs that are to end
+_given: dict[tuple[str, int], Shard] = {}  # run and number -> what its task here waits for
 _lock = threading.Lock()
 
 
@@ -87,6 +96,12 @@ def halt(run: str) -> None:
             stop.request(patient=True)
 
 
+def give(shard: Shard) -> None:
+    """Answer the task that waits for this shard."""
+    with _lock:
+        _given[shard.run, shard.number] = shard
+
+
 async def look(shard: Shard) -> str:
     """What is in the way of a shard on this worker, in a line; empty when nothing is."""
     return await asyncio.to_thread(_look, shard)
@@ -95,13 +110,14 @@ async def look(shard: Shard) -> str:
 def _look(shard: Shard) -> str:
     try:
         base, order = project.root(), shard.order
-        if (mine := identity(base)) != shard.identity:
-            return f"it has gpuready {mine}, and here is {shard.identity}: install the same on both"
         if order.vault_password_file and not order.vault_password_file.is_file():
             return f"{order.vault_password_file}: there is no such vault password file, and each worker reads it"
-        limit, vault = ",".join(shard.names), order.vault_password_file
         found = inventory.hosts(
-            order.inventory, base, limit=limit, vault_password_file=vault, extra_vars=order.extra_vars
+            order.inventory,
+            base,
+            limit=order.limit,
+            vault_password_file=order.vault_password_file,
+            extra_vars=order.extra_vars,
         )
         if digest(found, order) != shard.pcs:
             return f"{', '.join(order.inventory)}: the inventory says other things there: bring both to one state"
@@ -112,36 +128,50 @@ def _look(shard: Shard) -> str:
     return ""
 
 
-def work(shard: Shard) -> dict[str, Any]:
-    """Run a shard on this worker; what became of it, as `_Run` takes it."""
+def work(run: str, number: int, same: str) -> dict[str, Any]:
+    """Run a shard on this worker, whose gpuready is the `same`; what became of it, as `_Run` takes it."""
     from distributed import get_worker
 
     worker = get_worker()
-    key = worker.get_current_task()
-    stop = _Asked(worker, str(key))
+    stop = _Asked(worker, str(worker.get_current_task()))
     with _lock:
-        _stops[shard.run].add(stop)
-        if shard.run in _stopped:
+        _stops[run].add(stop)
+        if run in _stopped:
             stop.request()
     try:
-        return _work(shard, worker.log_event, str(worker.address), stop)
+        if (mine := who()) != same:  # a worker that came later
+            return {"refused": f"the worker {worker.address}: {other(mine, same)}"}
+        with _lock:
+            _given.pop((run, number), None)  # for a task of before
+        worker.log_event(TOPIC, {"run": run, "shard": number, "worker": worker.address})
+        shard = _asked(run, number, stop)
+        return _work(shard, worker.log_event, stop) if shard else {"refused": "a worker was not given its PCs"}
     except GpureadyError as error:
-        return {"refused": str(error)}
+        return {"refused": f"the worker {worker.address}: {error}"}
     except Exception as error:  # its words may be of what the shard holds
         return {"refused": f"{type(error).__name__} on the worker {worker.address}"}
     finally:
         with _lock:
-            _stops[shard.run].discard(stop)
+            _stops[run].discard(stop)
 
 
-def _work(shard: Shard, publish: Callable[[str, Any], None], address: str, stop: playbooks.Stop) -> dict[str, Any]:
+def other(there: str, here: str) -> str:
+    """That a gpuready is not the one that it must be."""
+    return f"it has gpuready {there}, and here is {here}: install the same on both"
+
+
+def _asked(run: str, number: int, stop: playbooks.Stop) -> Shard | None:
+    deadline = time.monotonic() + _ANSWER
+    while time.monotonic() < deadline and not stop.requested:
+        with _lock:
+            if shard := _given.pop((run, number), None):
+                return shard
+        time.sleep(_MOMENT)
+    return None
+
+
+def _work(shard: Shard, publish: Callable[[str, Any], None], stop: playbooks.Stop) -> dict[str, Any]:
     base = project.root()
-    if (mine := identity(base)) != shard.identity:  # a worker that came later
-        raise GpureadyError(
-            f"{address}: it has gpuready {mine}, and here is {shard.identity}: install the same on both"
-        )
-    publish(TOPIC, {"run": shard.run, "shard": shard.number, "worker": address})
-
     seen = Watch(shard.patience)
 
     def tell(event: events.Event) -> None:
@@ -152,10 +182,12 @@ def _work(shard: Shard, publish: Callable[[str, Any], None], address: str, stop:
         publish(TOPIC, words)
 
     with tempfile.TemporaryDirectory(prefix="gpuready-shard-") as folder:
+        names = Path(folder) / "names"
+        names.write_text("\n".join(shard.names), "utf-8")  # more than a command line may bear
         order = replace(
             shard.order,
             playbook=project.playbook(base, shard.order.playbook.stem),
-            limit=",".join(shard.names),
+            limit=f"@{names}",
             extra_vars={
                 **shard.order.extra_vars,
                 "gpuready_report_dir": folder,  # a report of this shard that nobody reads
@@ -166,7 +198,7 @@ def _work(shard: Shard, publish: Callable[[str, Any], None], address: str, stop:
         outcome = playbooks.execute(order, base, playbooks.listener(order, stop, tell), stop, seen)
     return {
         "records": seen.records,
-        "working": seen.working,
+        "working": {} if seen.reporting else seen.working,
         "ended": seen.report is not None,
         "rc": outcome.rc,
         "complaint": shard.hider.text(outcome.complaint),

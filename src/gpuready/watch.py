@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gpuready import events
+
 PATIENCE = 3000.0  # seconds without an event: the longest of our tasks waits 2700
 # Variables that make a task's time limit longer -> what the task waits beyond it, and we beyond the task.
 _LIMITS = {"python_environment_time_limit": 1200.0, "gpu_verify_time_limit": 600.0, "gpuready_look_timeout": 300.0}
@@ -24,6 +26,7 @@ class Watch:
         self.records: dict[str, dict[str, Any]] = {}
         self.working: dict[str, str] = {}  # PC -> the task that it is at
         self.ended: set[str] = set()  # PCs whose run came to its end on another controller
+        self.reporting = False  # all PCs have ended, and the tasks that are left are no PC's
         self.report: Path | None = None  # where the run says that its report is
         self._heard = time.monotonic()
         self._alone_since: float | None = None
@@ -41,6 +44,7 @@ class Watch:
             return
         if kind == "runner_on_start":
             self.working[host] = str(data.get("task") or "")
+            self.reporting = self.reporting or events.step_of(data) == "report"
         elif kind in _ENDS:
             self.working.pop(host, None)
             self._learn(host, data.get("res"))
@@ -57,7 +61,8 @@ class Watch:
 
     def finished(self, host: str) -> bool:
         """Whether a PC has its last word: a verdict, and no task that is under way."""
-        return host in self.ended or (bool(self.records.get(host, {}).get("verdict")) and host not in self.working)
+        judged = bool(self.records.get(host, {}).get("verdict"))
+        return host in self.ended or (judged and (self.reporting or host not in self.working))
 
     def stuck(self) -> str | None:
         """Why nothing more is to be expected of this run, or None while there is."""

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from typing import Any
 import dask
 import pytest
 import yaml
-from distributed import Client, Security
+from distributed import Security
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from api_help import started
@@ -175,6 +174,10 @@ def test_ctrl_c_gives_the_report_of_what_was_finished(two: Cluster, tmp_path: Pa
             for line in process.stderr:
                 if line.startswith("pc1: READY"):
                     break
+            deadline = time.monotonic() + 60
+            while two.busy() > 1:  # what follows the verdict
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=60)
         assert process.returncode == 130
@@ -225,23 +228,95 @@ def test_a_scheduler_without_workers_is_told(tmp_path: Path) -> None:
         Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
 
 
-def test_a_worker_without_gpuready_is_told(tmp_path: Path) -> None:
-    without = "import sys; sys.modules['gpuready.shard'] = None; from distributed.cli.dask_worker import main; main()"
-    (tmp_path / "hosts").write_text("pc1\n")
-    with running(tmp_path, 0) as alone:
-        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)]
-        with subprocess.Popen(
-            [sys.executable, "-c", without, alone.address, *options], stderr=subprocess.DEVNULL
-        ) as worker:
-            try:
-                with Client(alone.address, set_as_default=False) as client:
-                    client.wait_for_workers(1, timeout=60)
-                with pytest.raises(
-                    GpureadyError, match=r"the worker tcp://\S+: it has no gpuready \S+ \(\w{12}\): .*gpuready\.shard"
-                ):
-                    Lab(tmp_path / "hosts").provision(cluster=alone.address, lab_dir="", report_dir=tmp_path / "report")
-            finally:
-                worker.kill()
+@pytest.mark.parametrize("where", ["the scheduler", r"the worker tcp://\S+"])
+def test_a_machine_without_gpuready_is_told_and_gets_no_password(tmp_path: Path, where: str) -> None:
+    """What Dask cannot read it writes into its log."""
+    (tmp_path / "hosts").write_text(f"pc1 ansible_password={SECRET}\n")
+    with running(tmp_path, 0, nanny=False, gpuready="worker" in where) as mine:
+        mine.join("worker0", gpuready="worker" not in where)
+        lab = Lab(tmp_path / "hosts", connection_password=SECRET, extra_vars={"my_token": SECRET})
+        with pytest.raises(GpureadyError) as failed:
+            lab.provision(cluster=mine.address, lab_dir="", report_dir=tmp_path / "report")
+        assert re.fullmatch(rf"{where}: it has no gpuready \S+ \(\w{{12}}\): .*'?gpuready'?.*", str(failed.value))
+        assert SECRET not in mine.logs()
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_worker_that_comes_later_without_gpuready_gets_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot take over the PCs of the one that is lost: they are UNKNOWN, and the others are done."""
+    monkeypatch.setattr(cluster, "_DESERTED", 5.0)
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with running(folder, 1, nanny=False) as mine:
+
+        def kill(event: events.Event) -> None:
+            if isinstance(event, events.StepStarted) and event.step == "look" and len(mine.workers) == 1:
+                mine.join("worker1", gpuready=False)
+                mine.workers["worker0"].kill()
+
+        for lab in simulated(tmp_path, 100, pc1=[slow(120, "gpu_facts")]):
+            run = Lab(lab.hosts, extra_vars={"my_token": SECRET})
+            with pytest.raises(GpureadyError) as failed:
+                run.provision(cluster=mine.address, on_event=kill, lab_dir="", report_dir=tmp_path / "r")
+        assert "\n" not in str(failed.value)
+        assert "gpuready" in (folder / "worker1.log").read_text()
+        assert SECRET not in mine.logs()
+
+
+def test_a_scheduler_that_is_lost_ends_the_run_with_what_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with running(folder, 1) as mine:
+
+        def kill(event: events.Event) -> None:
+            if isinstance(event, events.HostFinished):
+                mine.scheduler.kill()
+
+        for lab in simulated(tmp_path, 101, pc1=[{"kind": "off"}], pc2=[slow(120, "gpu_facts")]):
+            result = Lab(lab.hosts).provision(
+                cluster=mine.address, on_event=kill, lab_dir="", report_dir=tmp_path / "r"
+            )
+            assert ended(result.document) == {"pc1": "UNREACHABLE PORT_CLOSED", "pc2": "UNKNOWN WORKER_LOST"}
+            assert result.run.interrupted == "the scheduler of Dask was lost"
+            deadline = time.monotonic() + 60
+            while mine.ansibles():
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+
+
+@pytest.mark.parametrize("when", ["before", "while it works"])
+def test_a_worker_that_hangs_holds_no_ctrl_c(tmp_path: Path, when: str) -> None:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with running(folder, 1, nanny=False) as mine:
+
+        def seen() -> int:
+            return (folder / "scheduler.log").read_text().count("Receive client connection")
+
+        for lab in simulated(tmp_path, 102, pc1=[slow(120, "gpu_facts")]):
+            before, deadline = seen(), time.monotonic() + 120
+            if when == "before":
+                mine.workers["worker0"].send_signal(signal.SIGSTOP)
+            arguments = ("provision", "-i", str(lab.hosts), "--cluster", mine.address, "--lab-dir", str(tmp_path))
+            with started(*arguments) as process:
+                if when == "before":
+                    while seen() == before:
+                        assert time.monotonic() < deadline
+                        time.sleep(0.2)
+                    time.sleep(3)  # it asks the worker
+                else:
+                    while not lab.asked("gpu_facts"):
+                        assert time.monotonic() < deadline
+                        time.sleep(0.2)
+                    mine.workers["worker0"].send_signal(signal.SIGSTOP)
+                process.send_signal(signal.SIGINT)
+                time.sleep(2)
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate(timeout=60)
+            assert process.returncode == 130, said
+            assert "not finished: pc1" in said
 
 
 def test_a_cluster_with_tls_as_the_docs_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

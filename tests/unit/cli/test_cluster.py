@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import queue
 import re
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,8 +31,7 @@ def order(**variables: Any) -> playbooks.Order:
 def shards(*parts: tuple[str, ...]) -> list[shard.Shard]:
     hider = hiding.Hider(contract.load(ROOT), [], SECRET)
     return [
-        shard.Shard(number, part, "1", "x", order(ansible_password=SECRET), hider, 60)
-        for number, part in enumerate(parts)
+        shard.Shard(number, part, "x", order(ansible_password=SECRET), hider, 60) for number, part in enumerate(parts)
     ]
 
 
@@ -75,12 +77,56 @@ def test_what_a_cluster_cannot_do_is_refused_before_anything_starts(tmp_path: Pa
         assert not (tmp_path / "report").exists()
 
 
+def test_without_dask_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    (tmp_path / "hosts").write_text("pc1\n")
+    words = r"--cluster needs Dask: install gpuready\[cluster\], here and on the workers"
+    with pytest.raises(GpureadyError, match=f"^{words}$"):
+        Lab(tmp_path / "hosts").provision(cluster="localhost:9", report_dir=tmp_path / "report", lab_dir="")
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_cluster_that_hangs_holds_no_ctrl_c_and_nobody_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, stop = threading.Event(), playbooks.Stop()
+
+    def call() -> dict[str, Any]:
+        hangs.wait(10)
+        return {}
+
+    monkeypatch.setattr(cluster, "_LOOK", 0.05)
+    with pytest.raises(GpureadyError, match="a worker did not answer for 0 seconds"):
+        cluster._ask(stop, call)
+    stop.request()
+    with pytest.raises(cluster._Stopped):
+        cluster._ask(stop, call)
+    hangs.set()
+
+
+def test_a_cluster_that_is_lost_while_it_is_asked_is_a_line() -> None:
+    def call() -> dict[str, Any]:
+        raise OSError("in <TCP>: stream is\nclosed")
+
+    with pytest.raises(GpureadyError, match=r"^the cluster was lost: it did not answer: in <TCP>: stream is closed$"):
+        cluster._ask(playbooks.Stop(), call)
+
+
 def test_what_the_inventory_says_is_told_apart_and_what_the_order_says_is_not() -> None:
     given = order(mine=1)
     said = shard.digest({"pc1": {"ansible_user": "lab", "mine": 1}}, given)
     assert said == shard.digest({"pc1": {"mine": 2, "ansible_user": "lab"}}, given)
     assert said != shard.digest({"pc1": {"ansible_user": "other", "mine": 1}}, given)
     assert said != shard.digest({"pc2": {"ansible_user": "lab", "mine": 1}}, given)
+
+
+def test_a_worker_waits_for_its_shard_until_it_is_asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard, "_MOMENT", 0.01)
+    given, stop = shards(("pc1",), ("pc2",)), playbooks.Stop()
+    shard.give(given[1])
+    shard.give(given[0])
+    assert shard._asked("run7", 1, stop) is given[1]
+    assert shard._asked("run7", 0, stop) is given[0]
+    threading.Timer(0.05, stop.request).start()
+    assert shard._asked("run7", 0, stop) is None
 
 
 def test_another_content_of_the_same_version_is_another_gpuready(tmp_path: Path) -> None:
@@ -130,15 +176,16 @@ class Client(SimpleNamespace):
         for words in self.said:
             handler((0.0, {"run": "run7", **words}))
 
-    def submit(self, work: object, given: shard.Shard, **how: Any) -> Future:
+    def submit(self, work: object, of: str, number: int, same: str, **how: Any) -> Future:
         assert how["allow_other_workers"] is True
-        return Future(self.ends[given.number])
+        assert (of, same) == ("run7", "1")
+        return Future(self.ends[number])
 
     def nthreads(self) -> dict[str, int]:
         return {}
 
-    def run(self, what: object, *_: object, **__: object) -> dict[str, Any]:
-        self.asked = what
+    def run(self, what: object, given: object, *, workers: list[str] | None, **__: object) -> dict[str, Any]:
+        self.calls.put((what, given, workers))
         return {}
 
 
@@ -150,9 +197,9 @@ def run(
     ends: list[object], said: list[dict[str, Any]] | None = None, stop: playbooks.Stop | None = None
 ) -> tuple[playbooks.Outcome, list[events.Event], Client]:
     told: list[events.Event] = []
-    client = Client(ends=ends, said=said or [])
+    client = Client(ends=ends, said=said or [], calls=queue.SimpleQueue())
     parts = shards(*((f"pc{number}a", f"pc{number}b") for number in range(len(ends))))
-    one = cluster._Run(client, parts, told.append, stop or playbooks.Stop(), Watch())
+    one = cluster._Run(client, parts, "1", told.append, stop or playbooks.Stop(), Watch())
     return one.to_its_end(["w"] * len(parts)), told, client
 
 
@@ -201,10 +248,13 @@ def test_who_was_finished_before_its_worker_was_lost_is_in_the_report() -> None:
     assert not outcome.watch.finished("pc0b")
 
 
-def test_a_shard_that_begins_again_is_told() -> None:
+def test_a_shard_that_begins_again_is_told_and_given_again() -> None:
     said = [{"shard": 0, "worker": "w1"}, {"shard": 0, "worker": "w2"}, {"run": "other", "shard": 0, "worker": "w3"}]
-    _, told, _ = run([answer({})], said)
+    _, told, client = run([answer({})], said)
     assert told == [events.Output("a worker was lost: w2 goes on with its 2 PCs")]
+    calls = [client.calls.get(timeout=10) for _ in range(2)]
+    assert {(what, one.number, one.names) for what, one, _ in calls} == {(shard.give, 0, ("pc0a", "pc0b"))}
+    assert sorted(workers for _, _, workers in calls) == [["w1"], ["w2"]]
 
 
 def test_no_worker_for_long_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +270,7 @@ def test_a_stop_asks_the_workers_and_a_second_waits_for_nobody() -> None:
     stop.request()
     stop.request()
     outcome, _, client = run([None], stop=stop)
-    assert client.asked is shard.halt
+    assert client.calls.get(timeout=10) == (shard.halt, "run7", None)
     assert outcome.rc != 0
 
 
@@ -231,7 +281,8 @@ def test_a_callback_that_fails_ends_the_run_with_its_own_fault(monkeypatch: pyte
         raise ZeroDivisionError
 
     begun = {"kind": "StepStarted", "event": {"host": "pc0a", "step": "apply", "task": "Build", "action": "x"}}
-    client = Client(ends=[None], said=[begun])
-    outcome = cluster._Run(client, shards(("pc0a",)), broken, playbooks.Stop(), Watch()).to_its_end(["w"])
+    client = Client(ends=[None], said=[begun], calls=queue.SimpleQueue())
+    parts = shards(("pc0a",))
+    outcome = cluster._Run(client, parts, "1", broken, playbooks.Stop(), Watch()).to_its_end(["w"])
     assert isinstance(outcome.error, ZeroDivisionError)
-    assert client.asked is shard.halt
+    assert client.calls.get(timeout=10) == (shard.halt, "run7", None)
