@@ -118,6 +118,31 @@ def test_what_the_inventory_says_is_told_apart_and_what_the_order_says_is_not() 
     assert said != shard.digest({"pc2": {"ansible_user": "lab", "mine": 1}}, given)
 
 
+def test_a_worker_with_another_gpuready_is_refused() -> None:
+    there: dict[str, object] = {"tcp://w1": "1", "tcp://w2": "0.9 (y)"}
+    client = SimpleNamespace(run_on_scheduler=lambda what: "1", run=lambda what, **how: there)
+    words = r"^the worker tcp://w2: it has gpuready 0\.9 \(y\), and here is 1: install the same on both$"
+    with pytest.raises(GpureadyError, match=words):
+        cluster._same(client, list(there), "1", playbooks.Stop())
+    there["tcp://w2"] = "1"
+    cluster._same(client, list(there), "1", playbooks.Stop())
+
+
+def test_a_worker_with_another_gpuready_that_comes_later_asks_for_no_pcs(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[object] = []
+    worker = SimpleNamespace(
+        address="tcp://w9",
+        state=SimpleNamespace(tasks={"k": SimpleNamespace(state="executing")}),
+        get_current_task=lambda: "k",
+        log_event=lambda topic, words: said.append(words),
+    )
+    monkeypatch.setattr("distributed.get_worker", lambda: worker)
+    monkeypatch.setattr(shard, "who", lambda: "0.9 (y)")
+    words = "the worker tcp://w9: it has gpuready 0.9 (y), and here is 1: install the same on both"
+    assert shard.work("run7", 0, "1") == {"refused": words}
+    assert not said
+
+
 def test_a_worker_waits_for_its_shard_until_it_is_asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shard, "_MOMENT", 0.01)
     given, stop = shards(("pc1",), ("pc2",)), playbooks.Stop()
