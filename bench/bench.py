@@ -277,8 +277,8 @@ def winlab_verify(runs: int) -> None:
 
 
 SECTIONS = {
-    "words": words, "local": local, "lab": lab, "jobs": jobs, "report": report, "thousand": thousand, "cluster": cluster,
-    "winlab": winlab, "winlab-verify": winlab_verify,
+    "words": words, "local": local, "lab": lab, "jobs": jobs, "report": report, "thousand": thousand,
+    "cluster": cluster, "winlab": winlab, "winlab-verify": winlab_verify,
 }  # fmt: skip
 
 if __name__ == "__main__":

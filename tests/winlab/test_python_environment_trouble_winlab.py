@@ -30,9 +30,10 @@ def test_the_power_goes_off_half_way(lab: Lab) -> None:
         running.start()
         assert asked.wait(120)
         assert lab.environment(new).is_dir()
-        busy = lab.one(new, lock_wait=0, **more)
-        assert busy["code"] == "ENVIRONMENT_BUSY"
-        assert "process" in busy["msg"]
+        other, gone = lab.run((lab.locks[2], more), (None, {"state": "absent", "lock_wait": 0}))
+        assert (other["code"], gone["code"]) == ("ENVIRONMENT_BUSY", "ENVIRONMENT_BUSY"), (other, gone)
+        assert "another run is at work on this PC (building" in other["msg"]
+        assert "process" in gone["msg"]
         lab.pc.stop()
         lab.pc.start()
         release.set()
