@@ -208,7 +208,7 @@ class Report(_Model):
 
 
 class LabResult:
-    """What a run gave: the report, typed (`hosts`, `run`, `summary`) and as it was written (`document`)."""
+    """What a run gave: a report, typed (`hosts`, `run`, `summary`) and as it was written, plans whole (`document`)."""
 
     def __init__(self, action: str, report: Report, document: dict[str, Any], path: Path | None) -> None:
         self.action, self.report, self.document, self.path = action, report, document, path
@@ -259,6 +259,20 @@ class LabResult:
         return host.ready or host.verdict.state is State.SKIPPED
 
 
+def _whole(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with each plan whole: in the file, what PCs of a kind have alike stands once, under `shared`."""
+    known, hosts = document.get("shared"), document.get("hosts")
+    if not isinstance(known, list) or not isinstance(hosts, list):
+        return document
+    for record in hosts:
+        plan = record.get("plan") if isinstance(record, dict) else None
+        if not isinstance(plan, dict) or not isinstance(place := plan.get("shared"), int):
+            continue
+        if 0 <= place < len(known) and isinstance(known[place], dict):
+            record["plan"] = {**{key: value for key, value in plan.items() if key != "shared"}, **known[place]}
+    return {key: value for key, value in document.items() if key != "shared"}
+
+
 def load(path: Path, run_id: str, action: str) -> LabResult:
     """Read `report.json`, which must be that of this very run. Raises GpureadyError otherwise."""
     try:
@@ -270,6 +284,7 @@ def load(path: Path, run_id: str, action: str) -> LabResult:
     run = document.get("run") if isinstance(document, dict) else None
     if not isinstance(run, dict) or run.get("id") != run_id:
         raise GpureadyError(f"{path}: the run wrote no report (the one that lies there is of an earlier run)")
+    document = _whole(document)
     try:
         report = Report.model_validate(document)
     except ValidationError as error:

@@ -112,6 +112,20 @@ def test_a_click_on_a_pc_opens_its_details(page: Chromium) -> None:
     assert page.js("document.querySelectorAll('details[open]').length") == 0
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_plan_that_pcs_share_is_reached_from_each(page: Chromium, tmp_path: Path, scripts: bool) -> None:
+    page.scripts(scripts)
+    page.open(tmp_path / "report.html")
+    page.click("#pc1 summary")
+    page.click("#pc1 a[href='#plan0']")
+    assert page.js("document.activeElement.id") == "plan0", "where a screen reader reads on"
+    shown = page.js("document.getElementById('plan0').parentElement.innerText")
+    assert "pc01, pc02" in shown
+    assert "Why this stack" in shown
+    assert page.js("document.getElementById('plan0').getBoundingClientRect().top < innerHeight")
+    page.scripts(True)
+
+
 def test_the_keyboard_alone_does_it_all(page: Chromium) -> None:
     names = []
     for _ in range(60):
@@ -235,7 +249,7 @@ def test_nothing_hostile_runs_or_is_fetched(browser: Chromium, tmp_path: Path) -
         browser.js("document.querySelectorAll('img, svg, iframe, object, embed, link, [onerror], [onload]').length")
         == 0
     )
-    ours = r"/^(#pc\d+|#pcs|codes\.md(#[a-z0-9_]+)?)$/"
+    ours = r"/^(#pc\d+|#pcs|#plan\d+|codes\.md(#[a-z0-9_]+)?)$/"
     assert browser.js(f"[...document.links].every(a => {ours}.test(a.getAttribute('href')))")
     assert browser.js("document.querySelectorAll('#table tbody tr').length") == len(HOSTILE)
     shown = browser.js("document.querySelector('#table tbody').textContent")

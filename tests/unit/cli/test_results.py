@@ -93,6 +93,20 @@ def test_reports_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(found.value)
 
 
+@pytest.mark.parametrize("place", [0, 1, -1, "0", None])
+def test_what_plans_share_comes_back_into_each(tmp_path: Path, place: Any) -> None:
+    alike = {key: PLAN[key] for key in ("environment", "reasons", "rejected", "warnings")}
+    own = {key: value for key, value in PLAN.items() if key not in alike}
+    written = document(record(plan={**own, "shared": place}), run_id="this")
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({**written, "shared": [alike, None]}))
+    found = results.load(path, "this", "plan")
+    assert "shared" not in found.document
+    assert (found.document["hosts"][0]["plan"] == PLAN) is (place == 0)
+    assert found.hosts[0].plan is not None
+    assert found.hosts[0].plan.reasons == (PLAN["reasons"] if place == 0 else [])
+
+
 def test_no_report(tmp_path: Path) -> None:
     with pytest.raises(GpureadyError, match="the run wrote no report"):
         results.load(tmp_path / "report.json", "this", "plan")

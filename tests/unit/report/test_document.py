@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import record
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import fit
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
-from ansible_collections.gpuready.lab.plugins.plugin_utils.report import text
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import renderings, text
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
 from documents import HOSTILE, RUN, document, every_state, hostile, named
 from records import good
@@ -45,6 +45,40 @@ def test_a_report_of_every_state_is_as_the_schema_says() -> None:
         "SKIPPED": 1,
     }
     assert [record["host"] for record in found["hosts"]][-2:] == ["pc10", "pc11"], "ten comes after nine"
+
+
+def test_the_file_is_as_the_schema_says_and_a_plan_has_its_reasons_once() -> None:
+    written = json.loads(renderings.files(document(every_state()), [])["report.json"])
+    assert errors(written) == []
+    plan = written["hosts"][0]["plan"]
+    assert "reasons" in written["shared"][plan["shared"]]
+    plan["reasons"] = []
+    assert errors(written), "either here or there"
+    del plan["reasons"], plan["shared"]
+    assert errors(written), "but somewhere"
+
+
+def test_a_report_leaves_out_what_it_says_already_and_the_record_stays_whole() -> None:
+    record = every_state()[0]
+    judged = verdict(record, {})
+    earlier = {"fingerprint": judged["fingerprint"], "verdict": judged, "at": judged["at"]}
+    other = {**earlier, "at": "2026-01-01T00:00:00+00:00"}
+    record["facts"] |= {"passes": [earlier, other], "last_pass": earlier, "failures": [other, "garbled"]}
+    record["plan"]["environment"] = {"lock": "a.txt", "lock_path": "/srv/locks/a.txt"}
+    record["training"]["result"]["losses"] = [1.7693996429443359, "nan", 2]
+    before = copy.deepcopy(record)
+    (told,) = document([record])["hosts"]
+    assert record == before
+    assert told["plan"]["environment"] == {"lock": "a.txt"}
+    assert told["training"]["result"]["losses"] == [1.7694, "nan", 2]
+    assert told["training"]["task"] == record["training"]["task"]
+    assert "last_pass" not in told["facts"]
+    assert [one["at"] for one in told["facts"]["passes"]] == [earlier["at"], other["at"]]
+    assert all("checks" not in one["verdict"] and one["verdict"]["code"] for one in told["facts"]["passes"])
+    assert told["facts"]["failures"][1] == "garbled"
+    assert document([told])["hosts"] == [told], "the state of a lab is made of records that are short already"
+    alone = {**record, "facts": {**record["facts"], "passes": [other]}}
+    assert document([alone])["hosts"][0]["facts"]["last_pass"] == earlier, "it is said nowhere else"
 
 
 @pytest.mark.parametrize(

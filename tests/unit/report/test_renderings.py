@@ -324,7 +324,48 @@ def test_the_files_of_a_report() -> None:
     found = document(every_state())
     files = renderings.files(found, ["md", "prom"])
     assert list(files) == ["report.md", "metrics.prom", "codes.md", "report.json"]  # the document last
-    assert json.loads(files["report.json"]) == json.loads(json.dumps(found))
+    written = json.loads(files["report.json"])
+    for record in written["hosts"]:
+        if "shared" in record.get("plan", {}):
+            record["plan"] |= written["shared"][record["plan"].pop("shared")]
+    written.pop("shared")
+    assert written == json.loads(json.dumps(found))
     assert set(renderings.not_among(files)) == {"report.html", "report.csv", "junit.xml"}
     assert renderings.not_among(renderings.files(found, renderings.RENDERINGS)) == ()
     assert set(renderings.NAMES) == set(renderings.files(found, renderings.RENDERINGS)), "all can be pruned"
+
+
+def test_the_report_of_a_thousand_pcs_says_a_fact_once() -> None:
+    record = good()
+    record["plan"] |= {
+        "reasons": ["r" * 400],
+        "rejected": [{"stack": "cuda", "target": "wsl", "reasons": ["w" * 2000]}],
+    }
+    record["plan"]["environment"] = {"python": "3.10", "licence": "l" * 1000}
+    other = named("other", {**record, "plan": {**record["plan"], "reasons": ["of its own"]}})
+    found = document([*(named(f"pc{number:04}", record) for number in range(1000)), other])
+    text = renderings.files(found, [])["report.json"]
+    assert (text.count("r" * 400), text.count("l" * 1000)) == (1, 2)
+    assert sum(line.startswith('  {"schema_version":1,"host":"') for line in text.splitlines()) == 1001, "a line a PC"
+    written = json.loads(text)
+    assert [part["reasons"] for part in written["shared"]] == [["of its own"], ["r" * 400]]
+    assert [one["plan"]["shared"] for one in written["hosts"]] == [0, *[1] * 1000]
+    assert len(text) < 10e6
+    page = report_html.page(found)
+    assert page.count("r" * 400) == page.count("of its own") == 1
+    assert len(page) < 5e6
+
+
+def test_the_page_leads_from_each_pc_to_the_plan_that_it_shares() -> None:
+    alike, alone = every_state()[0], every_state()[2]
+    elements = page_of([named("pc1", alike), named("pc2", alike), named("pc3", alone)])
+    links = [attributes.get("href") for tag, attributes in elements.found if tag == "a"]
+    assert links.count("#plan0") == 2
+    assert ("h3", {"id": "plan0", "tabindex": "-1"}) in elements.found
+    words = " ".join(" ".join(elements.words).split())
+    assert (
+        "Plans tensorflow-directml-plugin (windows) 2 PCs: pc1, pc2 Why this stack TensorFlow 2 was asked for" in words
+    )
+    assert words.count("TensorFlow 2 was asked for") == 2, "once for both, and once where it is of one PC alone"
+    assert "#plan0" not in [attributes.get("href") for _, attributes in page_of([alike, alone]).found]
+    assert "Plans" not in page_of([alike, alone]).words

@@ -162,8 +162,9 @@ def shown(value: object) -> str:
         return f"{value:g}"
     if not isinstance(value, str):
         return ""
-    plain = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
-    return " ".join(plain.split())
+    if not value.isprintable():
+        value = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
+    return " ".join(value.split())
 
 
 def shown_bytes(value: float) -> str:

@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the HTML report tells of one PC when its details are opened. Everything is escaped."""
+"""What the HTML report tells of one PC when its details are opened. Everything is escaped.
+
+What a PC says is alone in its block, an element that isolates it: page.css lets each find its own direction.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,11 @@ _BOUND = {
 }
 
 
-def body(record: Mapping[str, Any]) -> str:
-    """The sections of one PC, those without content left out."""
+def body(record: Mapping[str, Any], plan_at: str) -> str:
+    """The sections of one PC, those without content left out.
+
+    `plan_at` is the id of what stands elsewhere on the page, the reasons of its plan; empty: they stand here.
+    """
     plan, facts, verdict = section(record, "plan"), section(record, "facts"), section(record, "verdict")
     return "".join(
         [
@@ -38,9 +44,7 @@ def body(record: Mapping[str, Any]) -> str:
             _training(section(record, "training")),
             _list("What stands in the way", (_blocker(one) for one in items(plan.get("blockers")))),
             _plan(record),
-            _list("Why this stack", all_shown(plan.get("reasons"))),
-            _list("Mind", all_shown(plan.get("warnings"))),
-            _list("Why not another", (_rejected(one) for one in items(plan.get("rejected")))),
+            f'<p><a href="#{plan_at}">Why this stack, and why not another</a></p>' if plan_at else why(record),
             _adapters(items(facts.get("adapters"))),
             _list("GPUs left aside", (_named(one, "name", "reason") for one in items(facts.get("ignored_adapters")))),
             _list(
@@ -52,15 +56,25 @@ def body(record: Mapping[str, Any]) -> str:
     )
 
 
+def why(record: Mapping[str, Any]) -> str:
+    """The reasons of a plan, which PCs of a kind share; empty where there are none."""
+    plan = section(record, "plan")
+    return "".join(
+        [
+            _list("Why this stack", all_shown(plan.get("reasons"))),
+            _list("Mind", all_shown(plan.get("warnings"))),
+            _list("Why not another", (_rejected(one) for one in items(plan.get("rejected")))),
+        ]
+    )
+
+
 def _list(title: str, lines: Iterable[str]) -> str:
-    entries = "".join(f"<li><bdi>{escape(line)}</bdi></li>" for line in lines if line)
+    entries = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
     return f"<h4>{title}</h4><ul>{entries}</ul>" if entries else ""
 
 
 def _pairs(title: str, pairs: Iterable[tuple[str, str]]) -> str:
-    entries = "".join(
-        f"<div><dt>{escape(name)}</dt><dd><bdi>{escape(value)}</bdi></dd></div>" for name, value in pairs if value
-    )
+    entries = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs if value)
     return f"<h4>{title}</h4><dl>{entries}</dl>" if entries else ""
 
 
@@ -97,14 +111,19 @@ def _verdict(verdict: Mapping[str, Any]) -> str:
 
 
 def _checks(checks: Iterable[Mapping[str, Any]]) -> str:
-    rows = "".join(
-        f'<tr class="check-{escape(shown(check.get("state")), quote=True)}"><th scope="row"><bdi>{escape(shown(check.get("name")))}</bdi></th>'
-        f"<td>{escape(shown(check.get('state')))}</td><td><bdi>{escape(shown(check.get('detail')))}</bdi></td></tr>"
-        for check in checks
-    )
+    rows = "".join(_check(check) for check in checks)
     head = '<tr><th scope="col">Check</th><th scope="col">Result</th><th scope="col">Number and bound</th></tr>'
     table = f'<table class="checks"><caption>What the training had to show</caption><thead>{head}</thead><tbody>{rows}</tbody></table>'
     return f'<h4>Checks</h4><div class="scroll" tabindex="0">{table}</div>' if rows else ""
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    state = shown(check.get("state"))
+    marked = f' class="check-{escape(state, quote=True)}"' if state != "pass" else ""
+    return (
+        f'<tr{marked}><th scope="row">{escape(shown(check.get("name")))}</th>'
+        f"<td>{escape(state)}</td><td>{escape(shown(check.get('detail')))}</td></tr>"
+    )
 
 
 def _speed(training: Mapping[str, Any], name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from ..reading import items, section, shown
 from ..record import READY, STATES, run_of
 from . import causes as reasons
+from . import shortened
 
 REPORT_VERSION = 1
 _MOST_ROWS = 40  # PCs that get a line each
@@ -20,7 +21,7 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
 
     Every record must carry a verdict: the caller judges a host that left none. One simulated PC makes the report so.
     """
-    hosts = sorted((dict(record) for record in records), key=lambda record: _natural(str(record["host"])))
+    hosts = sorted((shortened.record(record) for record in records), key=lambda record: _natural(str(record["host"])))
     summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
     for record in hosts:
         summary[record["verdict"]["state"]] += 1

@@ -7,7 +7,7 @@ Everything that comes from a PC or an inventory is escaped and isolated: a host 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..record import STATES
 from ..remedies.page import NAME as CODES
 from . import details as report_details
 from . import document as report
-from .causes import LOOKED_AT
+from .causes import LOOKED_AT, named
 
 MEANINGS = {
     "READY": "trained on the planned GPU, every check passed",
@@ -51,7 +51,7 @@ def asset(name: str) -> str:
 
 def page(document: Mapping[str, Any]) -> str:
     """The whole page."""
-    run, columns = document["run"], _columns(document)
+    run, columns, plans = document["run"], _columns(document), _shared(document)
     title = "GPU readiness" + (" (simulated)" if document["simulated"] else "")
     about = "Every PC of the lab, its newest verdict" if "lab" in document else "Every PC of this run, its verdict"
     return f"""<!DOCTYPE html>
@@ -92,8 +92,9 @@ def page(document: Mapping[str, Any]) -> str:
 <section aria-labelledby="details">
 <h2 id="details">Details</h2>
 <p id="all" hidden><button type="button" id="open">Open all</button> <button type="button" id="close">Close all</button></p>
-{"".join(_details(document, number, record) for number, record in enumerate(document["hosts"]))}
+{_details(document, plans.values())}
 </section>
+{_plans(plans)}
 </main>
 <footer><p>gpuready {escape(shown(run.get("gpuready_version")))} · {escape(shown(run.get("playbook")) or "report")} ·
 run {escape(shown(run.get("id")))} · controller <bdi>{escape(shown(run.get("controller")))}</bdi></p>
@@ -248,10 +249,37 @@ def _cell(value: str) -> str:
     return f"<bdi>{escape(value)}</bdi>" if value else '<span class="none">none</span>'
 
 
-def _details(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) -> str:
+def _shared(document: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """The reasons of a plan, as HTML, that several PCs have -> their records."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for record in document["hosts"]:
+        found.setdefault(report_details.why(record), []).append(record)
+    return {why: records for why, records in found.items() if why and len(records) > 1}
+
+
+def _plans(plans: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """What PCs of a kind share is told once; their details lead here."""
+    entries = "".join(
+        f'<section aria-labelledby="plan{number}"><h3 id="plan{number}" tabindex="-1">'
+        f"<bdi>{escape(report.stack_name(records[0]) or 'No stack')}</bdi></h3>"
+        f"<p>{len(records)} PCs: <bdi>{escape(named([shown(record['host']) for record in records]))}</bdi></p>"
+        f"{why}</section>\n"
+        for number, (why, records) in enumerate(plans.items())
+    )
+    return f'<section aria-labelledby="plans"><h2 id="plans">Plans</h2>\n{entries}</section>' if entries else ""
+
+
+def _details(document: Mapping[str, Any], plans: Iterable[Iterable[Mapping[str, Any]]]) -> str:
+    places = {id(record): f"plan{place}" for place, records in enumerate(plans) for record in records}
+    return "".join(
+        _detail(document, number, record, places.get(id(record), "")) for number, record in enumerate(document["hosts"])
+    )
+
+
+def _detail(document: Mapping[str, Any], number: int, record: Mapping[str, Any], plan: str) -> str:
     system = section(record, "facts", "os")
-    named = " ".join(part for key in ("name", "version") if (part := shown(system.get(key))))
+    words = " ".join(part for key in ("name", "version") if (part := shown(system.get(key))))
     return (
         f'<details id="pc{number}"><summary><h3><bdi>{escape(shown(record["host"]))}</bdi></h3> {_badge(report.outcome(document, record))} '
-        f'<span class="os"><bdi>{escape(named)}</bdi></span></summary>{report_details.body(record)}</details>\n'
+        f'<span class="os"><bdi>{escape(words)}</bdi></span></summary>{report_details.body(record, plan)}</details>\n'
     )

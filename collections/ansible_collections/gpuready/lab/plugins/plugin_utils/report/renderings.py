@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..remedies import page
-from . import html, text
+from . import html, shortened, text
 
 DOCUMENT = "report.json"
 RENDERINGS = {
@@ -28,9 +28,28 @@ def files(document: Mapping[str, Any], formats: Iterable[str]) -> dict[str, str]
     texts = {RENDERINGS[name][0]: RENDERINGS[name][1](document) for name in asked}
     if set(asked) & _FOR_PEOPLE:
         texts[page.NAME] = page.text()
-    return {**texts, DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"}
+    return {**texts, DOCUMENT: _json(document)}
 
 
 def not_among(names: Iterable[str]) -> tuple[str, ...]:
     """The files of other formats, which would contradict these."""
     return tuple(file for file in NAMES if file != DOCUMENT and file not in names)
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    """The document, a line a PC: a large lab's is read by programs. What PCs alike share stands once, under `shared`."""
+    hosts, parts = shortened.shared(document["hosts"])
+    values = {key: _indented(value) for key, value in document.items() if key != "hosts"}
+    values |= {"shared": _lines(parts), "hosts": _lines(hosts)}
+    body = ",\n".join(f" {json.dumps(key)}: {value}" for key, value in values.items())
+    return f"{{\n{body}\n}}\n"
+
+
+def _indented(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).replace("\n", "\n ")
+
+
+def _lines(values: Iterable[object]) -> str:
+    lines = (json.dumps(one, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for one in values)
+    body = ",\n".join(f"  {line}" for line in lines)
+    return f"[\n{body}\n ]" if body else "[]"
