@@ -16,16 +16,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gpuready import events, hiding, playbooks
 from gpuready.errors import GpureadyError
 from gpuready.shard import TOPIC, Shard, digest, give, halt, identity, look, other, who, work
 from gpuready.watch import Watch
 
-_EVENTS = {
-    kind.__name__: kind for kind in (events.StepStarted, events.StepFinished, events.HostFinished, events.Output)
-}
+_EVENTS = {kind.__name__: kind for kind in get_args(events.Event)}
 _CONNECT = 10  # seconds
 _START = "start one with `dask scheduler`, or correct the address (docs/cluster.md)"
 _MOMENT = 0.3  # seconds
