@@ -15,7 +15,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.report import documen
 
 if __name__ == "__main__":
     pcs, times = int(sys.argv[2]), int([*sys.argv, "1"][3])
-    known = json.loads(Path(sys.argv[1]).read_text())
+    known = results.whole(json.loads(Path(sys.argv[1]).read_text()))
     records = [{**record, "host": f"pc{number:05}"} for number, record in enumerate(islice(cycle(known["hosts"]), pcs))]
     for _ in range(times):
         with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:

@@ -259,7 +259,7 @@ class LabResult:
         return host.ready or host.verdict.state is State.SKIPPED
 
 
-def _whole(document: dict[str, Any]) -> dict[str, Any]:
+def whole(document: dict[str, Any]) -> dict[str, Any]:
     """The document with each plan whole: in the file, what PCs of a kind have alike stands once, under `shared`."""
     known, hosts = document.get("shared"), document.get("hosts")
     if not isinstance(known, list) or not isinstance(hosts, list):
@@ -284,7 +284,7 @@ def load(path: Path, run_id: str, action: str) -> LabResult:
     run = document.get("run") if isinstance(document, dict) else None
     if not isinstance(run, dict) or run.get("id") != run_id:
         raise GpureadyError(f"{path}: the run wrote no report (the one that lies there is of an earlier run)")
-    document = _whole(document)
+    document = whole(document)
     try:
         report = Report.model_validate(document)
     except ValidationError as error:

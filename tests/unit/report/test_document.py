@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import record
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import fit
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document as report
-from ansible_collections.gpuready.lab.plugins.plugin_utils.report import renderings, text
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import renderings, shortened, text
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict.judging import verdict
 from documents import HOSTILE, RUN, document, every_state, hostile, named
 from records import good
@@ -47,7 +47,13 @@ def test_a_report_of_every_state_is_as_the_schema_says() -> None:
     assert [record["host"] for record in found["hosts"]][-2:] == ["pc10", "pc11"], "ten comes after nine"
 
 
-def test_the_file_is_as_the_schema_says_and_a_plan_has_its_reasons_once() -> None:
+def test_the_file_of_a_small_lab_has_its_records_whole() -> None:
+    found = document(every_state())
+    assert json.loads(renderings.files(found, [])["report.json"]) == json.loads(json.dumps(found))
+
+
+def test_the_file_is_as_the_schema_says_and_a_plan_has_its_reasons_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortened, "LARGE", 0)
     written = json.loads(renderings.files(document(every_state()), [])["report.json"])
     assert errors(written) == []
     plan = written["hosts"][0]["plan"]
@@ -58,7 +64,8 @@ def test_the_file_is_as_the_schema_says_and_a_plan_has_its_reasons_once() -> Non
     assert errors(written), "but somewhere"
 
 
-def test_a_report_leaves_out_what_it_says_already_and_the_record_stays_whole() -> None:
+def test_a_report_leaves_out_what_it_says_already_and_the_record_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortened, "LARGE", 0)
     record = every_state()[0]
     judged = verdict(record, {})
     earlier = {"fingerprint": judged["fingerprint"], "verdict": judged, "at": judged["at"]}

@@ -21,7 +21,9 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
 
     Every record must carry a verdict: the caller judges a host that left none. One simulated PC makes the report so.
     """
-    hosts = sorted((shortened.record(record) for record in records), key=lambda record: _natural(str(record["host"])))
+    every = [dict(record) for record in records]
+    told = map(shortened.record, every) if len(every) > shortened.LARGE else every
+    hosts = sorted(told, key=lambda record: _natural(str(record["host"])))
     summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
     for record in hosts:
         summary[record["verdict"]["state"]] += 1

@@ -37,10 +37,13 @@ def not_among(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _json(document: Mapping[str, Any]) -> str:
-    """The document, a line a PC: a large lab's is read by programs. What PCs alike share stands once, under `shared`."""
-    hosts, parts = shortened.shared(document["hosts"])
+    """The document, a line a PC. What many PCs share stands once, under `shared`."""
+    hosts, parts = document["hosts"], list[dict[str, Any]]()
+    if len(hosts) > shortened.LARGE:
+        hosts, parts = shortened.shared(hosts)
     values = {key: _indented(value) for key, value in document.items() if key != "hosts"}
-    values |= {"shared": _lines(parts), "hosts": _lines(hosts)}
+    values |= {"shared": _lines(parts)} if parts else {}
+    values["hosts"] = _lines(hosts)
     body = ",\n".join(f" {json.dumps(key)}: {value}" for key, value in values.items())
     return f"{{\n{body}\n}}\n"
 

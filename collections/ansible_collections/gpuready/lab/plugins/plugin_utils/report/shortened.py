@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A report says a fact once: what it leaves out of a record, and what of the plans of PCs alike stands once in it.
+"""A large report says a fact once: what it leaves out of a record, and what of the plans of PCs alike stands once in it.
 
-Nothing is judged by a report: every verdict was given on the whole record before.
+The report of a lab that is not large has its records whole. Nothing is judged by a report: every verdict was given on
+the whole record before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from ..reading import section
 
+LARGE = 100  # PCs; with more the report is shortened
 # Of a plan, what is the same for all PCs of a kind.
 ALIKE = ("environment", "reasons", "rejected", "warnings")
 _DIGITS = 7  # of a number of a training: a loss has no more, it is a 32-bit float
