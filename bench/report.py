@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "collections"))
 from ansible_collections.gpuready.lab.plugins.plugin_utils.files import write_together
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import document, renderings
 
+from gpuready import results
+
 if __name__ == "__main__":
     pcs, times = int(sys.argv[2]), int([*sys.argv, "1"][3])
     known = results.whole(json.loads(Path(sys.argv[1]).read_text()))
