@@ -14,7 +14,7 @@ molecule test --all >.cache/molecule.log 2>&1 || { cat .cache/molecule.log; exit
 sed -n '/SCENARIO RECAP/,$p' .cache/molecule.log
 say winlab
 if python -c "import sys; sys.path.insert(0, 'tests/winlab'); import winlab; sys.exit(winlab.why_not())"; then
-    python tests/winlab/ps_coverage run -n 3 --dist loadfile tests/winlab  # three: machines boot and wait a lot
+    python tests/winlab/ps_coverage run -n 2 --dist loadfile tests/winlab
 else
     pytest tests/winlab
 fi

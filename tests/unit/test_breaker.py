@@ -42,6 +42,14 @@ def test_what_is_open_stays_open(tmp_path: Path) -> None:
     assert ended(tmp_path, 2, A, A, WELL, WELL, WELL, WELL, B, B) == "LOCK_MISMATCH at 2 of the last 2 (pc0, pc1)"
 
 
+def test_one_pc_that_fails_again_and_again_is_one(tmp_path: Path) -> None:
+    for code in (A, A, A, A):
+        Breaker(2, tmp_path).take("pc1", code)
+    assert Breaker(2, tmp_path).why() is None
+    Breaker(2, tmp_path).take("pc2", A)
+    assert Breaker(2, tmp_path).why() == "LOCK_MISMATCH at 2 of the last 2 (pc1, pc2)"
+
+
 def test_zero_is_never(tmp_path: Path) -> None:
     assert ended(tmp_path, 0, *[A] * 20) is None
     assert not list(tmp_path.iterdir())
