@@ -31,6 +31,21 @@ TRAINER = ROOT / "collections/ansible_collections/gpuready/lab/trainer/trainer.p
 BARE = ROOT / "bench/bare.py"
 
 
+RADEON = {
+    "name": "AMD Radeon RX 6800",
+    "vendor": "amd",
+    "device": "73BF",
+    "memory": 17163091968,
+    "driver": {"version": "31.0.24027.1012", "radeon_software": "24.6.1"},
+}
+
+
+def asked(name: str, otherwise: int) -> int:
+    """The number that stands after `name=` on the command line."""
+    given = (word.partition("=") for word in sys.argv[1:])
+    return next((int(number) for word, _, number in given if word == name), otherwise)
+
+
 def play(file: str, inventory: Path | str, *options: str) -> list[str]:
     return [PLAYBOOK, "-i", str(inventory), *options, f"bench/{file}"]
 
@@ -70,19 +85,10 @@ def lab(runs: int) -> None:
     """Two hundred simulated PCs in one process, over real WinRM."""
     with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:
         scenario, inventory, pid = (Path(folder) / name for name in ("lab.yml", "inventory.yml", "pid"))
-        pc = {
-            "gpus": [
-                {
-                    "name": "AMD Radeon RX 6800",
-                    "vendor": "amd",
-                    "device": "73BF",
-                    "memory": 17163091968,
-                    "driver": {"version": "31.0.24027.1012", "radeon_software": "24.6.1"},
-                }
-            ]
-        }
         scenario.write_text(
-            yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{number:03}"} for number in range(PCS)]})
+            yaml.safe_dump(
+                {"defaults": {"gpus": [RADEON]}, "pcs": [{"name": f"pc{number:03}"} for number in range(PCS)]}
+            )
         )
         simlab = [sys.executable, "-m", "gpuready.simlab", str(scenario), f"--pid-file={pid}"]
         base = ["--base-address=127.0.8.1", "--port=17985"]
@@ -112,7 +118,7 @@ def lab(runs: int) -> None:
 
 def jobs(runs: int) -> None:
     """A lab whose PCs build and then train for a while, beyond these times, against the same lab that needs none."""
-    pcs = next((int(word[4:]) for word in sys.argv[1:] if word.startswith("pcs=")), JOBS)
+    pcs = asked("pcs", JOBS)
     slow, fast = [], []
     for _ in range(min(runs, 3)):
         fast.append(provisioned(pcs, 0))
@@ -135,9 +141,7 @@ def simulated(pcs: int, work: float = 0) -> Iterator[Callable[..., Cost]]:
         {"kind": "slow", "on": "python_environment", "after": 1, "times": 1, "seconds": work},
         {"kind": "slow", "on": "training_facts", "times": 1, "seconds": work},
     ]
-    radeon = {"name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968}
-    radeon["driver"] = {"version": "31.0.24027.1012", "radeon_software": "24.6.1"}
-    pc = {"uv": "0.9.2", "gpus": [radeon], "faults": waits if work else []}
+    pc = {"uv": "0.9.2", "gpus": [RADEON], "faults": waits if work else []}
     with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:
         scenario = Path(folder) / "lab.yml"
         scenario.write_text(yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{n:04}"} for n in range(pcs)]}))
@@ -159,7 +163,7 @@ def simulated(pcs: int, work: float = 0) -> Iterator[Callable[..., Cost]]:
 
 def thousand(runs: int) -> None:
     """A lab of a thousand PCs in which all is done: what a whole run costs, a PC and in all."""
-    pcs = next((int(word[4:]) for word in sys.argv[1:] if word.startswith("pcs=")), 1000)
+    pcs = asked("pcs", 1000)
     a_pc = {}
     for many in (max(1, pcs // 10), pcs):
         with simulated(many) as run:
@@ -195,13 +199,11 @@ def cluster(runs: int) -> None:
     sys.path.insert(0, str(ROOT / "tests/integration"))
     import cluster_help
 
-    radeon = {"name": "AMD Radeon RX 6800", "vendor": "amd", "device": "73BF", "memory": 17163091968}
-    radeon["driver"] = {"version": "31.0.24027.1012", "radeon_software": "24.6.1"}
-    pcs = next((int(word[4:]) for word in sys.argv[1:] if word.startswith("pcs=")), 2 * JOBS)
+    pcs = asked("pcs", 2 * JOBS)
     with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as name:
         folder = Path(name)
         named = [{"name": f"pc{number:03}"} for number in range(pcs)]
-        (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": {"uv": "0.9.2", "gpus": [radeon]}, "pcs": named}))
+        (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": {"uv": "0.9.2", "gpus": [RADEON]}, "pcs": named}))
         for one in ("one", "two"):
             (folder / one).mkdir()
         with (
@@ -285,6 +287,6 @@ SECTIONS = {
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    runs = next((int(word[5:]) for word in given if word.startswith("runs=")), 5)
+    runs = asked("runs", 5)
     for name in [word for word in given if word in SECTIONS] or [name for name in SECTIONS if name != "thousand"]:
         SECTIONS[name](runs)

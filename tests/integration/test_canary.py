@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,21 @@ class Run:
         return found[-1 if last else 0]
 
 
+@contextmanager
+def running(folder: Path, pcs: list[dict[str, Any]], net: int, **defaults: Any) -> Iterator[Path]:
+    """The inventory of a lab of these PCs."""
+    content = {"defaults": {"uv": "0.9.2", "gpus": BIG, **defaults}, "pcs": pcs}
+    (folder / "lab.yml").write_text(yaml.safe_dump(content))
+    with background.running(folder / "lab.yml", folder, 15883 + net, f"{NET}.{net}.1") as inventory:
+        yield inventory
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Run]]:
     """The lab with faults, and the same lab again when they are mended."""
     folder = tmp_path_factory.mktemp("canary")
-    defaults = {"uv": "0.9.2", "gpus": BIG, "variables": {"gpuready_canary": 2}}
     pcs = [{"name": name, **what} for name, what in LAB.items()]
-    (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": defaults, "pcs": pcs}))
-    with background.running(folder / "lab.yml", folder, 15986, f"{NET}.103.1") as inventory:
+    with running(folder, pcs, 103, variables={"gpuready_canary": 2}) as inventory:
         yield [Run(inventory, folder / "lab"), Run(inventory, folder / "lab")]
 
 
@@ -131,8 +139,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Run]]:
     folder = tmp_path_factory.mktemp("breaker")
     faults = {"pc1": [], "pc2": [NO_BUILD], "pc3": [OTHER], "pc4": [NO_BUILD | {"times": 2}], "pc5": [NO_BUILD]}
     pcs = [{"name": name, "faults": faults.get(name, [])} for name in ("pc1", "pc2", "pc3", "pc4", "pc5", "pc6", "pc7")]
-    (folder / "lab.yml").write_text(yaml.safe_dump({"defaults": {"uv": "0.9.2", "gpus": BIG}, "pcs": pcs}))
-    with background.running(folder / "lab.yml", folder, 15987, f"{NET}.104.1") as inventory:
+    with running(folder, pcs, 104) as inventory:
         one = Run(inventory, folder / "lab", gpuready_at_once=1, gpuready_breaker=2)
         yield [one, Run(inventory, folder / "lab", gpuready_at_once=1, gpuready_breaker=0)]
 

@@ -33,12 +33,12 @@ def run(command: Command, wrap: Callable[[list[str]], list[str]]) -> int:
     encoded = _ENCODED.search(command.line)
     reads_stdin = not encoded or "$input" in base64.b64decode(encoded[1]).decode("utf-16-le").lower()
     given = _Input(command, reads_stdin)
-    for _ in range(TRIES - 1):
-        rc, again = _once(command, wrap(["wine", *argv]), given, last=False)
+    for left in range(TRIES - 1, -1, -1):
+        rc, again = _once(command, wrap(["wine", *argv]), given, last=not left)
         if not again:
-            return rc
+            break
         print(f"winlab: .NET crashed under Wine; begun again: {command.line[:80]}", file=sys.stderr)
-    return _once(command, wrap(["wine", *argv]), given, last=True)[0]
+    return rc
 
 
 @dataclass

@@ -29,14 +29,16 @@ class ActionModule(Action):
         """Choose; with `first`, those that were chosen, judge their kinds."""
         every = {host: (task_vars.get("hostvars") or {})[host] for host in asked["hosts"]}
         pcs = [] if self._task.check_mode else list(self._pcs(every))
-        chosen = asked["first"] if asked["first"] is not None else canaries.first(pcs)
-        shut = canaries.shut(pcs, chosen) if asked["first"] is not None else {}
+        facts: dict[str, Any] = {}
+        if asked["first"] is None:
+            chosen, shut = canaries.first(pcs), dict[str, str]()
+            facts["waves"] = [asdict(wave) for wave in waves.waves(self._open(every), chosen)]
+        else:
+            chosen, shut = asked["first"], canaries.shut(pcs, asked["first"])
+        facts["canary"] = {"first": chosen, "shut": shut}
         lines = [f"{host}: {why}" for host, why in shut.items()] if shut else canaries.plain(pcs, chosen)
         told = {"_ansible_verbose_always": True, "msg": lines} if lines else {}
-        if asked["first"] is not None:
-            return {"ansible_facts": {"canary": {"first": chosen, "shut": shut}}, **told}
-        found = [asdict(wave) for wave in waves.waves(self._open(every), chosen)]
-        return {"ansible_facts": {"canary": {"first": chosen, "shut": shut}, "waves": found}, **told}
+        return {"ansible_facts": facts, **told}
 
     def _open(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[waves.Pc]:
         """The PCs that have no verdict yet."""

@@ -11,15 +11,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleError
-
 from ..plugin_utils import breaker, controller_uv, jobs
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import outcome, request
 from ..plugin_utils.environment.sources import RequestError
 from ..plugin_utils.record import Trouble
-from ..plugin_utils.remedies import troubles
 from ..plugin_utils.sending import ASKS_AGAIN, SendingAction
 
 MODULE = "gpuready.lab.python_environment"
@@ -110,10 +107,8 @@ class ActionModule(SendingAction, jobs.JobAction):
                 wanted.answer_pip(answer["pip"])
             if not answer["needs"] and "ways" in wanted.arguments:
                 return answer
-            try:
-                for file in answer["needs"]:
-                    uploaded[file["sha256"]] = self.send(wanted.files[file["sha256"]], file["sha256"])
-            except (AnsibleError, OSError) as error:
-                text = str(error)
-                return {"trouble": troubles.classify(text, exception=error, connection=self._connection.transport)}
+            sent = self.give(answer["needs"], wanted.files)
+            if "trouble" in sent:
+                return sent
+            uploaded |= sent["uploaded"]
         return ASKS_AGAIN

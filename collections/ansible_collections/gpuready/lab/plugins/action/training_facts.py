@@ -38,8 +38,8 @@ class ActionModule(jobs.JobAction):
         """Send the trainer, start it, keep what comes back, judge it where that is asked."""
         record = records.of(task_vars)
         record.pop("training", None)
-        home, wait, judge, aside = (asked.pop(name) for name in ("home", "wait", "judge", "lay_aside"))
-        keep = asked.pop("keep_pass")
+        own = ("home", "wait", "judge", "lay_aside", "keep_pass")
+        home, wait, judge, aside, keep = (asked.pop(name) for name in own)
 
         def ended(line: str) -> dict[str, Any]:
             result: dict[str, Any] = {"ansible_facts": {"gpuready": record}, "msg": line}

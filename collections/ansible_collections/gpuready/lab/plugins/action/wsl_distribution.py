@@ -10,14 +10,12 @@ import re
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleError
-
 from ..plugin_utils import jobs
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.environment import outcome
 from ..plugin_utils.environment.sources import RequestError, Sources
 from ..plugin_utils.guest import settings
-from ..plugin_utils.remedies import catalogue, troubles
+from ..plugin_utils.remedies import catalogue
 from ..plugin_utils.sending import ASKS_AGAIN, SendingAction
 
 MODULE = "gpuready.lab.wsl_distribution"
@@ -74,12 +72,8 @@ class ActionModule(SendingAction, jobs.JobAction):
         answer = self.run_remote(MODULE, given, task_vars)
         if "needs" not in answer:
             return answer
-        try:
-            uploaded = {file["sha256"]: self.send(sources.files[file["sha256"]], file["sha256"])
-                        for file in answer["needs"]}  # fmt: skip
-        except (AnsibleError, OSError) as error:
-            return {"trouble": troubles.classify(str(error), exception=error, connection=self._connection.transport)}
-        return self.run_remote(MODULE, {**given, "uploaded": uploaded}, task_vars)
+        sent = self.give(answer["needs"], sources.files)
+        return sent if "trouble" in sent else self.run_remote(MODULE, {**given, **sent}, task_vars)
 
     def _request(self, asked: dict[str, Any], sources: Sources) -> dict[str, Any]:
         """What the PC's module is given. Raises BadInput and RequestError."""

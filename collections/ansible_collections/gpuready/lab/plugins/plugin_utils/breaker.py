@@ -40,11 +40,12 @@ class Breaker:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write(json.dumps([host, code]) + "\n")
             file.seek(0)
-            ended: dict[str, str | None] = {}  # one PC that fails again and again is one
-            for one, how in map(json.loads, file.read().splitlines()):
-                ended.pop(one, None)
-                ended[one] = how
-            last = list(ended.items())[-2 * self._limit :]
+            ended: dict[str, str | None] = {}  # the newest first; one PC that fails again and again is one
+            for one, how in map(json.loads, reversed(file.read().splitlines())):
+                ended.setdefault(one, how)
+                if len(ended) == 2 * self._limit:
+                    break
+            last = list(ended.items())[::-1]
             why = _too_many(last, self._limit)
             if why and not self._open.exists():
                 self._open.write_text(why, "utf-8")

@@ -42,5 +42,4 @@ def after(record: Record) -> str | None:
         return None
     if reading.section(record, "verdict").get("state") in records.READY:
         return "current"
-    planned = reading.section(reading.section(record, "plan"), "environment")
-    return None if planned.get("reference") else "unproven"
+    return None if reading.section(record, "plan", "environment").get("reference") else "unproven"

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleError
 
+from .remedies import troubles
 from .remote import RemoteAction
 
 ASKS_AGAIN = {
@@ -18,6 +21,13 @@ ASKS_AGAIN = {
 
 class SendingAction(RemoteAction):
     """Base of the actions that give a PC files of the controller."""
+
+    def give(self, needs: Iterable[Mapping[str, str]], files: Mapping[str, Path]) -> dict[str, Any]:
+        """Send what a module says that it needs: `{"uploaded": {sha256: its path there}}`, or `{"trouble"}`."""
+        try:
+            return {"uploaded": {one["sha256"]: self.send(files[one["sha256"]], one["sha256"]) for one in needs}}
+        except (AnsibleError, OSError) as error:
+            return {"trouble": troubles.classify(str(error), exception=error, connection=self._connection.transport)}
 
     def send(self, local: Path, sha256: str) -> str:
         """Put a file of the controller into the PC's temporary folder; its path there."""
