@@ -15,18 +15,12 @@ from typing import Any, ClassVar
 
 from ansible._internal import _display_utils
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.loader import connection_loader, shell_loader
 
 from . import accounts, apart, controller, hiding, reading
 from .action import Action, BadInput
 from .evidence import limits
 from .record import Record, Trouble
 from .remedies import modules, troubles
-
-# As the catalogue: read once a run, and not by each worker. The library may be lacking; who needs it will say so.
-with contextlib.suppress(Exception):
-    connection_loader.get("ansible.builtin.winrm", class_only=True)
-    shell_loader.get("ansible.builtin.powershell", class_only=True)
 
 _STEPS = {"gpu_facts": "look", "training_facts": "verify"}
 
