@@ -52,6 +52,8 @@ class Action(ActionModule):
         what = given["module_args"].get("state") if given["module_name"] == jobs.MODULE else self._task.async_val
         self.asked.append(what)
         assert given["wrap_async"] is (given["module_name"] == WORK)
+        if given["wrap_async"]:
+            self.variables = given["task_vars"]
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -142,15 +144,35 @@ def test_when_only_the_answer_to_the_start_is_lost_the_job_goes_on() -> None:
 
 
 def test_a_start_that_never_came_there_takes_the_claim_back() -> None:
-    action = Action(CLAIMED, REFUSED, there("claimed"), NOTHING)
+    action = Action(CLAIMED, REFUSED, there("claimed"), REFUSED, there("claimed"), NOTHING)
     refused = action.begin()
     assert refused is not None
     assert refused["trouble"]["code"] == "PORT_CLOSED"
     assert action.asked[-1] == "absent"
 
 
+def test_a_start_that_crashed_on_the_way_is_tried_once_more() -> None:
+    crashed = {"failed": True, "msg": "Module result deserialization failed", "module_stdout": "", "module_stderr": "x"}
+    action = Action(CLAIMED, crashed, there("claimed"), STARTED)
+    assert action.begin() is None
+
+
+def test_a_pc_that_starts_slower_than_ansible_waits_has_started() -> None:
+    late = "failure during exec_wrapper: Ansible encountered a timeout while waiting for the async task to start"
+    action = Action(CLAIMED, {"failed": True, "msg": late}, there("running"))
+    assert action.begin() is None
+    assert action.variables == {"ansible_win_async_startup_timeout": 60}
+
+
+def test_a_lab_may_give_a_job_more_time_to_start() -> None:
+    action = Action(CLAIMED, STARTED)
+    own = {"ansible_win_async_startup_timeout": 300}
+    assert action.start(MINE, WORK, {}, own) is None
+    assert action.variables == own
+
+
 def test_a_wrapper_that_fails_is_told() -> None:
-    refused = Action(CLAIMED, {"failed": True, "msg": "no"}, NOTHING).begin()
+    refused = Action(CLAIMED, {"failed": True, "msg": "no"}, there("claimed"), NOTHING).begin()
     assert refused == {"failed": True, "msg": "no"}
 
 

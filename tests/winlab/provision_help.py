@@ -79,6 +79,7 @@ def play(pc: Machine, playbook: str, variables: Mapping[str, Any], **options: An
     found = report / "report.json"
     assert found.exists(), json.dumps(run)[:3000]
     (record,) = json.loads(found.read_text())["hosts"]
+    print(json.dumps([record["verdict"], record["troubles"]]))  # shown where the test fails
     return Outcome(run, record, run["counted"], run["stats"][pc.name]["changed"])
 
 

@@ -36,10 +36,11 @@ def pc(winlab_machine):
     return machine
 
 
-def train(ansible, pc, wait: bool = True, **more: Any) -> dict[str, Any]:
+def train(ansible, pc, wait: bool = True, startup: int | None = None, **more: Any) -> dict[str, Any]:
     variables = {"PYTHONPATH": r"C:\lab\shim", "LAB": r"C:\lab"}
     given = {"interpreter": PYTHON, "backend": "torch-cpu", "time_limit": 500, "variables": variables, "home": HOME}
-    return dict(ansible(pc, "gpuready.lab.training_facts", {**given, "wait": wait, **more}))
+    settings = {} if startup is None else {"ansible_win_async_startup_timeout": startup}
+    return dict(ansible(pc, "gpuready.lab.training_facts", {**given, "wait": wait, **more}, variables=settings))
 
 
 def job(ansible, pc, **more: Any) -> dict[str, Any]:
@@ -67,6 +68,14 @@ def test_what_one_run_starts_another_collects_and_it_is_not_started_twice(pc, an
     assert training["error"]["type"] == "AttributeError", (
         "torch has no such thing: it came from the training that began"
     )
+    assert began(pc) == 1
+    assert not pc.path(JOBS).exists()
+
+
+def test_a_job_whose_process_starts_later_than_ansible_waits_is_collected(pc, ansible):
+    pc.path(r"C:\lab\go").touch()
+    training = train(ansible, pc, startup=0)["ansible_facts"]["gpuready"]["training"]
+    assert training["error"]["type"] == "AttributeError"
     assert began(pc) == 1
     assert not pc.path(JOBS).exists()
 

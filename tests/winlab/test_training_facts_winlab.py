@@ -5,6 +5,7 @@ Trainings with the real frameworks are in test_provision_winlab.py.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -31,6 +32,7 @@ ODD = {
     "deaf": "import time; time.sleep(300)",
     "holds": """
 import subprocess, sys, time
+import json
 import os
 hold = "import sys, time; f = open(sys.argv[1]); open(sys.argv[2], 'w'); time.sleep(15)"
 silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
@@ -64,8 +66,9 @@ def train(ansible, pc, *, check: bool = False, **arguments: Any) -> dict[str, An
     result = ansible(pc, "gpuready.lab.training_facts", given, check=check)
     assert not result["failed"], result
     assert result["changed"] is False
-    found: dict[str, Any] = result["ansible_facts"]["gpuready"]["training"]
-    return found
+    record = result["ansible_facts"]["gpuready"]
+    assert "training" in record, json.dumps(record["troubles"])
+    return dict(record["training"])
 
 
 def left(pc) -> list[str]:

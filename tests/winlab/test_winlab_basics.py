@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from winlab import Machine
+from winlab.tree import lease
 
 NVIDIA = [{"Name": "NVIDIA GeForce RTX 4090", "AdapterRAM": 4293918720, "PNPDeviceID": r"PCI\VEN_10DE&DEV_2684"}]
 DISPLAY = r"HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0000"
@@ -77,6 +85,23 @@ def test_feature_needs_a_restart(pc, ansible):
     assert pc.boots == before + 1
     assert not third["changed"]
     assert not third["reboot_required"]
+
+
+def test_what_a_run_left_that_was_cut_off_is_taken_away():
+    """Its small drive too: a machine that is made over what is left would lack files, or have too many."""
+    number = lease()
+    left = Machine("left", folder=number.folder, address=number.address)
+    drive = left.prefix / "drive_d"
+    drive.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", drive], check=True)
+    try:
+        left.create()
+        assert not drive.exists()
+        assert (left.drive_c / "windows/system32/d3d12.dll").is_file()
+    finally:
+        left.remove()
+        number.release()
+    assert not left.prefix.exists()
 
 
 def test_a_key_means_one_configuration(pc, winlab_machine):

@@ -98,6 +98,8 @@ class Machine:
     def create(self) -> None:
         """Clone the template by hard links; only what a machine may write is copied."""
         self.remove()
+        if self.prefix.exists():
+            raise RuntimeError(f"{self.prefix} is left from an earlier run and cannot be removed: remove it by hand")
         template = PREFIXES / "template"
         with template_in_use():
             subprocess.run(["cp", "-al", str(template), str(self.prefix)], check=True)
@@ -130,7 +132,11 @@ class Machine:
     def remove(self) -> None:
         """Take the machine's files away, ending what still runs from them."""
         if self.prefix.exists():
-            self._wine_tool("wineserver", "-k")  # left over from a run that was cut off
+            # What is left over from a run that was cut off: its processes, and its small drives.
+            self._wine_tool("wineserver", "-k")
+            for drive in self.prefix.glob("drive_*"):
+                if drive.is_mount():
+                    subprocess.run(["umount", "-l", str(drive)], check=True)
             self._keep_coverage()
         shutil.rmtree(self.prefix, ignore_errors=True)
 

@@ -15,29 +15,27 @@ from gpuready.simlab.winrm.shells import Command
 
 POWERSHELL = "C:/Program Files/PowerShell/7/powershell.exe"
 TRIES = 3
-RUNTIME_CRASH = re.compile(rb"Fatal error\.|Internal CLR error|System\.__Canon")
 NOISE = re.compile(rb"error: XDG_RUNTIME_DIR[^\n]*\n")
 _POWERSHELL_LINE = re.compile(r'^"?(?:[A-Za-z]:\\.*\\)?(?:powershell|pwsh)(?:\.exe)?"?\s+(.*)$', re.I | re.S)
 _ENCODED = re.compile(r"-EncodedCommand\s+(\S+)", re.I)
 
 
-def crashed(stdout: bytes, stderr: bytes) -> bool:
-    """Whether .NET itself crashed before it said anything: about one start in a thousand does, under Wine alone."""
-    return not stdout and RUNTIME_CRASH.search(stderr) is not None
-
-
 def run(command: Command, wrap: Callable[[list[str]], list[str]]) -> int:
-    """Run `command`; `wrap` turns a program and its arguments under Wine into an argv of this computer."""
+    """Run `command`; `wrap` turns a program and its arguments under Wine into an argv of this computer.
+
+    About one start of PowerShell in a thousand breaks, under Wine alone: .NET crashes, or reads its input wrong. A
+    script that Ansible sends always says something; one that failed without is begun again, with the same input.
+    """
     m = _POWERSHELL_LINE.match(command.line)
     argv = [POWERSHELL, *m[1].split()] if m else ["cmd", "/c", command.line]
     encoded = _ENCODED.search(command.line)
     reads_stdin = not encoded or "$input" in base64.b64decode(encoded[1]).decode("utf-16-le").lower()
     given = _Input(command, reads_stdin)
-    for left in range(TRIES - 1, -1, -1):
-        rc, again = _once(command, wrap(["wine", *argv]), given, last=not left)
-        if not again:
+    for left in range(TRIES - 1 if encoded and reads_stdin else 0, -1, -1):
+        rc, broke = _once(command, wrap(["wine", *argv]), given, last=not left)
+        if broke is None:
             break
-        print(f"winlab: .NET crashed under Wine; begun again: {command.line[:80]}", file=sys.stderr)
+        print(f"winlab: PowerShell broke under Wine ({rc}), begun again: {broke[:1000]!r}", file=sys.stderr)
     return rc
 
 
@@ -67,8 +65,8 @@ class _Input:
             self.data, self.end = self.data + data, end
 
 
-def _once(command: Command, argv: list[str], given: _Input, *, last: bool) -> tuple[int, bool]:
-    """The exit code of one try, and whether another is worth it: what a crash said is kept back then."""
+def _once(command: Command, argv: list[str], given: _Input, *, last: bool) -> tuple[int, bytes | None]:
+    """The exit code of one try; where another is worth it, what this one said, which is kept back then."""
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -83,11 +81,11 @@ def _once(command: Command, argv: list[str], given: _Input, *, last: bool) -> tu
     rc = process.wait()
     for t in pumps:  # a child left behind may hold the pipes open
         t.join(timeout=2)
-    if not last and rc and crashed(bytes(said), bytes(errors)):
+    if not last and rc and not said.strip() and not command.dead:
         feeder.join()
-        return rc, True
+        return rc, bytes(errors)
     command.write("stderr", NOISE.sub(b"", bytes(errors)))
-    return rc, False
+    return rc, None
 
 
 def _pump(stream: IO[bytes], kept: bytearray, command: Command | None = None) -> None:

@@ -23,6 +23,10 @@ from .remote import RemoteAction
 
 MODULE = "gpuready.lab.job"
 MARGIN = 120  # seconds that Ansible's async gives a job beyond its own limit
+_STARTS = 2  # tries to start a job on a PC that answers
+_STARTUP = (
+    60  # seconds in which the process of a job must be there: a slow PC takes longer than the 5 s that Ansible gives it
+)
 _COLLECTABLE = 3600.0  # seconds after which what a job of an earlier run gave is of the past
 Name = Literal["building", "importing", "training"]
 _WORK = {"building": "built the environment", "importing": "imported the distribution", "training": "trained"}
@@ -95,13 +99,18 @@ class JobAction(RemoteAction):
         if first is not None and ("trouble" in (done := first()) or done.get("failed")):
             self._ask(wanted, task_vars, "absent")
             return done
-        started = self.run_once(module, arguments, task_vars, (str(answer["folder"]), wanted.limit + MARGIN))
-        if started.get("started") and not started.get("failed"):
-            return None
-        if "trouble" in started and _passes(started["trouble"]):
+        background = (str(answer["folder"]), wanted.limit + MARGIN)
+        for _ in range(_STARTS):
+            started = self.run_once(module, arguments, _with_time_to_start(task_vars), background)
+            if started.get("started") and not started.get("failed"):
+                return None
+            if "trouble" in started and not _passes(started["trouble"]):
+                break
             known = self._patiently(wanted, task_vars, 0)
             if "trouble" not in known and (known.get("job") or {}).get("state") in ("running", "ended", "lost"):
-                return None  # only the answer was lost
+                return None  # only the answer was lost, or Ansible did not wait for it
+            if "trouble" in known or "trouble" not in started:
+                break
         self._ask(wanted, task_vars, "absent")
         return started if "trouble" in started or started.get("failed") else {**started, "failed": True}
 
@@ -176,6 +185,11 @@ def _passes(trouble: Mapping[str, Any]) -> bool:
     """
     code = str(trouble.get("code"))
     return code in _PASSING or bool(catalogue.remedy(code).transient)
+
+
+def _with_time_to_start(task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables, with Ansible's setting for this where the lab has none of its own."""
+    return {"ansible_win_async_startup_timeout": _STARTUP, **task_vars}
 
 
 def _counts(left: Mapping[str, Any], wanted: Job) -> bool:
