@@ -34,7 +34,7 @@ class Action(ActionModule):
     PAUSE = 0.0
 
     def __init__(self, *answers: dict[str, Any] | Exception) -> None:
-        self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
+        self.answers, self.asked, self.claims = list(answers), [], []  # type: ignore[var-annotated]
         shell = SimpleNamespace(_IS_WINDOWS=True, set_option=lambda name, value: self.asked.append(value))
         self.resets = 0
         self._connection: Any = SimpleNamespace(
@@ -51,6 +51,8 @@ class Action(ActionModule):
     def _execute_module(self, **given: Any) -> dict[str, Any]:
         what = given["module_args"].get("state") if given["module_name"] == jobs.MODULE else self._task.async_val
         self.asked.append(what)
+        if what == "claimed":
+            self.claims.append(given["module_args"])
         assert given["wrap_async"] is (given["module_name"] == WORK)
         if given["wrap_async"]:
             self.variables = given["task_vars"]
@@ -76,6 +78,27 @@ def test_a_job_is_claimed_then_started_with_a_limit_beyond_its_own() -> None:
     assert action.begin() is None
     assert action.asked == ["claimed", FOLDER, 60 + jobs.MARGIN]
     assert action._task.async_val == 0, "other modules of this task are not jobs"
+
+
+def test_a_pass_is_laid_aside_in_the_call_that_claims_the_training() -> None:
+    action = Action(CLAIMED, STARTED)
+    assert action.start(dataclasses.replace(MINE, aside="torch-directml"), WORK, {}, {}) is None
+    assert [one["lay_aside"] for one in action.claims] == ["torch-directml"]
+
+
+def test_a_claim_whose_pass_cannot_be_laid_aside_is_none() -> None:
+    held = {"failed": True, "code": "ENVIRONMENT_BUSY", "msg": "held"}
+    action = Action(held)
+    assert action.start(dataclasses.replace(MINE, aside="torch-directml"), WORK, {}, {}) == held
+
+
+def test_a_job_that_stays_is_taken_away_by_who_has_kept_what_it_gave() -> None:
+    action = Action(ENDED, NOTHING)
+    assert action.collect(dataclasses.replace(MINE, stays=True), {})["ansible_facts"]
+    assert action.asked == ["status"]
+    for _ in range(2):
+        action.take_away({})
+    assert action.asked == ["status", "absent"]
 
 
 def test_how_long_a_job_took_is_counted_from_its_start() -> None:

@@ -119,6 +119,26 @@ def test_a_claim_is_one_runs_alone_and_does_not_last(pc, ansible):
     pc.path(rf"{JOBS}\other").rmdir()
 
 
+def test_a_claim_lays_the_pass_aside_or_is_none(pc, ansible):
+    home = pc.path(HOME)
+    (home / "passes").mkdir(exist_ok=True)
+    for name in ("tiny.json", "tiny.trying"):
+        (home / "passes" / name).write_text(name)
+    (home / ".lock").unlink(missing_ok=True)
+    (home / ".lock").mkdir()
+    refused = job(ansible, pc, state="claimed", asked="what", run="one", lay_aside="tiny", lock_wait=0)
+    assert (refused["failed"], refused["code"]) == (True, "HOME_NOT_WRITABLE")
+    assert not pc.path(JOBS).exists()
+    (home / ".lock").rmdir()
+    assert job(ansible, pc, state="claimed", asked="what", run="one", lay_aside="tiny")["claimed"]
+    assert {one.name: one.read_text() for one in (home / "passes").iterdir()} == {"tiny.trying": "tiny.json"}
+    given = {"state": "unproven", "stack": "tiny", "home": HOME, "job": "training"}
+    for check in (True, False):
+        assert ansible(pc, "gpuready.lab.environment_pass", given, check=check)["changed"]
+        assert pc.path(JOBS).exists() == check
+    assert list((home / "passes").iterdir()) == []
+
+
 def test_a_result_that_others_have_laid_ready_is_not_believed(pc, ansible):
     job(ansible, pc, state="claimed", asked="what", run="one")
     folder = pc.path(rf"{JOBS}\training")

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.lab.plugins.module_utils.home import jobs
 from ansible_collections.gpuready.lab.plugins.module_utils.home.folder import Home
+from ansible_collections.gpuready.lab.plugins.modules import environment_pass
+from ansible_collections.gpuready.lab.plugins.modules import job as job_module
 
 
 @pytest.fixture
@@ -52,6 +54,26 @@ def test_there_is_none_until_it_is_claimed_and_only_one_claims_it(job: jobs.Job)
     assert [path.name for path in job.folder.parent.iterdir()] == ["training"]
     job.remove()
     assert not job.folder.parent.exists()
+
+
+def test_a_claim_lays_the_pass_aside_or_is_none(tmp_path: Path) -> None:
+    passes = tmp_path / "passes"
+    passes.mkdir()
+    (passes / "tiny.json").write_text("{}")
+    asked = {"name": "training", "state": "claimed", "asked": "what", "run": "one", "wait": 0, "start_within": 60}
+    asked |= {"lay_aside": "tiny", "lock_wait": 0}
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(Exception, match="lock"):
+        job_module.act(Home(tmp_path), asked, False)
+    assert not (tmp_path / "jobs").exists()
+    assert [path.name for path in passes.iterdir()] == ["tiny.json"]
+    (tmp_path / ".lock").rmdir()
+    assert job_module.act(Home(tmp_path), asked, False)["claimed"]
+    assert [path.name for path in passes.iterdir()] == ["tiny.trying"]
+    kept = {"state": "unproven", "stack": "tiny", "lock_wait": 0, "job": "training", "pass_record": None}
+    for check in (True, False):
+        assert environment_pass.act(Home(tmp_path), kept, check)["changed"]
+        assert (tmp_path / "jobs").exists() == check
 
 
 def test_what_the_module_says_is_waited_for(job: jobs.Job) -> None:

@@ -14,7 +14,8 @@ from gpuready.simlab import asynchronous, manifest, models
 from gpuready.simlab.pc import SimulatedPc
 from gpuready.simlab.schema import Fault
 
-FOLDER = r"C:\ProgramData\gpuready\jobs\training"
+HOME = r"C:\ProgramData\gpuready"
+FOLDER = rf"{HOME}\jobs\training"
 
 
 class Power:
@@ -55,6 +56,18 @@ def test_a_job_is_claimed_once_and_gives_its_result() -> None:
     assert (found["state"], found["result"]["word"]) == ("ended", 7)
     job(pc, state="absent")
     assert not pc.disk.is_folder(rf"{FOLDER}\..")
+
+
+def test_a_claim_lays_the_pass_aside_and_who_keeps_another_takes_the_job_away() -> None:
+    pc = pc_of()
+    pc.disk.write(rf"{HOME}\passes\tiny.json", b"{}")
+    assert job(pc, state="claimed", asked="what", run="now", lay_aside="tiny")["claimed"]
+    assert pc.disk.get(rf"{HOME}\passes\tiny.json") is None
+    assert pc.disk.text(rf"{HOME}\passes\tiny.trying") == "{}"
+    keep = {"state": "unproven", "stack": "tiny", "job": "training"}
+    for check in (True, False):
+        models.MODELS["gpuready.lab.environment_pass"](models.Task(pc, keep, check, SimpleNamespace()))  # type: ignore[arg-type]
+        assert pc.disk.is_folder(FOLDER) == check
 
 
 def test_a_restart_ends_it_and_is_told() -> None:

@@ -13,8 +13,8 @@ from gpuready.simlab.pc import now
 
 _ARGUMENTS = (
     *("state", "home", "stack", "lock_sha256", "start", "launcher_variable", "pass_record", "keep_old", "lock_wait"),
-    "words",
-)
+    "words", "job",
+)  # fmt: skip
 
 
 @model("gpuready.lab.environment_pass")
@@ -29,6 +29,8 @@ def environment_pass(task: Task) -> dict[str, Any]:
     home = Home(task.pc, str(arguments.get("home") or documents.HOME).rstrip("\\"))
     home.check()
     answer = _STATES[state](task, home)
+    if arguments.get("job") and not task.check:
+        home.remove_job(str(arguments["job"]))
     return {"home": home.path, "notes": [], "steps": [], **answer}
 
 
@@ -50,7 +52,7 @@ def current(task: Task, home: Home) -> dict[str, Any]:
     }  # fmt: skip
     before = {"launcher_variable": "", **known}
     same = {key: value for key, value in before.items() if key != "switched_at"} == pointer
-    record, (passes, tried) = arguments.get("pass_record"), _passes(home, stack)
+    record, (passes, tried) = arguments.get("pass_record"), home.passes(stack)
     given_back = disk.get(tried) is not None
     earlier = home.json(tried if given_back else passes)
     new_pass = isinstance(record, dict) and earlier.get("digest") != record.get("digest")
@@ -95,7 +97,7 @@ def current(task: Task, home: Home) -> dict[str, Any]:
 
 def unproven(task: Task, home: Home) -> dict[str, Any]:
     """Take the stack's pass back; why it failed is kept in its place."""
-    record, (passes, tried) = task.arguments.get("pass_record"), _passes(home, str(task.arguments["stack"]))
+    record, (passes, tried) = task.arguments.get("pass_record"), home.passes(str(task.arguments["stack"]))
     gone = [path for path in (passes, tried) if home.disk.get(path) is not None]
     changed = bool(gone)
     if record:
@@ -111,17 +113,11 @@ def unproven(task: Task, home: Home) -> dict[str, Any]:
 
 def trying(task: Task, home: Home) -> dict[str, Any]:
     """Lay the stack's pass aside before a training."""
-    passes, tried = _passes(home, str(task.arguments["stack"]))
-    text = home.disk.text(passes)
-    if text is not None and not task.check:
-        home.write(tried, text)
-        home.disk.remove(passes)
-    return {"changed": text is not None, "steps": []}
-
-
-def _passes(home: Home, stack: str) -> tuple[str, str]:
-    """Where the last pass lies, and where while a training is under way."""
-    return rf"{home.path}\passes\{stack}.json", rf"{home.path}\passes\{stack}.trying"
+    stack = str(task.arguments["stack"])
+    passed = home.disk.get(home.passes(stack)[0]) is not None
+    if not task.check:
+        home.lay_aside(stack)
+    return {"changed": passed, "steps": []}
 
 
 _STATES = {"current": current, "trying": trying, "unproven": unproven}

@@ -41,6 +41,23 @@ class Home:
         if why := self.refusal():
             raise fail("HOME_NOT_OURS", why)
 
+    def passes(self, stack: str) -> tuple[str, str]:
+        """Where the last pass lies, and where while a training is under way."""
+        return rf"{self.path}\passes\{stack}.json", rf"{self.path}\passes\{stack}.trying"
+
+    def lay_aside(self, stack: str) -> None:
+        """Take the stack's pass out of its place, before a training."""
+        kept, tried = self.passes(stack)
+        if (text := self.disk.text(kept)) is not None:
+            self.write(tried, text)
+            self.disk.remove(kept)
+
+    def remove_job(self, name: str) -> None:
+        """Take the folder of a job away, and what would be empty without it."""
+        self.disk.remove(rf"{self.path}\jobs\{name}")
+        if not any(self.disk.children(rf"{self.path}\jobs")):
+            self.disk.remove(rf"{self.path}\jobs")
+
     def environment(self, stack: str, lock_sha256: str) -> str:
         """Where the environment of a lock lives."""
         return rf"{self.path}\environments\{stack}-{lock_sha256[:12]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import time
 import uuid
 from typing import Any
@@ -18,7 +19,7 @@ _STATES = ("status", "claimed", "absent")
 @model("gpuready.lab.job", waits=True)
 def job(task: Task) -> dict[str, Any]:
     """Bring the state about; how the job stands after it. The PC is held only while it is looked at."""
-    task.only("home", "name", "state", "asked", "run", "wait", "start_within")
+    task.only("home", "name", "state", "asked", "run", "wait", "start_within", "lay_aside", "lock_wait")
     given, name = task.arguments, task.need("name")
     state = given.get("state") or "status"
     home = Home(task.pc, str(given.get("home") or documents.HOME).rstrip("\\"))
@@ -29,7 +30,7 @@ def job(task: Task) -> dict[str, Any]:
     if state == "absent":
         with task.pc.lock:
             if not task.check:
-                _remove(home, folder)
+                home.remove_job(name)
         return answer
     end = time.monotonic() + float(given.get("wait") or 0)
     while True:
@@ -40,6 +41,8 @@ def job(task: Task) -> dict[str, Any]:
                 task.pc.boot_marks.add(mark)
                 asked = {"asked": given.get("asked"), "run": given.get("run"), "boot": mark}
                 home.write(rf"{folder}\asked.json", json.dumps({**asked, "at": time.time()}))
+                if given.get("lay_aside"):
+                    home.lay_aside(str(given["lay_aside"]))
                 answer |= {"claimed": True, "job": _status(home, folder, within)}
         left = end - time.monotonic()
         if answer["job"] is None or answer["job"]["state"] in ("ended", "lost") or left <= 0:
@@ -50,7 +53,7 @@ def job(task: Task) -> dict[str, Any]:
 def _status(home: Home, folder: str, within: float) -> dict[str, Any] | None:
     known = home.json(rf"{folder}\asked.json")
     if not known:
-        _remove(home, folder)
+        home.remove_job(ntpath.basename(folder))
         return None
     seconds = max(0.0, time.time() - float(known["at"]))
     restarted = known["boot"] not in home.pc.boot_marks
@@ -60,7 +63,7 @@ def _status(home: Home, folder: str, within: float) -> dict[str, Any] | None:
     if file is None:
         if seconds <= within and not restarted:
             return status
-        _remove(home, folder)
+        home.remove_job(ntpath.basename(folder))
         return None
     if len(file.data or b"") > _MOST:
         too_long = f"the result of the job is longer than {_MOST // 2**20} MB"
@@ -71,9 +74,3 @@ def _status(home: Home, folder: str, within: float) -> dict[str, Any] | None:
     process = int(file.path.rpartition(".")[2])
     alive = not restarted and home.pc.has_process(process)
     return {**status, "state": "running" if alive else "lost"}
-
-
-def _remove(home: Home, folder: str) -> None:
-    home.disk.remove(folder)
-    if not any(home.disk.children(rf"{home.path}\jobs")):
-        home.disk.remove(rf"{home.path}\jobs")

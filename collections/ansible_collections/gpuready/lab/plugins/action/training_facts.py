@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 from typing import Any, ClassVar
 
-from ..plugin_utils import breaker, jobs, kept_pass, trainer, verdicts
+from ..plugin_utils import breaker, jobs, kept_pass, reading, trainer, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
-from ..plugin_utils.environment import request
 from ..plugin_utils.verdict import failure, judging, passes, training
 
 MODULE = "gpuready.lab.training_facts"
@@ -48,6 +47,7 @@ class ActionModule(jobs.JobAction):
                 if keep and (state := kept_pass.after(record)):
                     result["changed"] = self._keep_pass(state, home, record, task_vars)
                 result |= verdicts.said(record["verdict"])
+            self.take_away(task_vars)
             return result
 
         arguments = training.request(asked, record)
@@ -56,12 +56,13 @@ class ActionModule(jobs.JobAction):
         bound = judging.fingerprint(record, trainer.sha256())
         wanted = jobs.job("training", [arguments, bound], task_vars, home, arguments.get("time_limit"))
         arguments["trainer"] = trainer.text()
-        aside = aside and training.has_pass(record)
-        first = functools.partial(self._lay_aside, record, home, task_vars) if aside else None
+        if aside and training.has_pass(record):
+            wanted = dataclasses.replace(wanted, aside=reading.section(record, "plan").get("stack"))
+        wanted = dataclasses.replace(wanted, stays=judge and keep)
         if self._task.check_mode:
             answer: dict[str, Any] | None = self.run_remote(MODULE, arguments, task_vars)
         else:
-            answer = self.carry(wanted, MODULE, arguments, task_vars, wait=wait, first=first)
+            answer = self.carry(wanted, MODULE, arguments, task_vars, wait=wait)
         if answer is None:
             return {**ended("the training is under way"), "under_way": True}
         found = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
@@ -75,17 +76,14 @@ class ActionModule(jobs.JobAction):
             breaker.of(task_vars, self._templar.template).take(record["host"], failed)
         return result
 
-    def _lay_aside(self, record: records.Record, home: str | None, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Until the training has ended well the PC has no pass: one that brings it down must not leave yesterday's."""
-        given = {"state": "trying", "home": home}
-        wanted = request.switching(given, record, records.READY, self.is_windows)
-        return self.run_remote(kept_pass.MODULE, wanted.arguments, task_vars)
-
     def _keep_pass(self, state: str, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
         """Whether that changed anything; one that cannot be kept is a trouble, and judged."""
-        answer = kept_pass.keep(self, {"state": state, "home": home}, record, task_vars)
+        job = {"job": self.left.name} if self.left else {}
+        answer = kept_pass.keep(self, {"state": state, "home": home, **job}, record, task_vars)
         if answer.get("failed"):
             trouble = failure.trouble(answer, self._task.get_name(), True)
             record["troubles"].append(failure.with_clock(trouble, record))
             record["verdict"] = verdicts.judge(self, record, task_vars)
+        else:
+            self.left = None
         return bool(answer.get("changed"))

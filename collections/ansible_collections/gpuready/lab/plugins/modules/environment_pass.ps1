@@ -9,6 +9,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Damage
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
+#AnsibleRequires -PowerShell ..module_utils.windows.Jobs
 #AnsibleRequires -PowerShell ..module_utils.windows.Environment
 #AnsibleRequires -PowerShell ..module_utils.windows.Texts
 
@@ -29,6 +30,7 @@ $spec = @{
         keep_old = @{ type = 'int'; default = 1 }
         lock_wait = @{ type = 'int'; default = 30 }
         words = @{ type = 'dict'; default = @{} }
+        job = @{ type = 'str'; choices = 'building', 'importing', 'training' }
     }
     required_if = @(, @('state', 'current', @('lock_sha256')))
     supports_check_mode = $true
@@ -138,15 +140,7 @@ function Invoke-Unproven {
 function Invoke-Trying {
     # A training is about to begin: one that brings the PC down leaves no pass.
     $module.Result.changed = [System.IO.File]::Exists($pass)
-    if ($module.CheckMode -or -not $module.Result.changed) { return }
-    $lock = Enter-Home $homePath $params.lock_wait
-    try {
-        if ([System.IO.File]::Exists($tried)) { $null = Remove-Whole $tried }
-        [System.IO.File]::Move($pass, $tried)
-        # To the disk, its new name too: a crash may follow at once.
-        $file = [System.IO.File]::Open($tried, 'Open', 'ReadWrite')
-        try { $file.Flush($true) } finally { $file.Dispose() }
-    } finally { Exit-Home $homePath $lock }
+    if (-not $module.CheckMode) { $null = Move-PassAside $homePath $stack $params.lock_wait }
 }
 
 $module.Result.changed = $false
@@ -157,4 +151,6 @@ Exit-Module $module {
     $fault = Get-HomeFault $homePath
     if ($fault) { Stop-With 'HOME_NOT_OURS' $fault }
     switch ($params.state) { 'current' { Invoke-Current } 'trying' { Invoke-Trying } 'unproven' { Invoke-Unproven } }
+    # What it gave is kept: nobody needs to collect it again.
+    if ($params.job -and -not $module.CheckMode) { Remove-Job $homePath $params.job }
 }

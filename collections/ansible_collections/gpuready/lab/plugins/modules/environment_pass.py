@@ -9,6 +9,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.home.folder import Home
+from ..module_utils.home.jobs import Job
 from ..module_utils.home.run import run
 from ..module_utils.home.switch import current, trying, unproven
 
@@ -23,13 +25,23 @@ SPEC: dict[str, Any] = {
     "keep_old": {"type": "int", "default": 1},
     "lock_wait": {"type": "int", "default": 30},
     "words": {"type": "dict", "default": {}},
+    "job": {"type": "str", "choices": ["building", "importing", "training"]},
 }
+_STATES = {"current": current, "trying": trying, "unproven": unproven}
+
+
+def act(home: Home, asked: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Bring the state about; then nobody needs to collect what the job gave."""
+    result = _STATES[asked["state"]](home, asked, check_mode)
+    if asked["job"] and not check_mode:
+        Job(home, asked["job"], 0).remove()
+    return result
 
 
 def main() -> None:
     """Run as a module."""
     module = AnsibleModule(SPEC, supports_check_mode=True, required_if=[("state", "current", ["lock_sha256"])])
-    run(module, {"current": current, "trying": trying, "unproven": unproven}[module.params["state"]])
+    run(module, act)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
+#AnsibleRequires -PowerShell ..module_utils.windows.Jobs
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
 
 # A job in gpuready's home: who asked for it, whether it runs, what came of it. Ansible's async keeps the result in a file of the
@@ -24,6 +25,8 @@ $spec = @{
         run = @{ type = 'str' }
         wait = @{ type = 'int'; default = 0 }
         start_within = @{ type = 'int'; default = 120 }
+        lay_aside = @{ type = 'str' }
+        lock_wait = @{ type = 'int'; default = 30 }
     }
     supports_check_mode = $true
 }
@@ -32,7 +35,6 @@ $params = $module.Params
 $homePath = $params.home.TrimEnd('\')
 $folder = "$homePath\jobs\$($params.name)"
 $asked = "$folder\asked.json"
-$keys = 'SOFTWARE\gpuready-job-'   # and the job's own mark
 $most = 16MB
 
 function Write-BootKey([string]$Value) {
@@ -40,7 +42,7 @@ function Write-BootKey([string]$Value) {
     try {
         $volatile = [Microsoft.Win32.RegistryOptions]::Volatile
         $check = [Microsoft.Win32.RegistryKeyPermissionCheck]::ReadWriteSubTree
-        [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey("$keys$Value", $check, $volatile).Dispose()
+        [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey((Get-JobKey $Value), $check, $volatile).Dispose()
         $true
     } catch { $false }
 }
@@ -49,18 +51,10 @@ function Test-Restart($Known) {
     # $null where nobody knows.
     $mark = Get-Field $Known 'boot'
     if (-not $mark) { return $null }
-    $found = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey("$keys$mark")
+    $found = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey((Get-JobKey $mark))
     if ($null -eq $found) { return $true }
     $found.Dispose()
     $false
-}
-
-function Remove-Job {
-    $mark = Get-Field (Read-Json $asked) 'boot'
-    $null = Remove-Whole $folder
-    try { if ($mark) { [Microsoft.Win32.Registry]::LocalMachine.DeleteSubKey("$keys$mark", $false) } } catch { $null = $_ }
-    if (-not [System.IO.Directory]::Exists("$homePath\jobs")) { return }
-    if ([System.IO.Directory]::GetFileSystemEntries("$homePath\jobs").Length -eq 0) { [System.IO.Directory]::Delete("$homePath\jobs") }
 }
 
 function Invoke-Claim {
@@ -102,7 +96,7 @@ function Test-Process($Found) {
 }
 
 function Get-JobStatus {
-    if (-not [System.IO.File]::Exists($asked)) { Remove-Job; return $null }
+    if (-not [System.IO.File]::Exists($asked)) { Remove-Job $homePath $params.name; return $null }
     $known = Read-Json $asked
     $age = ([DateTime]::UtcNow - [System.IO.File]::GetLastWriteTimeUtc($asked)).TotalSeconds
     $status = @{
@@ -112,7 +106,7 @@ function Get-JobStatus {
     $file = @([System.IO.Directory]::GetFiles($folder, 'j*.*'))
     if ($file.Count -eq 0) {
         if ($age -le $params.start_within -and -not $status.restarted) { return $status }
-        Remove-Job
+        Remove-Job $homePath $params.name
         return $null
     }
     $found = Read-Result $file[0]
@@ -143,12 +137,15 @@ Exit-Module $module {
     $fault = Get-HomeFault $homePath
     if ($fault) { Stop-With 'HOME_NOT_OURS' $fault }
     if ($params.state -eq 'absent') {
-        if (-not $module.CheckMode) { Remove-Job }
+        if (-not $module.CheckMode) { Remove-Job $homePath $params.name }
         return
     }
     $module.Result.job = Wait-Job $params.wait
     if ($params.state -eq 'claimed' -and $null -eq $module.Result.job -and -not $module.CheckMode) {
         $module.Result.claimed = Invoke-Claim
+        if ($module.Result.claimed -and $params.lay_aside) {
+            try { $null = Move-PassAside $homePath $params.lay_aside $params.lock_wait } catch { Remove-Job $homePath $params.name; throw }
+        }
         $module.Result.job = Get-JobStatus
     }
 }

@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.home.folder import Home
 from ..module_utils.home.jobs import Job
 from ..module_utils.home.run import run
+from ..module_utils.home.switch import trying
 
 
 def act(home: Home, wishes: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -25,6 +26,12 @@ def act(home: Home, wishes: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     status = job.status(wishes["wait"])
     if wishes["state"] == "claimed" and status is None and not check_mode:
         claimed = job.claim(wishes["asked"], wishes["run"])
+        if claimed and wishes["lay_aside"]:
+            try:
+                trying(home, {"stack": wishes["lay_aside"], "lock_wait": wishes["lock_wait"]}, False)
+            except BaseException:
+                job.remove()
+                raise
         status = job.status(0)
     return {"changed": False, "claimed": claimed, "folder": str(job.folder), "job": status}
 
@@ -40,6 +47,8 @@ def main() -> None:
             "run": {"type": "str"},
             "wait": {"type": "int", "default": 0},
             "start_within": {"type": "int", "default": 120},
+            "lay_aside": {"type": "str"},
+            "lock_wait": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )

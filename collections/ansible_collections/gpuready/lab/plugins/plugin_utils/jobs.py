@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -39,13 +39,19 @@ _ENDED = ("timed out waiting for module completion", "Timeout exceeded")
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of a PC. `asked` tells it from all else that may be asked; `limit`: its own seconds."""
+    """What is asked of a PC. `asked` tells it from all else that may be asked; `limit`: its own seconds.
+
+    `aside`: a stack whose pass is laid aside when the job is claimed. One that `stays` is not taken away when its end
+    is collected: who has kept what it gave does so, in the same call.
+    """
 
     name: Name
     asked: str
     run: str
     home: str | None
     limit: int
+    aside: str | None = None
+    stays: bool = False
 
 
 def job(name: Name, asked: object, variables: Mapping[str, Any], home: object, limit: object) -> Job:
@@ -61,6 +67,7 @@ class JobAction(RemoteAction):
     WAIT: ClassVar[int] = 60  # seconds that the PC waits for an end before it answers
     PATIENCE: ClassVar[float] = 180.0  # seconds in which a PC that does not answer may come back
     PAUSE: ClassVar[float] = 3.0  # seconds between two tries to reach it
+    left: Job | None = None  # one that stays, and was collected
     took: float | None = None  # seconds from the start of the job that was collected until its end was heard of
 
     def found(self, wanted: Job, task_vars: dict[str, Any], state: str = "status") -> dict[str, Any]:
@@ -85,20 +92,13 @@ class JobAction(RemoteAction):
         module: str,
         arguments: dict[str, Any],
         task_vars: dict[str, Any],
-        first: Callable[[], dict[str, Any]] | None = None,
     ) -> dict[str, Any] | None:
-        """Start the job where none is there; None, or a module's answer that says why that is not possible.
-
-        `first` is done when the job is ours to start, and gives a module's answer.
-        """
+        """Start the job where none is there; None, or a module's answer that says why that is not possible."""
         answer = self.found(wanted, task_vars, "claimed")
         if "trouble" in answer or answer.get("failed"):
             return answer
         if not answer.get("claimed"):
             return _busy(answer.get("job") or {}, wanted)
-        if first is not None and ("trouble" in (done := first()) or done.get("failed")):
-            self._ask(wanted, task_vars, "absent")
-            return done
         background = (str(answer["folder"]), wanted.limit + MARGIN)
         for _ in range(_STARTS):
             started = self.run_once(module, arguments, _with_time_to_start(task_vars), background)
@@ -122,7 +122,6 @@ class JobAction(RemoteAction):
         task_vars: dict[str, Any],
         *,
         wait: bool,
-        first: Callable[[], dict[str, Any]] | None = None,
     ) -> dict[str, Any] | None:
         """Start it, or find it under way, and with `wait` collect it; what is transient is done again.
 
@@ -130,13 +129,19 @@ class JobAction(RemoteAction):
         """
 
         def start() -> dict[str, Any]:
-            return self.start(wanted, module, arguments, task_vars, first) or {}
+            return self.start(wanted, module, arguments, task_vars) or {}
 
         def once() -> dict[str, Any]:
             return start() or self.collect(wanted, task_vars)
 
         answer = self.again(once if wait else start)
         return answer if wait or "trouble" in answer or answer.get("failed") else None
+
+    def take_away(self, task_vars: dict[str, Any]) -> None:
+        """Take away what was collected and stays, where nobody has done so."""
+        wanted, self.left = self.left, None
+        if wanted is not None:
+            self._ask(wanted, task_vars, "absent")
 
     def collect(self, wanted: Job, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Wait for the end of a job that was started, and give its module's answer, or `{"trouble"}`."""
@@ -148,7 +153,10 @@ class JobAction(RemoteAction):
             if left.get("state") not in ("claimed", "running"):
                 break
         self.took = reading.number(left.get("seconds"))
-        self._ask(wanted, task_vars, "absent")
+        if wanted.stays:
+            self.left = wanted
+        else:
+            self._ask(wanted, task_vars, "absent")
         if left.get("state") == "ended" and isinstance(left.get("result"), dict):
             for warning in left["result"].get("warnings") or []:
                 if said := _words(warning):
@@ -158,7 +166,8 @@ class JobAction(RemoteAction):
 
     def _ask(self, wanted: Job, task_vars: dict[str, Any], state: str, wait: int = 0) -> dict[str, Any]:
         given = {"home": wanted.home, "name": wanted.name, "state": state, "wait": wait}
-        given |= {"asked": wanted.asked, "run": wanted.run} if state == "claimed" else {}
+        if state == "claimed":
+            given |= {"asked": wanted.asked, "run": wanted.run, "lay_aside": wanted.aside}
         return self.run_remote(MODULE, {key: value for key, value in given.items() if value is not None}, task_vars)
 
     def _patiently(self, wanted: Job, task_vars: dict[str, Any], wait: int) -> dict[str, Any]:

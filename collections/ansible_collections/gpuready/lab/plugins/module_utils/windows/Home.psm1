@@ -168,6 +168,21 @@ function Exit-Home([string]$HomePath, $Lock) {
     $Lock.Dispose()
 }
 
+function Move-PassAside([string]$HomePath, [string]$Stack, [int]$Wait) {
+    # Before a training: one that brings the PC down leaves no pass. Says whether there was one.
+    $pass, $tried = "$HomePath\passes\$Stack.json", "$HomePath\passes\$Stack.trying"
+    if (-not [System.IO.File]::Exists($pass)) { return $false }
+    $lock = Enter-Home $HomePath $Wait
+    try {
+        if ([System.IO.File]::Exists($tried)) { $null = Remove-Whole $tried }
+        [System.IO.File]::Move($pass, $tried)
+        # To the disk, its new name too: a crash may follow at once.
+        $file = [System.IO.File]::Open($tried, 'Open', 'ReadWrite')
+        try { $file.Flush($true) } finally { $file.Dispose() }
+    } finally { Exit-Home $HomePath $lock }
+    $true
+}
+
 function Exit-Module($Module, [scriptblock]$Work) {
     # Does the work and ends the module: with its result, or with what stopped it.
     try { & $Work } catch {
@@ -182,4 +197,4 @@ function Exit-Module($Module, [scriptblock]$Work) {
 }
 
 Export-ModuleMember -Function Stop-With, ConvertTo-Trouble, Get-Field, Get-TimeText, Test-Text, Write-Whole, Format-Json,
-    Remove-Whole, Clear-Leftover, Initialize-Home, Get-OwnRights, Enter-Home, Exit-Home, Exit-Module
+    Remove-Whole, Clear-Leftover, Initialize-Home, Get-OwnRights, Enter-Home, Exit-Home, Move-PassAside, Exit-Module

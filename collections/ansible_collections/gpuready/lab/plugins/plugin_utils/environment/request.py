@@ -50,7 +50,9 @@ PASS_OPTIONS: dict[str, dict[str, Any]] = {
     "pass_record": _MAPPING,
     "verified": _TRUTH,
     "keep_old": _NUMBER,
+    "job": {"type": "str", "choices": ["building", "importing", "training"]},
 }
+_COMMON = ("state", "home", "stack", "lock_wait", "job")  # what environment_pass takes in every state
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FORMS = {
     "stack": (re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*"), "the name of a stack (letters, digits, - and _)"),
@@ -216,7 +218,7 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
         if given["state"] == "unproven" and given["stack"] == plan.get("stack") and _failed(verdict):
             given.setdefault("pass_record", _kept(verdict))
         check(given, windows)
-        return Request(_arguments(_with_digest(given), windows, "state", "home", "stack", "pass_record", "lock_wait"))
+        return Request(_arguments(_with_digest(given), windows, *_COMMON, "pass_record"))
     planned = plan.get("environment") or {}
     if "stack" not in given:
         if not plan.get("stack") or not planned.get("lock_sha256"):
@@ -242,18 +244,8 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
     if "home" not in given and (path := _known_path(record, given["lock_sha256"])):
         split = ntpath if windows else posixpath
         given["home"] = split.dirname(split.dirname(path))
-    names = (
-        "state",
-        "home",
-        "stack",
-        "lock_sha256",
-        "start",
-        "launcher_variable",
-        "pass_record",
-        "keep_old",
-        "lock_wait",
-    )
-    return Request(_arguments(_with_digest(given), windows, *names))
+    names = ("lock_sha256", "start", "launcher_variable", "pass_record", "keep_old")
+    return Request(_arguments(_with_digest(given), windows, *_COMMON, *names))
 
 
 def _kept(verdict: Mapping[str, Any]) -> dict[str, Any]:
