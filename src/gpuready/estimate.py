@@ -1,6 +1,7 @@
 """How long a run may still take, by how long building and training took in the lab's last runs.
 
-Without such times, or before every PC was looked at, nothing is said.
+Of a stack that none of them has built or trained, by what is known of the stack: the size of its environment. Before
+every PC was looked at, nothing is said.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from typing import Any
 from gpuready import events
 
 _RUNS = 5  # the newest, in which times are looked for
+# Bytes of an environment a second: a line of 100 Mbit/s brings the packages, which are about a third as large. No lab
+# was measured for this: it is what is said of a first run, and said to be.
+_RATE = 40e6
+_TRAINING = 60.0  # seconds of a training of which nothing else is known
 _LARGEST = 50 * 2**20  # bytes of a report that is read for them
 
 
@@ -79,6 +84,7 @@ class _Work:
     train: float = 0.0
     at: str = ""  # apply or verify
     since: float = 0.0
+    guessed: bool = False  # by the stack, not by an earlier run
 
     def rest(self, now: float) -> tuple[float, float]:
         """Seconds of each that are left; what takes longer than it should has none."""
@@ -109,9 +115,10 @@ class Estimate:
                 self._not_looked_at.discard(event.host)
                 known = self._pace.times.get(event.stack, events.Times())
                 build = event.build and self._action == "provision"
-                lacks = known.train is None or (build and known.build is None)
-                work = _Work((known.build or 0.0) if build else 0.0, known.train or 0.0)
-                self._open[event.host] = None if lacks else work
+                guessed = known.train is None or (build and known.build is None)
+                built = known.build or (event.size / _RATE if event.size else None)
+                work = _Work((built or 0.0) if build else 0.0, known.train or _TRAINING, guessed=guessed)
+                self._open[event.host] = None if build and built is None else work
             case events.StepStarted(step="apply" | "verify"):
                 mine = self._open.get(event.host)
                 if mine and mine.at != event.step:
@@ -121,6 +128,11 @@ class Estimate:
                 self._open.pop(event.host, None)
             case _:
                 pass
+
+    @property
+    def guessed(self) -> bool:
+        """Whether it goes by a stack's size: no earlier run has built or trained it."""
+        return any(one is not None and one.guessed for one in list(self._open.values()))
 
     def rest(self, now: float | None = None) -> float | None:
         """Seconds; None where nothing honest can be said."""

@@ -68,11 +68,12 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class HostPlanned:
-    """A PC was looked at and goes on: with this stack, and with something to `build` or not."""
+    """A PC was looked at and goes on: with this stack, of so many bytes, and with something to `build` or not."""
 
     host: str
     stack: str
     build: bool
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,10 @@ def _planned(host: str, record: Mapping[str, Any]) -> HostPlanned | None:
     if not isinstance(stack, str) or not isinstance(steps, list):
         return None
     needed = [one.get("name") for one in steps if isinstance(one, dict) and one.get("needed")]
-    return HostPlanned(host, stack, "python_environment" in needed)
+    environment = plan.get("environment") if isinstance(plan, dict) else None
+    size = environment.get("disk_bytes") if isinstance(environment, dict) else None
+    known = size if isinstance(size, int) and size > 0 else None
+    return HostPlanned(host, stack, "python_environment" in needed, known)
 
 
 def _record(result: Mapping[str, Any]) -> Mapping[str, Any]:

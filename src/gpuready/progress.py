@@ -90,6 +90,12 @@ class Progress:
         seconds = self._estimate.rest() if self._judges else None
         if seconds is None:
             return ""
+        if self._estimate.guessed:  # no run of this lab has shown it
+            return (
+                f"about {duration(seconds)} left by the size of the stack"
+                if seconds >= 1
+                else "longer than was reckoned"
+            )
         return f"about {duration(seconds)} left" if seconds >= 1 else "longer than in the last run"
 
     def _step(self, event: events.StepFinished) -> None:

@@ -76,7 +76,7 @@ def test_the_others_follow_those_that_go_first() -> None:
     "found",
     [
         estimate.Estimate(),
-        run(*cuda("a"), times={}),
+        run(*cuda("a"), times={}),  # neither an earlier run nor a size
         run(*cuda("a"), HostPlanned("b", "other", True)),
         run(*cuda("a"), HostPlanned("b", "half", True)),
         run(*cuda("a"), action="remove"),
@@ -84,6 +84,17 @@ def test_the_others_follow_those_that_go_first() -> None:
 )
 def test_where_little_is_known_nothing_is_said(found: estimate.Estimate) -> None:
     assert found.rest(0.0) is None
+
+
+def test_what_no_run_has_shown_goes_by_the_stacks_size() -> None:
+    new = HostPlanned("b", "new", True, 4_000_000_000)
+    found = run(*cuda("a"), new)
+    assert found.rest(0.0) == 360.0
+    assert found.guessed
+    ends(found, "a")
+    assert found.rest(0.0) == 100.0 + 60.0
+    assert run(HostPlanned("b", "half", True, 400_000_000)).rest(0.0) == 10.0 + 20.0
+    assert not run(*cuda("a")).guessed
 
 
 def test_nothing_is_said_before_all_were_looked_at_and_after_the_last() -> None:
@@ -133,6 +144,15 @@ def test_numbers_of_the_lab_are_read_and_templates_are_not() -> None:
     assert estimate.pace(None, hosts, {"gpuready_at_once": "0", "gpuready_train_at_once": 2}) == Pace({}, 0, 2, 0)
 
 
+def test_the_size_comes_with_the_plan() -> None:
+    plan: dict[str, Any] = {"stack": "new", "steps": [{"name": "python_environment", "needed": True}]}
+    for given, size in ((7, 7), ("7", None), (0, None), (None, None)):
+        plan["environment"] = {"disk_bytes": given}
+        assert events._planned("a", {"plan": plan}) == HostPlanned("a", "new", True, size)
+    plan["environment"] = None
+    assert events._planned("a", {"plan": plan}) == HostPlanned("a", "new", True)
+
+
 # --- said -------------------------------------------------------------------------------------------------------------
 def test_plain_lines_say_it_once() -> None:
     out = io.StringIO()
@@ -142,6 +162,22 @@ def test_plain_lines_say_it_once() -> None:
             shown(event)
     assert out.getvalue().count("left") == 1
     assert "about 6 min left" in out.getvalue()
+    assert "by the size" not in out.getvalue()
+
+
+def test_of_a_first_run_it_is_said_by_what_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, clock = io.StringIO(), [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    shown = progress.Progress(Console(file=out, width=200, force_terminal=True))
+    shown(RunStarted("x", "provision", ("a",), Pace({})))
+    for event in (HostPlanned("a", "new", True, 4_000_000_000), StepStarted("a", "apply", "T")):
+        shown(event)
+    shown._console.print(shown._picture())
+    assert "about 3 min left by the size of the stack" in out.getvalue()
+    shown(StepStarted("a", "verify", "T"))
+    clock[0] += 500.0
+    shown._console.print(shown._picture())
+    assert "longer than was reckoned" in out.getvalue()
 
 
 def test_a_terminal_shows_how_many_how_long_and_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
