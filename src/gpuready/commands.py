@@ -11,7 +11,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from gpuready import codes, plain, project, terminal
+from gpuready import codes, contract, newlab, plain, project, table, terminal
 from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
 from gpuready.lab import Lab, explain
 from gpuready.progress import Progress
@@ -166,6 +166,45 @@ def remove_command(
         return lab().remove(stack, on_event=progress, verbosity=max(verbose - 1, 0), **more)
 
     _finish(work, as_json, verbose)
+
+
+@app.command("init", help="Make the folder of a lab's inventory, from a table of its PCs.")
+def init_command(
+    pcs: Annotated[
+        Path | None,
+        typer.Argument(
+            help="CSV with the columns name, address, room, gpu and others of the wishes; all but name may lack."
+        ),
+    ] = None,
+    to: Annotated[Path, typer.Option("--to", help="The new folder.")] = Path("lab"),
+    reach: Annotated[
+        str | None,
+        typer.Option("--reach", help="domain (Kerberos), workgroup (NTLM) or https: how the PCs are reached."),
+    ] = None,
+    domain: Annotated[str, typer.Option("--domain", help="The domain's full name, lab.example.org.")] = "",
+    user: Annotated[str, typer.Option("--user", help="Who logs on to the PCs: an administrator there.")] = "",
+) -> None:
+    """No password is asked for, and none is written."""
+    base = project.root()
+    found = table.read(pcs, contract.load(base), project.stacks(base)) if pcs else []
+    if reach is None:
+        reach = "domain" if domain else _asked("How are the PCs reached: domain, workgroup or https?", "--reach")
+    if reach == "domain" and not domain:
+        domain = _asked("The domain's full name (lab.example.org):", "--domain")
+    folder = newlab.make(to, reach.strip().lower(), found, source=pcs.name if pcs else "", domain=domain, user=user)
+    many = f"{len(found)} PC{'' if len(found) == 1 else 's'}" if found else "no PC yet: fill in hosts.yml"
+    typer.echo(
+        f"{folder}: {many}. See what would become of them: gpuready plan -i {shlex.quote(str(folder))} --ask-pass"
+    )
+
+
+def _asked(question: str, option: str) -> str:
+    if not sys.stdin.isatty():
+        raise GpureadyError(f"init: there is nobody to ask: give {option}")
+    try:
+        return str(typer.prompt(question, prompt_suffix=" ", err=True)).strip()
+    except (typer.Abort, EOFError):
+        raise StoppedError("stopped, nothing was made") from None
 
 
 @app.command("explain", help="What a code means and what to do; or facts, plan and reasons from a saved evidence file.")
