@@ -4,6 +4,7 @@ import getpass
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +12,9 @@ import typer
 import yaml
 from rich.console import Console
 
-from gpuready import codes, contract, newlab, plain, project, table, terminal
+from gpuready import codes, contract, listing, newest, newlab, plain, project, table, terminal
 from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
+from gpuready.inventory import resolve
 from gpuready.lab import Lab, explain
 from gpuready.progress import Progress
 from gpuready.results import LabResult
@@ -196,6 +198,21 @@ def init_command(
     typer.echo(
         f"{folder}: {many}. See what would become of them: gpuready plan -i {shlex.quote(str(folder))} --ask-pass"
     )
+
+
+@app.command("list", help="The newest verdict of each PC, by the lab's state. Reaches no PC.")
+def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only = None, as_json: Json = False) -> None:
+    """Without an inventory, of the lab that was judged last. 0 when every PC is ready, 2 otherwise."""
+    base = project.root()
+    sources = [resolve(one) for one in inventory or []]
+    found = newest.verdicts(lab_dir or base / "reports", sources, _words(only) if only is not None else ())
+    ready = contract.load(base).ready
+    if as_json:
+        typer.echo(plain.to_json({"schema_version": 1, "hosts": [asdict(one) for one in found]}, indent=1))
+    else:
+        for line in listing.lines(found, ready):
+            typer.echo(line)
+    raise typer.Exit(0 if all(one.state in ready for one in found) else 2)
 
 
 def _asked(question: str, option: str) -> str:

@@ -1,9 +1,10 @@
-"""Whom a run means by the lab's state: the PCs that failed, or those that a run was stopped before."""
+"""The lab's state: each PC's newest verdict, the PCs that failed, or those that a run was stopped before."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,59 @@ def rest(lab_dir: Path | None, sources: Sequence[str], names: Sequence[str]) -> 
     return found
 
 
-def _lab(lab_dir: Path | None, sources: Sequence[str], option: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Newest:
+    """The newest verdict of a PC; `at` is when its run ended. Without a run that judged it, the state is empty."""
+
+    host: str
+    state: str = ""
+    code: str = ""
+    stack: str = ""
+    cause: str = ""
+    next_step: str = ""
+    at: str = ""
+
+    @property
+    def word(self) -> str:
+        """What `--only` calls it."""
+        return next(word for word, state in WORDS.items() if (state or "") == self.state)
+
+
+def verdicts(lab_dir: Path, sources: Sequence[str], words: Sequence[str] = ()) -> list[Newest]:
+    """The newest verdicts of a lab, of all its PCs or those that are one of `words`. No sources: the lab judged last.
+
+    Raises GpureadyError as `only`.
+    """
+    if wrong := [word for word in words if word not in WORDS]:
+        raise GpureadyError(f"--only {','.join(wrong)}: give one or more of {', '.join(WORDS)}, with commas")
+    lab = _lab(lab_dir, sources or None, "list")
+    known = {str(name): _newest(str(name), entry) for name, entry in lab["hosts"].items()}
+    pcs = lab.get("pcs")
+    names = [*map(str, pcs if isinstance(pcs, list) else ()), *known]
+    found = [known.get(name, Newest(name)) for name in dict.fromkeys(names)]
+    return [one for one in found if not words or one.word in words]
+
+
+def _newest(name: str, entry: object) -> Newest:
+    state = _state(entry)
+    if not isinstance(entry, Mapping) or state not in WORDS.values():
+        return Newest(name)
+    record, run = entry["record"], entry.get("run")
+    verdict, plan = record["verdict"], record.get("plan")
+    texts = {key: str(verdict.get(key) or "") for key in ("code", "cause", "next_step")}
+    stack = str((plan.get("stack") if isinstance(plan, Mapping) else None) or "")
+    at = str((run.get("finished_at") if isinstance(run, Mapping) else None) or "")
+    return Newest(name, str(state), stack=stack, at=at, **texts)
+
+
+def _lab(lab_dir: Path | None, sources: Sequence[str] | None, option: str) -> dict[str, Any]:
+    """The state of a lab by its inventory; None: of the one that was judged last."""
     if lab_dir is None:
         raise GpureadyError(f"{option}: this run keeps no state of the lab: name its folder (--lab-dir)")
     path = lab_dir / STATE
     try:
         state = json.loads(path.read_text("utf-8"))
-        lab = next((one for one in state["labs"] if list(one["inventory"]) == list(sources)), None)
+        lab = next((one for one in state["labs"] if sources is None or list(one["inventory"]) == list(sources)), None)
         if lab is not None and not isinstance(lab["hosts"], dict):
             raise TypeError
     except FileNotFoundError:
@@ -73,7 +120,10 @@ def _lab(lab_dir: Path | None, sources: Sequence[str], option: str) -> dict[str,
     except (ValueError, LookupError, TypeError, AttributeError):
         raise GpureadyError(f"{option}: {path}: this is no state of a lab that this version reads") from None
     if lab is None:
-        what = ", ".join(sources)
+        if option == "list":
+            which = f"of {', '.join(sources)} " if sources else ""
+            raise GpureadyError(f"list: {path}: no PC {which}was judged yet: provision, verify or report does it")
+        what = ", ".join(sources or ())
         raise GpureadyError(f"{option}: {path}: no run has judged the PCs of {what} yet: run once without {option}")
     return dict(lab)
 
