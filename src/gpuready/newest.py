@@ -93,7 +93,7 @@ def verdicts(lab_dir: Path, sources: Sequence[str], words: Sequence[str] = ()) -
 
 def _newest(name: str, entry: object) -> Newest:
     state = _state(entry)
-    if not isinstance(entry, Mapping) or state not in WORDS.values():
+    if not isinstance(entry, Mapping) or state is None or state not in WORDS.values():
         return Newest(name)
     record, run = entry["record"], entry.get("run")
     verdict, plan = record["verdict"], record.get("plan")
