@@ -25,7 +25,7 @@ UsageError: Any = next(one for one in reversed(typer.BadParameter.__mro__) if ha
 
 app = typer.Typer(
     help="Turns a lab of Windows PCs into PCs that train machine-learning models on their GPUs, and proves it.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gpuready.contract import Contract
@@ -28,10 +29,17 @@ def variables(wishes: Mapping[str, Any], known: Contract, stacks: Stacks) -> dic
     return given
 
 
+def _meant(word: str, there: Iterable[str]) -> str:
+    """`: did you mean X?` where one is close to a word that is none."""
+    close = difflib.get_close_matches(word.strip().lower()[:100], list(there), 1)
+    return f": did you mean {close[0]}?" if close else ""
+
+
 def check(given: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str]:
     """What is wrong with wishes and counts, a sentence each. Values with templates are not judged."""
     problems = [
         f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in known.wishes)}"
+        f"{_meant(name, [PREFIX + one for one in (*known.wishes, *known.variables)])}"
         for name in given
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in (*known.wishes, *known.variables)
     ]
@@ -44,7 +52,9 @@ def check(given: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str
         if value is None or allowed is None or (isinstance(value, str) and ("{{" in value or not value.strip())):
             continue
         if str(value).strip().lower() not in allowed:
-            problems.append(f"{PREFIX}{name}: {str(value)[:60]!r} is not one of {', '.join(allowed)}")
+            problems.append(
+                f"{PREFIX}{name}: {str(value)[:60]!r} is not one of {', '.join(allowed)}{_meant(str(value), allowed)}"
+            )
     for name in known.counts:
         value = str(given.get(PREFIX + name) or 0).strip()
         if "{{" not in value and not (value.isascii() and value.isdecimal()):

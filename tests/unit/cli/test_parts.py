@@ -87,6 +87,21 @@ def test_wishes_that_do_not_exist(asked: dict[str, str], said: str) -> None:
         wishes.variables(asked, KNOWN, STACKS)
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"gpuready_stack": "torch-directm"}, "torch-directml"),
+        ({"gpuready_library": "Tensorflow22"}, "tensorflow2"),
+        ({"gpuready_experience": "beginer"}, "beginner"),
+        ({"gpuready_libary": "any"}, "gpuready_library"),
+        ({"gpuready_traim_at_once": 3}, "gpuready_train_at_once"),
+    ],
+)
+def test_what_is_nearly_right_is_told_what_was_meant(given: dict[str, Any], meant: str) -> None:
+    (said,) = wishes.check(given, KNOWN, STACKS)
+    assert said.endswith(f": did you mean {meant}?")
+
+
 def test_templates_are_left_to_ansible() -> None:
     assert wishes.check({"gpuready_stack": "{{ my_stack }}", "gpuready_library": ""}, KNOWN, STACKS) == []
 
@@ -282,3 +297,29 @@ def test_control_characters_in_an_error(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr()
     assert "/no[31m1mname: there is no such inventory" in said.err
     assert not set("\x1b\x9b\u202e") & set(said.out + said.err)
+
+
+# the program itself
+
+
+def said_by(*command: str, **variables: str) -> str:
+    beside = Path(sys.executable).parent
+    done = subprocess.run(
+        [str(beside / command[0]), *command[1:]],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_runs_as_a_module_and_h_is_help() -> None:
+    assert said_by("python", "-m", "gpuready", "--version") == f"gpuready {project.version()}\n"
+    assert said_by("gpuready", "plan", "-h") == said_by("gpuready", "plan", "--help")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
+def test_five_shells_complete_it(shell: str) -> None:
+    assert "gpuready" in said_by("gpuready", _GPUREADY_COMPLETE=f"source_{shell}")
