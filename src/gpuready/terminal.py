@@ -7,6 +7,7 @@ import sys
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from gpuready.plain import clean, to_json
@@ -14,6 +15,7 @@ from gpuready.progress import STYLES
 from gpuready.results import Facts, HostResult, LabResult, Plan, Rejected, State
 
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
+_WIDE = 10_000  # columns
 _MOST_PLANS = 3  # PCs whose whole plan is printed unasked
 _MOST_ROWS = 40  # PCs of which each gets a row unasked
 
@@ -24,7 +26,8 @@ def show(result: LabResult, *, as_json: bool = False, only_host: bool = False, v
         document = result.document["hosts"][0] if only_host else result.document
         sys.stdout.write(to_json(document, indent=1) + "\n")
     else:
-        summary(Console(), result, verbose=verbose)
+        # What reads a pipe wants a line a line: only a terminal has a width.
+        summary(Console(width=None if sys.stdout.isatty() else _WIDE), result, verbose=verbose)
     return result.exit_code
 
 
@@ -40,7 +43,9 @@ def summary(console: Console, result: LabResult, *, verbose: bool = False) -> No
     _notes(console, result)
     if result.action != "explain":
         if verbose or len(result.hosts) <= _MOST_ROWS:
-            console.print(_table(result))
+            table = _table(result, whole=True)
+            fits = Measurement.get(console, console.options, table).minimum <= console.width
+            console.print(table if fits else _table(result, whole=False))
             console.print()
         _causes(console, result)
     _end(console, result)
@@ -151,12 +156,14 @@ def _notes(console: Console, result: LabResult) -> None:
         console.print("\n[yellow]A check: nothing was changed, nothing was trained.[/]")
 
 
-def _table(result: LabResult) -> Table:
+def _table(result: LabResult, *, whole: bool) -> Table:
+    """`whole`: names and words stay on one line each; where there is no room for that they are folded, never cut."""
     make = {"facts": _facts_rows, "plan": _plan_row}.get(result.action, _verdict_row)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, collapse_padding=True)
     long_names = any(len(host.host) > 24 for host in result.hosts)
     for name in _COLUMNS.get(result.action, _COLUMNS["provision"]):
-        table.add_column(name, overflow="fold", no_wrap=name in _WHOLE and not (name == "PC" and long_names))
+        folds = not whole or name not in _WHOLE or (name == "PC" and long_names)
+        table.add_column(name, overflow="fold", no_wrap=not folds)
     for host in result.hosts:
         for number, cells in enumerate(make(host)):
             table.add_row("" if number else _shown(host.host), *cells)

@@ -148,8 +148,8 @@ def test_exit_codes(tmp_path: Path, action: str, host: dict[str, Any], code: int
 # what is printed
 
 
-def printed(found: results.LabResult) -> str:
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+def printed(found: results.LabResult, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     terminal.summary(console, found)
     return console.export_text()
 
@@ -202,7 +202,20 @@ def test_long_names_are_never_cut(tmp_path: Path, action: str) -> None:
     text = printed(result(action, record(name, "NOT_READY", facts=FACTS, plan=PLAN), tmp_path=tmp_path))
     table = text[text.index("PC  ") :] if "PC  " in text else text
     assert name in "".join(line.split(" ")[0] for line in table.splitlines())
+    narrow = printed(result(action, record("pc-in-room-1234", "NOT_READY", facts=FACTS), tmp_path=tmp_path), 40)
+    assert "pc-in-room-1234" in "".join(line.split(" ")[0] for line in narrow.splitlines())
+    assert "…" not in narrow
     assert [line for line in text.splitlines() if len(line) > 80 and not line.startswith("Report: ")] == []
+
+
+def test_a_pipe_gets_a_line_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = record("pc1", "NOT_READY", facts=FACTS, plan=PLAN)
+    long["verdict"] = {**long["verdict"], "cause": "why " * 60 + "end", "next_step": "do " * 60 + "end"}
+    terminal.show(result("provision", long, record("x" * 90, "READY"), tmp_path=tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.strip() == "why " * 60 + "end" for line in lines)
+    assert any(line.strip() == "next: " + "do " * 60 + "end" for line in lines)
+    assert any(re.match("x" * 90 + r" +READY ", line) for line in lines), lines
 
 
 def test_a_big_lab_gets_a_table_and_not_all_reasons(tmp_path: Path) -> None:
