@@ -1,6 +1,7 @@
 """The commands of `gpuready`, for `gpuready.cli`, which turns what they raise into lines and exit codes."""
 
 import getpass
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,28 @@ from gpuready import codes, contract, listing, newest, newlab, plain, project, t
 from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
 from gpuready.inventory import resolve
 from gpuready.lab import Lab, explain
+from gpuready.options import (
+    Adapter,
+    AskPass,
+    Check,
+    Environment,
+    Experience,
+    Extra,
+    Forks,
+    Inventory,
+    Json,
+    LabDir,
+    Library,
+    Limit,
+    Only,
+    Redact,
+    ReportDir,
+    Resume,
+    Stack,
+    Vault,
+    Verbose,
+    folder,
+)
 from gpuready.progress import Progress
 from gpuready.results import LabResult
 
@@ -29,36 +52,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-Inventory = Annotated[
-    list[str] | None, typer.Option("--inventory", "-i", help="File, folder, or PCs with a comma; may be given twice.")
-]
-Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these PCs or groups.")]
-Forks = Annotated[int | None, typer.Option("--forks", "-f", help="PCs at a time.", min=1)]
-ReportDir = Annotated[Path | None, typer.Option("--report", help="Folder of this run's report.")]
-LabDir = Annotated[Path | None, typer.Option("--lab-dir", help="Folder of the lab's runs and its state (reports).")]
-Redact = Annotated[bool, typer.Option("--redact", help="Report and saved evidence without what is of people.")]
-Only = Annotated[
-    str | None,
-    typer.Option(
-        "--only", help="Only PCs whose newest verdict is failed, unknown, unreachable, stale, degraded or new."
-    ),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Only the PCs that the last run was stopped before.")]
-Check = Annotated[bool, typer.Option("--check", help="Change nothing.")]
-AskPass = Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the password of the PCs.")]
-Vault = Annotated[Path | None, typer.Option("--vault-password-file", help="As for ansible-playbook.")]
-Extra = Annotated[list[str] | None, typer.Option("--extra-vars", "-e", help="k=v, JSON or @FILE; as for Ansible.")]
-Stack = Annotated[str | None, typer.Option("--stack", help="auto, or the name of a stack.")]
-Experience = Annotated[str | None, typer.Option("--experience", help="professional, student or beginner.")]
-Library = Annotated[
-    str | None,
-    typer.Option("--library", help="any, cuda, pytorch, tensorflow, tensorflow2, or what your own stacks bring."),
-]
-Environment = Annotated[str | None, typer.Option("--environment", help="any, windows, wsl or linux.")]
-Adapter = Annotated[str | None, typer.Option("--adapter", help="auto, an index, a vendor, or part of the name.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -82,7 +75,9 @@ def _command(action: str, about: str) -> None:
         help="Share the PCs among a Dask scheduler's workers.",
         hidden=action != "provision",
     )
-    save_option = typer.Option("--save", help="Folder that gets each PC's evidence.", hidden=action != "facts")
+    about_save = "Folder that gets each PC's evidence."
+    hidden = action != "facts"
+    save_option = typer.Option("--save", metavar="DIR", help=about_save, hidden=hidden, parser=folder)
 
     @app.command(action, help=about)
     def command(
@@ -233,7 +228,9 @@ def explain_command(
     environment: Environment = None,
     adapter: Adapter = None,
     report: ReportDir = None,
-    save: Annotated[Path | None, typer.Option("--save", help="Folder for the evidence, as --redact has it.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Folder for the evidence, as --redact has it.", parser=folder)
+    ] = None,
     redact: Redact = False,
     extra_vars: Extra = None,
     as_json: Json = False,
@@ -354,7 +351,7 @@ def _mapping(text: str) -> dict[str, Any]:
 
 def _password() -> str:
     try:
-        given = getpass.getpass("Password of the PCs: ", stream=sys.stderr)
+        given = getpass.getpass("Password of the PCs: ", stream=sys.stderr) if _terminal() else input()
     except EOFError:
         raise GpureadyError("--ask-pass: there is nobody to ask: no terminal") from None
     except KeyboardInterrupt:
@@ -362,6 +359,15 @@ def _password() -> str:
     if not given:
         raise GpureadyError("--ask-pass: the password is empty, and would be shown to every PC")
     return given
+
+
+def _terminal() -> bool:
+    """Whether there is one to ask at; without, a password may come by a pipe."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin.isatty()
+    return True
 
 
 def _stopped(stop: KeyboardInterrupt) -> str:

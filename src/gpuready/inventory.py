@@ -116,6 +116,8 @@ def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[d
 def _reason(errors: str, sources: Sequence[str]) -> str:
     """The line of Ansible's complaint that concerns this kind of file."""
     errors = re.sub(r"[ \t]+", " ", errors)
+    if "no vault secrets found" in errors:
+        return "ansible-vault has encrypted a part of it: give --vault-password-file FILE"
     said = dict(_PLUGIN.findall(errors))
     is_yaml = any(Path(source).suffix in (".yml", ".yaml", ".json") for source in sources)
     for plugin in ("yaml", "auto", "ini") if is_yaml else ("ini", "script", "auto", "yaml"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import tempfile
@@ -328,6 +329,16 @@ def _explained(lab: Lab, more: Mapping[str, Any], options: Options) -> results.L
     return result
 
 
+_WAYS_OUT: Mapping[int | None, str] = {
+    errno.EEXIST: "this is a file: name a folder",
+    errno.ENOTDIR: "a file is part of that path: name another folder",
+    errno.ENOSPC: "free space or name another folder",
+    errno.EDQUOT: "free space or name another folder",
+    errno.EACCES: "you have no right to write there: name another folder",
+    errno.EROFS: "nothing can be written there: name another folder",
+}
+
+
 @contextmanager
 def _folder(folder: Path | str, what: str) -> Iterator[Path]:
     """An absolute folder, made if need be. That it can be written is found out now and not after an hour.
@@ -344,7 +355,7 @@ def _folder(folder: Path | str, what: str) -> Iterator[Path]:
                 probe.flush()
         except OSError as error:
             reason = f"{what} cannot be written: {error.strerror}"
-            raise GpureadyError(f"{folder}: {reason}: free space or name another folder") from None
+            raise GpureadyError(f"{folder}: {reason}: {_WAYS_OUT.get(error.errno, 'name another folder')}") from None
         yield path
     except BaseException:
         with suppress(OSError):

@@ -323,3 +323,38 @@ def test_it_runs_as_a_module_and_h_is_help() -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
 def test_five_shells_complete_it(shell: str) -> None:
     assert "gpuready" in said_by("gpuready", _GPUREADY_COMPLETE=f"source_{shell}")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["plan", "-i", "x,", "--report", ""], "the name of a folder is empty"),
+        (["plan", "-i", "x,", "--report", "FILE"], "File exists: this is a file: name a folder"),
+        (["plan", "-i", "x,", "--lab-dir", "FILE"], "a file is part of that path"),
+        (["list", "--lab-dir", " "], "the name of a folder is empty"),
+        (["facts", "-i", "x,", "--save", ""], "the name of a folder is empty"),
+        (["plan", "-i", "VAULT"], "ansible-vault has encrypted a part of it: give --vault-password-file FILE"),
+        (["plan", "-i", "x,", "--ask-pass"], "--ask-pass: there is nobody to ask: no terminal"),
+    ],
+)
+def test_bad_input_is_one_line_with_a_next_step(tmp_path: Path, given: list[str], said: str) -> None:
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "lab/group_vars"
+    folder.mkdir(parents=True)
+    (folder.parent / "hosts").write_text("pc1 ansible_connection=winrm\n")
+    (folder / "all.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6136\n")
+    words = {"FILE": str(tmp_path / "file"), "VAULT": str(folder.parent)}
+    command = [str(Path(sys.executable).with_name("gpuready")), *(words.get(one, one) for one in given)]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "lab"]
