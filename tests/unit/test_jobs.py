@@ -167,7 +167,7 @@ def test_when_only_the_answer_to_the_start_is_lost_the_job_goes_on() -> None:
 
 
 def test_a_start_that_never_came_there_takes_the_claim_back() -> None:
-    action = Action(CLAIMED, REFUSED, there("claimed"), REFUSED, there("claimed"), NOTHING)
+    action = Action(CLAIMED, REFUSED, there("claimed"), NOTHING)  # its start may be on the way: none is begun anew
     refused = action.begin()
     assert refused is not None
     assert refused["trouble"]["code"] == "PORT_CLOSED"

@@ -109,8 +109,8 @@ class JobAction(RemoteAction):
             known = self._patiently(wanted, task_vars, 0)
             if "trouble" not in known and (known.get("job") or {}).get("state") in ("running", "ended", "lost"):
                 return None  # only the answer was lost, or Ansible did not wait for it
-            if "trouble" in known or "trouble" not in started:
-                break
+            if "trouble" in known or reading.section(started, "trouble").get("code") != "OUTPUT_GARBAGE":
+                break  # what started it may be on its way still: only one that has ended is started anew
         self._ask(wanted, task_vars, "absent")
         return started if "trouble" in started or started.get("failed") else {**started, "failed": True}
 
