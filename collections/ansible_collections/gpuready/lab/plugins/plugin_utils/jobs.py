@@ -132,6 +132,7 @@ class JobAction(RemoteAction):
             return self.start(wanted, module, arguments, task_vars) or {}
 
         def once() -> dict[str, Any]:
+            self.take_away(task_vars)  # what an earlier try gave says nothing to the next one
             return start() or self.collect(wanted, task_vars)
 
         answer = self.again(once if wait else start)
