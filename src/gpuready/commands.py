@@ -200,7 +200,7 @@ def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only
     """Without an inventory, of the lab that was judged last. 0 when every PC is ready, 2 otherwise."""
     base = project.root()
     sources = [resolve(one) for one in inventory or []]
-    found = newest.verdicts(lab_dir or base / "reports", sources, _words(only) if only is not None else ())
+    found = newest.verdicts(lab_dir or base / "reports", sources, None if only is None else _words(only))
     ready = contract.load(base).ready
     if as_json:
         typer.echo(plain.to_json({"schema_version": 1, "hosts": [asdict(one) for one in found]}, indent=1))

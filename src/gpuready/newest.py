@@ -29,11 +29,8 @@ def only(lab_dir: Path | None, sources: Sequence[str], names: Sequence[str], wor
 
     Raises NothingToDoError where there are none, GpureadyError for a word that is none, or a lab without a state.
     """
-    wrong = [word for word in words if word not in WORDS]
-    if wrong or not words:
-        raise GpureadyError(f"--only {','.join(wrong)}: give one or more of {', '.join(WORDS)}, with commas")
+    wanted = _states(words)
     hosts = _lab(lab_dir, sources, "--only")["hosts"]
-    wanted = {WORDS[word] for word in words}
     found = [name for name in names if _state(hosts.get(name)) in wanted]
     if not found:
         raise NothingToDoError(f"no PC is {' or '.join(words)}: nothing is to be done")
@@ -70,25 +67,27 @@ class Newest:
     next_step: str = ""
     at: str = ""
 
-    @property
-    def word(self) -> str:
-        """What `--only` calls it."""
-        return next(word for word, state in WORDS.items() if (state or "") == self.state)
 
-
-def verdicts(lab_dir: Path, sources: Sequence[str], words: Sequence[str] = ()) -> list[Newest]:
+def verdicts(lab_dir: Path, sources: Sequence[str], words: Sequence[str] | None = None) -> list[Newest]:
     """The newest verdicts of a lab, of all its PCs or those that are one of `words`. No sources: the lab judged last.
 
     Raises GpureadyError as `only`.
     """
-    if wrong := [word for word in words if word not in WORDS]:
-        raise GpureadyError(f"--only {','.join(wrong)}: give one or more of {', '.join(WORDS)}, with commas")
     lab = _lab(lab_dir, sources or None, "list")
+    wanted = None if words is None else _states(words)
     known = {str(name): _newest(str(name), entry) for name, entry in lab["hosts"].items()}
     pcs = lab.get("pcs")
     names = [*map(str, pcs if isinstance(pcs, list) else ()), *known]
     found = [known.get(name, Newest(name)) for name in dict.fromkeys(names)]
-    return [one for one in found if not words or one.word in words]
+    return [one for one in found if wanted is None or (one.state or None) in wanted]
+
+
+def _states(words: Sequence[str]) -> set[str | None]:
+    """The states that `--only` means by these words. Raises GpureadyError."""
+    wrong = [word for word in words if word not in WORDS]
+    if wrong or not words:
+        raise GpureadyError(f"--only {','.join(wrong)}: give one or more of {', '.join(WORDS)}, with commas")
+    return {WORDS[word] for word in words}
 
 
 def _newest(name: str, entry: object) -> Newest:

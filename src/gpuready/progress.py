@@ -90,13 +90,10 @@ class Progress:
         seconds = self._estimate.rest() if self._judges else None
         if seconds is None:
             return ""
-        if self._estimate.guessed:  # no run of this lab has shown it
-            return (
-                f"about {duration(seconds)} left by the size of the stack"
-                if seconds >= 1
-                else "longer than was reckoned"
-            )
-        return f"about {duration(seconds)} left" if seconds >= 1 else "longer than in the last run"
+        guessed = self._estimate.guessed  # no run of this lab has shown it
+        if seconds < 1:
+            return "longer than was reckoned" if guessed else "longer than in the last run"
+        return f"about {duration(seconds)} left" + (" by the size of the stack" if guessed else "")
 
     def _step(self, event: events.StepFinished) -> None:
         took = f" {event.seconds:.1f} s" if event.seconds is not None else ""

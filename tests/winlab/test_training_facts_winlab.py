@@ -32,7 +32,6 @@ ODD = {
     "deaf": "import time; time.sleep(300)",
     "holds": """
 import subprocess, sys, time
-import json
 import os
 hold = "import sys, time; f = open(sys.argv[1]); open(sys.argv[2], 'w'); time.sleep(15)"
 silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)

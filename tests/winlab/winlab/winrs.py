@@ -23,8 +23,9 @@ _ENCODED = re.compile(r"-EncodedCommand\s+(\S+)", re.I)
 def run(command: Command, wrap: Callable[[list[str]], list[str]]) -> int:
     """Run `command`; `wrap` turns a program and its arguments under Wine into an argv of this computer.
 
-    About one start of PowerShell in a thousand breaks, under Wine alone: .NET crashes, or reads its input wrong. A
-    script that Ansible sends always says something; one that failed without is begun again, with the same input.
+    About one start of PowerShell in a thousand breaks here: .NET crashes, which only Wine was seen to do; now and then
+    the reason was not seen. A script that Ansible sends always says something: one that failed without is begun again,
+    with the same input, and what it said on stderr is printed.
     """
     m = _POWERSHELL_LINE.match(command.line)
     argv = [POWERSHELL, *m[1].split()] if m else ["cmd", "/c", command.line]

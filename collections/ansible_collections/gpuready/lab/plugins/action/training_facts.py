@@ -56,9 +56,8 @@ class ActionModule(jobs.JobAction):
         bound = judging.fingerprint(record, trainer.sha256())
         wanted = jobs.job("training", [arguments, bound], task_vars, home, arguments.get("time_limit"))
         arguments["trainer"] = trainer.text()
-        if aside and training.has_pass(record):
-            wanted = dataclasses.replace(wanted, aside=reading.section(record, "plan").get("stack"))
-        wanted = dataclasses.replace(wanted, stays=judge and keep)
+        stack = reading.section(record, "plan").get("stack") if aside and training.has_pass(record) else None
+        wanted = dataclasses.replace(wanted, aside=stack, stays=judge and keep)
         if self._task.check_mode:
             answer: dict[str, Any] | None = self.run_remote(MODULE, arguments, task_vars)
         else:

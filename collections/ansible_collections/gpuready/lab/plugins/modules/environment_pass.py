@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.home.folder import Home
-from ..module_utils.home.jobs import Job
+from ..module_utils.home.jobs import NAMES, Job
 from ..module_utils.home.run import run
 from ..module_utils.home.switch import current, trying, unproven
 
@@ -25,7 +25,7 @@ SPEC: dict[str, Any] = {
     "keep_old": {"type": "int", "default": 1},
     "lock_wait": {"type": "int", "default": 30},
     "words": {"type": "dict", "default": {}},
-    "job": {"type": "str", "choices": ["building", "importing", "training"]},
+    "job": {"type": "str", "choices": NAMES},
 }
 _STATES = {"current": current, "trying": trying, "unproven": unproven}
 

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.home.folder import Home
-from ..module_utils.home.jobs import Job
+from ..module_utils.home.jobs import NAMES, Job
 from ..module_utils.home.run import run
 from ..module_utils.home.switch import trying
 
@@ -41,7 +41,7 @@ def main() -> None:
     module = AnsibleModule(
         {
             "home": {"type": "path"},
-            "name": {"type": "str", "choices": ["building", "importing", "training"], "required": True},
+            "name": {"type": "str", "choices": NAMES, "required": True},
             "state": {"type": "str", "choices": ["status", "claimed", "absent"], "default": "status"},
             "asked": {"type": "str"},
             "run": {"type": "str"},
