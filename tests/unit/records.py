@@ -121,9 +121,9 @@ def good() -> dict[str, Any]:
     return copy.deepcopy(GOOD)
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The good record with one place changed; "training.device.placed" is a place."""
-    record = good()
+def changed(path: str, value: Any, of: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The good record, or another one, with one place changed; "training.device.placed" is a place."""
+    record = copy.deepcopy(of) if of else good()
     at: Any = record
     *parents, last = path.split(".")
     for name in parents:

@@ -176,7 +176,7 @@ class Torch(object):
         if where is not None:
             tensors = passed + [labels, loss] + [t for p in self.net.parameters() for t in (p, p.grad)]
             where.update(str(t.device) for t in tensors + [self.net[1].running_mean, self.net[1].running_var])
-        return loss
+        return loss.detach()
 
     def end(self):
         self.net.eval()
