@@ -159,7 +159,8 @@ def translate(raw: Mapping[str, Any]) -> list[_OfHost]:
     message = ""
     if outcome == "ok" and result.get("changed"):
         outcome = "changed"
-    if result.get("under_way") is True:
+    trains = name == "gpu_facts" and result.get("under_way") is True
+    if result.get("under_way") is True and not trains:
         outcome = "started"
     if outcome in ("failed", "unreachable"):
         message = " ".join(str(result.get("msg") or "").split())
@@ -175,6 +176,11 @@ def translate(raw: Mapping[str, Any]) -> list[_OfHost]:
         events.append(HostFinished(host, **texts))
     elif name == "gpu_facts" and (planned := _planned(host, record)):
         events.append(planned)
+    if trains:
+        events += [
+            StepStarted(host, "verify", task, action),
+            StepFinished(host, "verify", task, "started", action=action),
+        ]
     return events
 
 

@@ -101,6 +101,30 @@ def test_a_job_that_stays_is_taken_away_by_who_has_kept_what_it_gave() -> None:
     assert action.asked == ["status", "absent"]
 
 
+def test_who_collects_what_was_started_before_asks_once() -> None:
+    action = Action(ENDED)
+    assert "ansible_facts" in (
+        action.carry(dataclasses.replace(MINE, stays=True), WORK, {}, {}, wait=True, begun=True) or {}
+    )
+    assert action.asked == ["status"]
+
+
+def test_what_nobody_started_is_started_and_collected() -> None:
+    action = Action(NOTHING, CLAIMED, STARTED, ENDED)
+    assert "ansible_facts" in (
+        action.carry(dataclasses.replace(MINE, stays=True), WORK, {}, {}, wait=True, begun=True) or {}
+    )
+    assert action.asked == ["status", "claimed", FOLDER, 60 + jobs.MARGIN, "status"]
+
+
+def test_a_network_that_bounces_as_a_job_is_asked_for_costs_nothing() -> None:
+    action = Action(REFUSED, ENDED)
+    assert "ansible_facts" in (
+        action.carry(dataclasses.replace(MINE, stays=True), WORK, {}, {}, wait=True, begun=True) or {}
+    )
+    assert action.asked == ["status", "status"]
+
+
 def test_how_long_a_job_took_is_counted_from_its_start() -> None:
     action = Action(there("running", seconds=60.0), {**ENDED, "job": {**ENDED["job"], "seconds": 97.5}}, NOTHING)
     action.end()

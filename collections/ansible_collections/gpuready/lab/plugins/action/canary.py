@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from ..plugin_utils import canaries, verdicts, waves
+from ..plugin_utils import canaries, reading, verdicts, waves
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Action, Spec
 from ..plugin_utils.plan import wishes
@@ -47,7 +47,9 @@ class ActionModule(Action):
             if "verdict" not in record:
                 to_build = passes.environment_is_there(record.get("plan") or {}) is False
                 in_turn, waited = (wishes.count(given.get(wishes.PREFIX + name)) for name in _AT_ONCE)
-                yield waves.Pc(host, to_build, bool(in_turn), bool(waited) or bool(self._task.check_mode))
+                trains = reading.section(given, "look_planned").get("under_way") is True
+                waited = bool(waited) or trains or bool(self._task.check_mode)
+                yield waves.Pc(host, to_build, bool(in_turn), waited)
 
     def _pcs(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[canaries.Pc]:
         """The PCs of this run; none where nobody asks for canaries, which costs no more than asking."""

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..plugin_utils import facts, hiding, planning, verdicts
+from ..plugin_utils import facts, hiding, jobs, planning, trainings, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.evidence import files as evidence
 from ..plugin_utils.files import write_whole
-from ..plugin_utils.remote import RemoteAction
 from ..plugin_utils.stacks import runtime
 
 MODULE = "gpuready.lab.gpu_facts"
+AT_ONCE = 30.0  # seconds of a look after which the training is left to a task of its own
 ON_THE_PC = {
     "home": {"type": "str"},
     "time_limit": {"type": "int"},
@@ -23,7 +24,7 @@ ON_THE_PC = {
 }
 
 
-class ActionModule(RemoteAction):
+class ActionModule(jobs.JobAction):
     """Run gpuready.lab.gpu_facts and give the host's record with its facts."""
 
     SPEC: ClassVar[Spec] = {
@@ -33,10 +34,12 @@ class ActionModule(RemoteAction):
         "redact": {"type": "bool", "default": False},
         "plan": {"type": "bool", "default": False},
         "judge": {"type": "str", "choices": verdicts.WHENS, "default": "never"},
+        "train": {"type": "bool", "default": False},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Collect, interpret, keep, plan, judge."""
+        """Collect, interpret, keep, plan, judge, start what can train at once."""
+        since = time.monotonic()
         prepared = planning.prepare(task_vars, self._templar.template) if asked["plan"] else None
         record = records.new(task_vars)
         collected: dict[str, Any] | None
@@ -58,7 +61,16 @@ class ActionModule(RemoteAction):
         if prepared:
             result["summary"] = planning.extend(record, prepared)
         verdicts.conclude(self, record, task_vars, asked["judge"])
+        quick = time.monotonic() - since < AT_ONCE  # the task's limit is that of the look
+        if asked["train"] and quick and not self._task.check_mode and trainings.can_start(record, task_vars):
+            result["under_way"] = self._train(asked["home"], record, task_vars)
         return result
+
+    def _train(self, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
+        """Whether the training is under way; where it is not, who collects it starts it, and says what is wrong."""
+        given = trainings.of_lab(task_vars, self._templar.template)
+        wanted = trainings.asked(given, record, task_vars, home, aside=True)
+        return not isinstance(wanted, str) and self.start(wanted[1], trainings.MODULE, wanted[0], task_vars) is None
 
     def _read(self, path: Path) -> tuple[str, dict[str, Any]]:
         """Name and evidence of the PC that a file is of: not of the controller, on which it lies."""

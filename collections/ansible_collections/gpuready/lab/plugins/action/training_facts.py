@@ -6,26 +6,17 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-from ..plugin_utils import breaker, jobs, kept_pass, reading, trainer, verdicts
+from ..plugin_utils import breaker, jobs, kept_pass, trainer, trainings, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
-from ..plugin_utils.verdict import failure, judging, passes, training
-
-MODULE = "gpuready.lab.training_facts"
+from ..plugin_utils.verdict import failure, passes, training
 
 
 class ActionModule(jobs.JobAction):
     """Extend the record by its section training; without a plan that can be carried out nothing is asked of the PC."""
 
     SPEC: ClassVar[Spec] = {
-        "time_limit": {"type": "int"},
-        "variables": {"type": "dict"},
-        "interpreter": {"type": "str"},
-        "backend": {"type": "str"},
-        "adapter": {"type": "str"},
-        "gpu_variable": {"type": "str"},
-        "visible_devices": {"type": "str"},
-        "options": {"type": "dict"},
+        **trainings.SPEC,
         "home": {"type": "str"},
         "wait": {"type": "bool", "default": True},
         "judge": {"type": "bool", "default": False},
@@ -36,7 +27,7 @@ class ActionModule(jobs.JobAction):
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Send the trainer, start it, keep what comes back, judge it where that is asked."""
         record = records.of(task_vars)
-        record.pop("training", None)
+        before = record.pop("training", None)
         own = ("home", "wait", "judge", "lay_aside", "keep_pass")
         home, wait, judge, aside, keep = (asked.pop(name) for name in own)
 
@@ -50,20 +41,19 @@ class ActionModule(jobs.JobAction):
             self.take_away(task_vars)
             return result
 
-        arguments = training.request(asked, record)
-        if isinstance(arguments, str):
-            return ended(arguments)
-        bound = judging.fingerprint(record, trainer.sha256())
-        wanted = jobs.job("training", [arguments, bound], task_vars, home, arguments.get("time_limit"))
-        arguments["trainer"] = trainer.text()
-        stack = reading.section(record, "plan").get("stack") if aside and training.has_pass(record) else None
-        wanted = dataclasses.replace(wanted, aside=stack, stays=judge and keep)
+        wanted = trainings.asked(asked, record, task_vars, home, aside=aside)
+        if isinstance(wanted, str):
+            return ended(wanted)
+        arguments, job = wanted
+        job = dataclasses.replace(job, stays=judge and keep)
         if self._task.check_mode:
-            answer: dict[str, Any] | None = self.run_remote(MODULE, arguments, task_vars)
+            answer: dict[str, Any] | None = self.run_remote(trainings.MODULE, arguments, task_vars)
         else:
-            answer = self.carry(wanted, MODULE, arguments, task_vars, wait=wait)
+            answer = self.carry(job, trainings.MODULE, arguments, task_vars, wait=wait, begun=wait)
         if answer is None:
-            return {**ended("the training is under way"), "under_way": True}
+            # To hand on a record that is unchanged costs a lab minutes.
+            facts = {"ansible_facts": {"gpuready": record}} if before else {}
+            return {"msg": "the training is under way", "under_way": True, **facts}
         found = self.fact("gpuready_training", record, "verify", answer, "OUTPUT_GARBAGE")
         if found is None:
             result = ended(str(record["troubles"][-1]["message"]))

@@ -9,6 +9,7 @@ the password, all others are asked at once, and nothing here costs anything more
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import socket
@@ -64,12 +65,18 @@ def admit(connection: Any, host: str) -> Trouble | None:
     return book.ask(host, lambda: _connect(connection, kind))
 
 
+@functools.lru_cache(maxsize=1)
+def _name(account: Account, folder: Path) -> str:
+    """The name of an account's files, which tells nothing of it: made to be slow, so once for all calls of a task."""
+    return hashlib.scrypt(repr(account).encode(), salt=os.fsencode(folder), n=1024, r=8, p=1, dklen=12).hex()
+
+
 class Book:
     """What the workers of a run know of an account."""
 
     def __init__(self, folder: Path, account: Account) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
-        name = hashlib.scrypt(repr(account).encode(), salt=os.fsencode(folder), n=1024, r=8, p=1, dklen=12).hex()
+        name = _name(account, folder)
         self.account = account
         self._taken, self._rejected = folder / f"{name}.taken", folder / f"{name}.rejected"
         self._turns = folder / f"{name}.turn"

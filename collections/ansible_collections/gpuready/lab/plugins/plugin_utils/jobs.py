@@ -122,9 +122,11 @@ class JobAction(RemoteAction):
         task_vars: dict[str, Any],
         *,
         wait: bool,
+        begun: bool = False,
     ) -> dict[str, Any] | None:
         """Start it, or find it under way, and with `wait` collect it; what is transient is done again.
 
+        `begun`: as a rule somebody has started it before, and one call collects it.
         A module's answer; None of a job that is under way and not waited for.
         """
 
@@ -133,6 +135,10 @@ class JobAction(RemoteAction):
 
         def once() -> dict[str, Any]:
             self.take_away(task_vars)  # what an earlier try gave says nothing to the next one
+            if begun:
+                known = self._patiently(wanted, task_vars, self.WAIT)
+                if "trouble" in known or known.get("failed") or _under_way(known.get("job") or {}, wanted):
+                    return self.collect(wanted, task_vars, known)
             return start() or self.collect(wanted, task_vars)
 
         answer = self.again(once if wait else start)
@@ -144,10 +150,13 @@ class JobAction(RemoteAction):
         if wanted is not None:
             self._ask(wanted, task_vars, "absent")
 
-    def collect(self, wanted: Job, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Wait for the end of a job that was started, and give its module's answer, or `{"trouble"}`."""
+    def collect(self, wanted: Job, task_vars: dict[str, Any], known: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Wait for the end of a job that was started, and give its module's answer, or `{"trouble"}`.
+
+        `known`: how it stands, where that was asked just now.
+        """
         while True:
-            answer = self._patiently(wanted, task_vars, self.WAIT)
+            answer, known = known or self._patiently(wanted, task_vars, self.WAIT), None
             if "trouble" in answer or answer.get("failed"):
                 return answer
             left = answer.get("job") or {}
@@ -212,6 +221,11 @@ def _counts(left: Mapping[str, Any], wanted: Job) -> bool:
         return False
     failed = bool(reading.section(left, "result").get("failed"))
     return left.get("state") == "ended" and not failed and (reading.number(left.get("seconds")) or 0) < _COLLECTABLE
+
+
+def _under_way(left: Mapping[str, Any], wanted: Job) -> bool:
+    """Whether the job that is there is the one that is wanted, and needs no start."""
+    return left.get("asked") == wanted.asked and (left.get("state") in ("claimed", "running") or _counts(left, wanted))
 
 
 def _busy(left: Mapping[str, Any], wanted: Job) -> dict[str, Any] | None:

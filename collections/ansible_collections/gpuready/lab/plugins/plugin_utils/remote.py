@@ -16,11 +16,14 @@ from typing import Any, ClassVar
 from ansible._internal import _display_utils
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
-from . import accounts, apart, controller, hiding, reading
+from . import accounts, apart, controller, hiding, preload, reading
 from .action import Action, BadInput
 from .evidence import limits
 from .record import Record, Trouble
 from .remedies import modules, troubles
+
+preload.connections()
+preload.powershell()
 
 _STEPS = {"gpu_facts": "look", "training_facts": "verify"}
 
