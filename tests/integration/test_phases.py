@@ -79,3 +79,28 @@ def test_so_many_build_and_train_at_a_time(tmp_path: Path) -> None:
     assert ended == READY
     assert (at_work(spans["python_environment"]), at_work(spans["training_facts"])) == (2, 1)
     assert "started" not in {how for _, _, how in seen}
+
+
+def test_a_lab_in_which_all_is_there_trains_from_the_look_on(tmp_path: Path) -> None:
+    defaults = {key: value for key, value in PC.items() if key != "faults"}
+    (tmp_path / "lab.yml").write_text(yaml.safe_dump({"defaults": defaults, "pcs": [{"name": name} for name in NAMES]}))
+    began: list[str] = []
+
+    def take(event: events.Event) -> None:
+        if isinstance(event, events.StepFinished) and (event.step, event.outcome) == ("verify", "started"):
+            began.append(event.action.rpartition(".")[2])
+
+    with background.running(tmp_path / "lab.yml", tmp_path, PORT, f"{NET}.103.1") as inventory:
+        Lab(inventory).provision(lab_dir=tmp_path / "lab")
+        again = Lab(inventory).provision(lab_dir=tmp_path / "lab", on_event=take)
+        assert began == ["gpu_facts"] * 3
+        assert {one["verdict"]["state"] for one in again.document["hosts"]} == {"READY"}
+        assert again.document["changed"]["count"] == 0
+        began.clear()
+        in_turn = Lab(inventory, extra_vars={"gpuready_train_at_once": 1}).provision(
+            lab_dir=tmp_path / "lab", on_event=take
+        )
+        assert (began, {one["verdict"]["state"] for one in in_turn.document["hosts"]}) == ([], {"READY"})
+        began.clear()
+        checked = Lab(inventory).provision(check=True, lab_dir=tmp_path / "lab", on_event=take)
+        assert (began, checked.document["changed"]["count"]) == ([], 0)

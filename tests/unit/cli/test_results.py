@@ -58,6 +58,17 @@ def test_what_only_began_is_no_end_and_who_did_not_answer_is_not_ok() -> None:
     assert (step.outcome, step.message, end.state) == ("failed", "nothing answers", "UNREACHABLE")
 
 
+def test_a_look_that_began_the_training_has_ended_itself() -> None:
+    facts = {"ansible_facts": {"gpuready": record(verdict=None)}, "under_way": True}
+    looked, *_, begins, began = events.translate(raw("runner_on_ok", "gpuready.lab.gpu_facts", facts))
+    assert (looked.step, looked.outcome) == ("look", "ok")
+    assert (begins, began.step, began.outcome) == (
+        events.StepStarted("pc1", "verify", "T", looked.action),
+        "verify",
+        "started",
+    )
+
+
 def test_a_plan_says_what_is_to_be_done_where_a_pc_goes_on() -> None:
     def told(**plan: Any) -> list[Any]:
         facts = {"ansible_facts": {"gpuready": {"plan": plan}}}
