@@ -74,3 +74,23 @@ def test_is_basic(version: str | None, inf: str | None, service: str | None, exp
 )
 def test_date(texts: list[str | None], expected: str | None) -> None:
     assert drivers.date(*texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("vendor", "version", "expected"),
+    [
+        ("nvidia", "560.94", "560.94"),
+        ("nvidia", "32.0.15.6094", "560.94"),
+        ("nvidia", "580", None),
+        ("amd", "24.3.1", "24.3.1"),
+        ("amd", "31.0.24002.92", None),
+        ("amd", "27.20.1034.6", None),
+        ("intel", "101.5590", "101.5590"),
+        ("intel", "32.0.101.5590", "101.5590"),
+        ("intel", "15.5058", "15.5058"),
+        ("intel", "32.0.101", None),
+    ],
+)
+def test_own_version(vendor: str, version: str, expected: str | None) -> None:
+    assert drivers.own_version(vendor, version) == expected
+    assert drivers.own_version(vendor, drivers.example(vendor)) == drivers.example(vendor)

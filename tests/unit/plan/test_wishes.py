@@ -88,6 +88,7 @@ def test_every_mistake_is_named_at_once():
 
 def test_other_variables_of_the_product_are_left_alone():
     others = [
+        "drivers",
         "report_dir",
         "evidence_dir",
         "evidence_file",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -12,6 +13,8 @@ from ansible.errors import AnsibleError
 from . import contract
 from .action import BadInput
 from .facts.model import Facts
+from .installers import files as installers
+from .installers.model import Catalogue
 from .plan import choosing as plan
 from .plan import steps as plan_steps
 from .plan import wishes
@@ -23,15 +26,17 @@ from .stacks.model import DEFAULT_ROLE, Stack
 stackfiles.preload()
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
-_MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | set(_LIBRARY))
+_DRIVERS = "gpuready_drivers"
+_MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | {*_LIBRARY, _DRIVERS})
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """The wishes of a host, and the stacks that it may have."""
+    """The wishes of a host, the stacks that it may have, and the lab's installers of drivers; None: it names none."""
 
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
+    installers: Catalogue | None
 
 
 def prepare(
@@ -43,6 +48,7 @@ def prepare(
     """
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
+    catalogue = _catalogue(values.pop(_DRIVERS, None), task_vars.get("inventory_dir") or ".")
     for name, value in (given or {}).items():
         if name not in wishes.NAMES:
             raise BadInput(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
@@ -50,7 +56,7 @@ def prepare(
     try:
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         brought = {name for stack in library.values() for name in stack.libraries}
-        preparation = Preparation(wishes.parse(values, library, brought), library)
+        preparation = Preparation(wishes.parse(values, library, brought), library, catalogue)
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
     for role in sorted({role.rpartition(".")[2] for role in (DEFAULT_ROLE, *(s.role for s in library.values()))}):
@@ -77,6 +83,20 @@ def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> 
         except AnsibleError as error:
             raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
     return values
+
+
+def _catalogue(value: object, base: str) -> Catalogue | None:
+    """The lab's drivers.yml; a relative path starts at the inventory's folder."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise BadInput(f"{_DRIVERS}: this is not the path of a drivers.yml")
+    try:
+        return installers.load(Path(base) / Path(value).expanduser())
+    except installers.CatalogueError as error:
+        raise BadInput(f"{_DRIVERS}: {error}") from None
+    except RuntimeError:  # ~nobody
+        raise BadInput(f"{_DRIVERS}: {value[:100]}: there is no such user's home: write the path out") from None
 
 
 def _list(value: object) -> list[str]:

@@ -10,7 +10,13 @@ import re
 _BASIC_INFS = ("display.inf", "basicdisplay.inf", "basicrender.inf", "vga.inf", "msbda.inf")
 _BASIC_SERVICES = ("basicdisplay", "basicrender", "vga", "vgasave")
 _INBOX_VERSION = re.compile(r"^(?:10\.0|6\.[1-3])\.\d{4,6}(?:\.|$)")
-_DOTTED = re.compile(r"^\d{1,5}(?:\.\d{1,6}){3}$")
+_DOTTED = re.compile(r"^\d{1,5}(?:\.\d{1,6}){3}$", re.ASCII)
+# A version as its vendor numbers it, and what one looks like.
+_OWN = {
+    "nvidia": (re.compile(r"\d{2,3}\.\d{2}", re.ASCII), "560.94"),
+    "amd": (re.compile(r"[1-3]\d(?:\.\d{1,2}){2,3}", re.ASCII), "24.3.1"),
+    "intel": (re.compile(r"\d{2,3}\.\d{4,5}", re.ASCII), "101.5590"),
+}
 _ISO_DATE = re.compile(r"^(\d{4})-(\d{2})-(\d{2})(?:T|$)")
 _DMTF_DATE = re.compile(r"^(\d{4})(\d{2})(\d{2})\d{6}\.")
 _INF_DATE = re.compile(r"^(\d{1,2})-(\d{1,2})-(\d{4})$")
@@ -32,6 +38,17 @@ def vendor_version(vendor: str, version: str | None, radeon_software: str | None
         digits = branch[-1] + build.zfill(4)[-4:]
         return f"{int(digits[:3])}.{digits[3:]}"
     return f"{int(branch)}.{int(build)}" if vendor == "intel" else None
+
+
+def own_version(vendor: str, version: str) -> str | None:
+    """The vendor's own version of what is that already, or Windows' of NVIDIA or Intel; None for anything else."""
+    pattern, _ = _OWN[vendor]
+    return version if pattern.fullmatch(version) else vendor_version(vendor, version)
+
+
+def example(vendor: str) -> str:
+    """What a version looks like as this vendor numbers it."""
+    return _OWN[vendor][1]
 
 
 def is_basic(version: str | None, inf: str | None, service: str | None) -> bool | None:
