@@ -13,7 +13,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from gpuready import codes, contract, listing, newest, newlab, plain, project, table, terminal
+from gpuready import codes, contract, installers, listing, newest, newlab, plain, project, table, terminal
 from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
 from gpuready.inventory import resolve
 from gpuready.lab import Lab, explain
@@ -208,6 +208,37 @@ def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only
         for line in listing.lines(found, ready):
             typer.echo(line)
     raise typer.Exit(0 if all(one.state in ready for one in found) else 2)
+
+
+@app.command("drivers", help="Make or check drivers.yml, the list of a lab's installers of drivers (docs/drivers.md).")
+def drivers_command(
+    where: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|FILE",
+            help="A folder of installers, for which entries are written; or a drivers.yml to check.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; drivers.yml in the folder unless given.")
+    ] = None,
+) -> None:
+    """What stands in the file already stays. 0 when the lab can use it, 1 when something in it is to be mended."""
+    if output is not None and not where.is_dir():
+        raise GpureadyError(f"{where}: this is no folder of installers, for which -o names a file")
+    wrong: list[str] = []
+    file = where
+    if where.is_dir():
+        done = installers.write(where, output, lambda line: typer.echo(plain.clean(line)))
+        file, wrong = done.file, list(done.changed)
+        typer.echo(f"{plain.clean(file)}: {len(done.added)} added, {done.kept} there already.")
+    wrong += installers.check(file)
+    for line in wrong:
+        typer.echo(plain.clean(line))
+    if wrong:
+        typer.echo(f"{plain.clean(file)}: mend these {len(wrong)}, then run gpuready drivers {shlex.quote(str(file))}")
+        raise typer.Exit(1)
+    typer.echo(f"{plain.clean(file)}: all of it can be used: name it in the inventory as gpuready_drivers.")
 
 
 def _asked(question: str, option: str) -> str:
