@@ -69,7 +69,8 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
     """Add the plan to a record that has facts; its lines for a reader, none where there are no facts."""
     if not isinstance(record.get("facts"), dict):
         return []
-    record["plan"] = plan.plan(Facts.of(record["facts"]), prepared.wishes, prepared.stacks)
+    facts = Facts.of(record["facts"])
+    record["plan"] = plan.plan(facts, prepared.wishes, prepared.stacks, installers=prepared.installers)
     return plan_steps.summary(record["plan"])
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from .. import contract
 from ..hardware import drivers, pci
-from ..hardware.families import FAMILIES
+from ..hardware.families import FAMILIES, LEFT_OUT
 from .document import Mistake, Value, read
 
 SCHEMA_VERSION = "1"
@@ -34,7 +34,9 @@ _HASH_IT = "run `gpuready drivers FOLDER`, or on Windows certutil -hashfile FILE
 
 @dataclass(frozen=True)
 class Installer:
-    """An entry that was checked. `version` is the vendor's own number; one of `file`, `share` and `url` is there.
+    """An entry that was checked. One of `file`, `share` and `url` is there.
+
+    `version` is the vendor's own number, `windows_version` Windows' where the entry has that.
 
     Whom it is for: `windows` and `architecture` always; an empty `families`, `pci`, `products`, `computers` or `makers`
     limits nothing. `file` is relative to the folder of drivers.yml. `arguments` is None where the vendor's usual ones
@@ -57,6 +59,7 @@ class Installer:
     share: str | None = None
     url: str | None = None
     inf: str | None = None
+    windows_version: str | None = None
     arguments: tuple[str, ...] | None = None
     packages: tuple[str, ...] = ()
     pinned: bool = False
@@ -109,8 +112,11 @@ def _installer(value: Value, number: int, mistakes: list[Mistake]) -> Installer 
     name = entry.matching("id", _ID, "letters, digits and . _ + - make an id")
     entry.name = name or entry.name
     vendor = entry.word("vendor", tuple(FAMILIES))
-    version, windows = _version(entry, vendor), entry.words("windows", WINDOWS, needed=True)
+    (version, windows_version), windows = _version(entry, vendor), entry.words("windows", WINDOWS, needed=True)
     families, ids = _families(entry, vendor), _pci(entry, vendor)
+    for one in families if version and vendor == "nvidia" else ():
+        if float(version or 0) >= float(LEFT_OUT.get(one, "inf")):
+            entry.wrong("families", f"NVIDIA's drivers from {LEFT_OUT[one]} on leave {one} out: take it out here")
     if vendor in ("amd", "intel") and not entry.has("families") and not entry.has("pci"):
         entry.wrong("families", f"for which GPUs? {vendor}'s packages differ: give families or pci")
     sha256 = entry.matching("sha256", _SHA256, f"this is no SHA-256 of 64 hexadecimal digits: {_HASH_IT}")
@@ -120,6 +126,7 @@ def _installer(value: Value, number: int, mistakes: list[Mistake]) -> Installer 
         line=value.line,
         vendor=vendor or "",
         version=version or "",
+        windows_version=windows_version,
         windows=windows,
         sha256=(sha256 or "").lower(),
         architecture=entry.word("architecture", ARCHITECTURES, "x86_64") or "",
@@ -140,15 +147,16 @@ def _installer(value: Value, number: int, mistakes: list[Mistake]) -> Installer 
     return installer if len(mistakes) == before else None
 
 
-def _version(entry: _Entry, vendor: str | None) -> str | None:
+def _version(entry: _Entry, vendor: str | None) -> tuple[str | None, str | None]:
+    """The vendor's own number, and Windows' where it is that."""
     given = entry.text("version")
     if given is None or vendor is None:
-        return None
+        return None, None
     own = drivers.own_version(vendor, given)
     if own is None:
         amd = " (AMD's Windows number follows no rule)" if vendor == "amd" else ""
         entry.wrong("version", f"{given[:40]!r} is no version of {vendor}{amd}: write it as {drivers.example(vendor)}")
-    return own
+    return own, given if own is not None and own != given else None
 
 
 def _families(entry: _Entry, vendor: str | None) -> tuple[str, ...]:

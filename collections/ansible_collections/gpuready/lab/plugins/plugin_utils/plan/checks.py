@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .. import reading
 from ..facts.model import Adapter, Disk, Environment, Facts, Wsl, at_least
+from ..installers.model import Catalogue, Installer
 from ..remedies import catalogue as remedies
 from ..stacks.model import TARGETS, Rule, Stack, Target, Variant
 from .adapters import Choice, choose
@@ -26,11 +27,17 @@ class Situation:
     adapters: tuple[Adapter, ...]
     adapter_problem: Problem | None
     wsl_automated: bool
+    installers: Catalogue | None = None
+    drivers_automated: bool = False
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A stack on a target; `rule` is null when nobody it is meant for has such a PC and such wishes."""
+    """A stack on a target; `rule` is null when nobody it is meant for has such a PC and such wishes.
+
+    `driver` is the lab's installer that is run first, for whose driver the lock is chosen; `driver_reason` is what the
+    lab's drivers.yml has to do with this GPU.
+    """
 
     stack: Stack
     target: str
@@ -40,6 +47,8 @@ class Candidate:
     variant_reason: str = ""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    driver: Installer | None = None
+    driver_reason: str = ""
 
     @property
     def possible(self) -> bool:
@@ -56,9 +65,9 @@ def host_targets(facts: Facts) -> tuple[str, ...]:
     return ()
 
 
-def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
-    """Weigh one stack on one target."""
-    choice = _choice(stack, at)
+def candidate(stack: Stack, name: str, at: Situation, choice: Choice | None = None) -> Candidate:
+    """Weigh one stack on one target, with the GPU that is chosen for it, or a choice that stands already."""
+    choice = choice or _choice(stack, at)
     rule = _rule(stack, name, at.wishes, choice.adapter)
     problems = list(_wished(stack, name, at))
     target = stack.targets.get(name)

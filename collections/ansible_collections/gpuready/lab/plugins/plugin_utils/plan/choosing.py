@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..facts.model import Adapter, Facts
+from ..installers.model import Catalogue
 from ..record import Plan, PlannedAdapter, Rejected
 from ..stacks.model import Stack
 from . import adapters as plan_adapters
 from . import steps as plan_steps
-from .checks import SIDES, TARGETS, Candidate, Situation, candidate, host_targets, no_adapter
+from .checks import SIDES, TARGETS, Candidate, Situation, host_targets, no_adapter
+from .installing import candidate
 from .problems import Problem, problem
 from .wishes import AUTO, Wishes
 
@@ -24,18 +26,28 @@ _WHATEVER_ELSE = ("ARCHITECTURE_UNSUPPORTED", "OS_UNSUPPORTED")
 _ASK_FOR_ANOTHER = ("NO_NVIDIA_GPU", "COMPUTE_CAPABILITY_TOO_LOW", "LICENCE_WINDOWS_ONLY", "GPU_PASSED_ON")
 
 
-def plan(facts: Facts, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automated: bool = False) -> Plan:
+def plan(
+    facts: Facts,
+    wishes: Wishes,
+    stacks: Mapping[str, Stack],
+    wsl_automated: bool = False,
+    installers: Catalogue | None = None,
+    drivers_automated: bool = False,
+) -> Plan:
     """Choose the stack, its target, lock and GPU for a PC.
 
     `wsl_automated` says whether the roles that set WSL 2 up from the Windows side exist. In this version they do not: a
     stack that runs natively too is planned natively, and one that does not carries the blocker WSL_SETUP_MANUAL.
+
+    `installers` are the lab's drivers.yml. `drivers_automated` says whether the role that runs them exists. In this
+    version it does not: a blocker that an installer would mend stays, and its next step names the installer.
     """
     adapters, adapter_problem = plan_adapters.meant(wishes.adapter, facts.gpus or ())
     if facts.gpus is None:
         adapter_problem = None
     elif not facts.gpus and not facts.guest and adapter_problem is not None:
         adapter_problem = no_adapter()
-    at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated)
+    at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated, installers, drivers_automated)
     here = host_targets(facts)
     candidates = [
         candidate(stacks[name], target, at)

@@ -8,9 +8,10 @@ from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
 from ..hardware import oldest
 from ..record import Plan, PlannedEnvironment, PlannedStep
 from . import adapters as plan_adapters
+from . import drivers
 from .checks import SIDES, Candidate, built
 
-_DRIVER_CODES = ("BASIC_DRIVER", "GPU_NO_DRIVER", "DRIVER_TOO_OLD", "DRIVER_UNKNOWN")
+_DRIVER_CODES = (*drivers.MENDED, drivers.UNKNOWN, *drivers.NAMED)
 
 
 def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
@@ -26,6 +27,8 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
         wsl = (False, f"the stack runs on {SIDES[chosen.target]}")
     if not chosen.stack.vendors:
         gpu_driver = (False, "the stack needs no GPU")
+    elif chosen.driver_reason:
+        gpu_driver = (True, chosen.driver_reason)
     elif driver is not None:
         gpu_driver = (True, driver.cause)
     else:
@@ -139,6 +142,7 @@ def warnings(chosen: Candidate, facts: Facts) -> list[str]:
     cautions += pc_warnings(facts)
     cautions += plan_adapters.warnings(facts.gpus or (), chosen.choice.adapter)
     cautions += _old_hardware(chosen)
+    cautions += chosen.warnings
     if facts.smi_complaints and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":
         cautions.append(f"nvidia-smi complains ({facts.smi_complaints[0]}): restart the PC if the training fails")
     if facts.machine.memory_bytes is None:
