@@ -57,6 +57,17 @@ fi
 mountpoint -q "$root/proc" || mount --bind /proc "$root/proc"
 mountpoint -q "$root/dev" || { mount --rbind /dev "$root/dev"; mount --make-rslave "$root/dev"; }    # never back to the host's
 
+# what guests of WSL and an sshd need, in a tree of any age
+wanted="openssh-server python3-apt python3-packaging python3-pip python3-venv sudo"
+if [ "$(cat "$root/guest" 2>/dev/null)" != "$wanted" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"       # nothing that is installed here is started
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    { inside apt-get update -qq && inside apt-get install -y -qq --no-install-recommends $wanted && inside apt-get clean; } >"$root.log" 2>&1 \
+        || die "apt-get failed in the tree: see $root.log"
+    rm -f "$root.log"
+    echo "$wanted" >"$root/guest"
+fi
+
 # 2. the program whose behaviour is Python
 prefixes="$root/prefixes"
 mkdir -p "$prefixes"

@@ -17,6 +17,7 @@ from gpuready.simlab.wsl.session import Session
 _TEMPORARY = re.compile(
     r'umask 77 && mkdir -p "` echo (\S+) `"\s*&& mkdir "` echo (\S+) `" && echo (\S+?)="` echo \S+ `"'
 )
+_ENDS = '/bin/sh -c "$1"; echo "$2$?" >&2'  # gpuready.lab.wsl: the exit code goes with the errors
 _MORE = re.compile(r"\s*&&\s*|\s*;\s*")
 _QUIET = re.compile(r"\s*(?:1?>|2>)\s*(?:/dev/null|&1)")
 
@@ -24,6 +25,9 @@ _QUIET = re.compile(r"\s*(?:1?>|2>)\s*(?:/dev/null|&1)")
 def run(session: Session, argv: list[str]) -> int:
     """A program by its arguments; its exit code. What is not modelled is refused by name."""
     name = posixpath.basename(argv[0])
+    if argv[2:4] == [_ENDS, "sh"]:
+        session.fail(f"{argv[5]}{run(session, ['/bin/sh', '-c', argv[4]])}")
+        return 0
     if name in ("sh", "bash") and argv[1:2] == ["-c"] and len(argv) > 2:
         return _script(session, argv[2])
     if name.startswith("python3"):
@@ -147,6 +151,12 @@ def _chmod(session: Session, args: list[str]) -> int:
 
 
 def _test(session: Session, args: list[str]) -> int:
+    if args[0].startswith("$("):  # what a command says, against a text
+        at = len(session.out)
+        _simple(session, args[0][2:-1])
+        said = bytes(session.out[at:]).decode().strip()
+        del session.out[at:]
+        return 0 if said == args[-1] else 1
     there = session.linux.get(session.path(args[-1])) is not None or session.linux.is_folder(session.path(args[-1]))
     return 0 if there else 1
 

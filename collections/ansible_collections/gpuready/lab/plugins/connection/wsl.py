@@ -8,12 +8,19 @@ name: wsl
 author: The gpuready authors (@gpuready)
 short_description: Run tasks in a WSL distribution of a Windows PC
 description:
-  - Wraps the PC's own Windows connection and runs every command by C(wsl.exe --exec), so that ordinary Python modules
-    work in the guest without an SSH server and without a second entry in the inventory.
-  - An error of wsl.exe itself makes the PC unreachable, with a code and the next step.
+  - Wraps the PC's own Windows connection (winrm, psrp, or ssh with PowerShell behind it) and runs every command by
+    C(wsl.exe --exec), so that ordinary Python modules work in the guest without an SSH server and without a second
+    entry in the inventory.
+  - An error of wsl.exe itself makes the PC unreachable, with a code and the next step. So does a guest that ends while
+    something runs in it.
   - Variables of the inventory beat the C(connection) of a play, so set C(ansible_connection) in the vars of a block.
-  - Becoming another user works from O(remote_user) V(root), whom nobody asks for a password; none is ever sent to the
-    guest.
+  - Becoming another user works with C(sudo) and C(su), and with P(gpuready.lab.wsl#become), which needs no password. A
+    become password travels on standard input, never on a command line.
+  - Asynchronous tasks live as long as the guest. WSL stops a guest that no Windows program uses after 15 seconds; with
+    C(instanceIdleTimeout=-1) and C(vmIdleTimeout=-1) in C(.wslconfig), as P(gpuready.lab.wsl#role) sets them, it does
+    not.
+  - A file travels in pieces of 8 MiB; its sha256 is looked at before it takes its name. What a command reads and writes
+    is in memory as a whole, here and on the PC.
 version_added: "1.0.0"
 options:
   windows_connection:
@@ -35,11 +42,16 @@ options:
     type: str
     default: '%ProgramFiles%\WSL\wsl.exe'
     vars: [{name: ansible_wsl_program}]
-extends_documentation_fragment: [connection_pipelining]
+  pipelining:
+    description: Whether a module travels with the command that runs it; each command costs a start of PowerShell.
+    type: bool
+    default: true
+    vars: [{name: ansible_pipelining}, {name: ansible_wsl_pipelining}]
 """
 
 import hashlib
 import re
+import secrets
 import shlex
 from pathlib import Path
 from typing import Any
@@ -81,11 +93,8 @@ class Connection(ConnectionBase):
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Take the options, and hand the Windows connection its own."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
-        for option in ("distribution", "remote_user"):
-            value = self.get_option(option)
-            if value and not _NAME.fullmatch(value):
-                variable = f"ansible_wsl_{option.removeprefix('remote_')}"
-                raise AnsibleError(f"{value!r} is no name of a distribution or user: correct {variable}")
+        _checked(self.get_option("distribution"), "ansible_wsl_distribution")
+        _checked(self.get_option("remote_user"), "ansible_wsl_user")
         if self._windows is not None:
             self._windows.set_options(task_keys=task_keys, var_options=self._windows_variables)
 
@@ -97,39 +106,60 @@ class Connection(ConnectionBase):
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run a command of the guest's shell."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
-        return self._run(["/bin/sh", "-c", cmd], in_data or b"")
+        become, data = self.become, in_data or b""
+        if not (sudoable and become and become.success and become.success in cmd):
+            return self._run(cmd, data)
+        if guest.ONLY_WSL in cmd:
+            user = _checked(become.get_option("become_user"), "become_user")
+            return self._run(cmd.replace(guest.ONLY_WSL, ""), data, user)
+        if become.expect_prompt():
+            # Nobody waits for a prompt: the password is the first line, and what is left of it is read away before the
+            # command itself begins, also where none was asked for.
+            begun = f"echo {become.success}"
+            drained = f"while read -r gpuready; do case $gpuready in {become.success}) break;; esac; done; {begun}"
+            cmd = cmd.replace(begun, drained)
+            password = become.get_option("become_pass", playcontext=self._play_context)
+            data = f"{password}\n{become.success}\n".encode() + data
+        rc, out, err = self._run(cmd, data)
+        if rc and not become.check_success(out):
+            raise AnsibleError(_refused(become, rc, out + err))
+        prompted = become.expect_prompt() and become.check_password_prompt(err)
+        return rc, out, become.strip_become_prompt(err) if prompted else err
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a file into the guest: beside its place, checked, then renamed."""
         super().put_file(in_path, out_path)
+        new, digest, target = shlex.quote(f"{out_path}.gpuready-new"), hashlib.sha256(), ">"
         try:
             with Path(in_path).open("rb") as source:
-                new, digest, first = f"{out_path}.gpuready-new", hashlib.sha256(), True
-                while (data := source.read(_PIECE)) or first:
+                data = source.read(_PIECE)
+                while after := source.read(_PIECE):
                     digest.update(data)
-                    self._shell_command(f"cat {'>' if first else '>>'} {shlex.quote(new)}", out_path, data)
-                    first = False
+                    self._shell_command(f"cat {target} {new}", out_path, data)
+                    data, target = after, ">>"
         except FileNotFoundError:
             raise AnsibleFileNotFound(f"there is no file {in_path} on the controller") from None
-        if self._sum(new) != digest.hexdigest():
-            raise AnsibleError(f"{out_path}: its sha256 in the guest is not that of {in_path}: run again")
-        self._shell_command(f"mv -f {shlex.quote(new)} {shlex.quote(out_path)}", out_path)
+        digest.update(data)
+        same = f'test "$(sha256sum < {new})" = "{digest.hexdigest()}  -"'
+        command = f"cat {target} {new} && {same} && mv -f {new} {shlex.quote(out_path)}"
+        self._shell_command(command, out_path, data, f"its sha256 there is not that of {in_path}: run again")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file out of the guest, and check it."""
         super().fetch_file(in_path, out_path)
-        wanted, digest = self._sum(in_path), hashlib.sha256()
+        source, digest, block = shlex.quote(in_path), hashlib.sha256(), 0
         with Path(out_path).open("wb") as target:
-            block = 0
+            piece = f"dd if={source} bs={_PIECE} count=1 2>/dev/null skip="
+            first = self._shell_command(f"sha256sum < {source} && {piece}0", in_path)
+            wanted, _, data = first.partition(b"  -\n")
             while True:
-                command = f"dd if={shlex.quote(in_path)} bs={_PIECE} skip={block} count=1 2>/dev/null"
-                data = self._shell_command(command, in_path)
                 target.write(data)
                 digest.update(data)
-                block += 1
                 if len(data) < _PIECE:
                     break
-        if digest.hexdigest() != wanted:
+                block += 1
+                data = self._shell_command(f"{piece}{block}", in_path)
+        if digest.hexdigest().encode() != wanted:
             raise AnsibleError(f"{in_path}: its sha256 here is not that in the guest: it changed on the way, run again")
 
     def close(self) -> None:
@@ -143,24 +173,37 @@ class Connection(ConnectionBase):
         self.close()
         self._connect()
 
-    def _sum(self, path: str) -> str:
-        return self._shell_command(f"sha256sum < {shlex.quote(path)}", path).decode().split()[0]
-
-    def _shell_command(self, command: str, path: str, data: bytes = b"") -> bytes:
-        rc, out, err = self._run(["/bin/sh", "-c", command], data)
+    def _shell_command(self, command: str, path: str, data: bytes = b"", silence: str = "") -> bytes:
+        """The output of a command that has to do with `path`; `silence`: what it means when it fails without a word."""
+        rc, out, err = self._run(command, data)
         if rc:
-            raise AnsibleError(f"{path} in the guest: {to_text(err).strip() or f'exit code {rc}'}")
+            raise AnsibleError(f"{path} in the guest: {to_text(err).strip() or silence or f'exit code {rc}'}")
         return out
 
-    def _run(self, argv: list[str], data: bytes) -> tuple[int, bytes, bytes]:
-        get = self.get_option
-        asked = guest.request(get("program"), get("distribution"), get("remote_user"), argv, data)
+    def _run(self, command: str, data: bytes, user: str | None = None) -> tuple[int, bytes, bytes]:
+        mark, user = f"gpuready-{secrets.token_hex(8)}:", user or self.get_option("remote_user")
+        argv = guest.command(command, mark)
+        asked = guest.request(self.get_option("program"), self.get_option("distribution"), user, argv, data)
         rc, out, err = self._windows.exec_command(guest.windows_command(), in_data=asked, sudoable=False)
         try:
-            code, stdout, stderr = guest.answer(to_text(out))
+            return guest.answer(rc, to_text(out), to_text(err), mark)
         except guest.NoAnswerError as error:
-            said = " ".join(f"{error} {to_text(err)}".split())[:1000]
-            raise AnsibleConnectionFailure(f"wsl.exe could not be run on Windows (exit code {rc}): {said}") from None
-        if code < 0:
-            raise AnsibleConnectionFailure(guest.failure(stdout))
-        return code, stdout, stderr
+            raise AnsibleConnectionFailure(str(error)) from None
+
+
+def _checked(name: str | None, variable: str) -> str | None:
+    """A name as it stands on wsl.exe's command line, which knows no quotes there."""
+    if name and not _NAME.fullmatch(name):
+        raise AnsibleError(f"{name!r} is no name of a distribution or user: correct {variable}")
+    return name
+
+
+def _refused(become: Any, rc: int, said: bytes) -> str:
+    """Why a become plugin's program did not let the command through, and the next step."""
+    name = become.name
+    if become.check_incorrect_password(said):
+        return f"{name} in the guest does not take the password: correct ansible_become_password and run again"
+    if become.check_missing_password(said):
+        return f"{name} in the guest wants a password: set ansible_become_password, or become_method gpuready.lab.wsl"
+    words = " ".join(to_text(said).split())[-500:]
+    return f"{name} in the guest failed with exit code {rc} ({words}): mend it, or set become_method gpuready.lab.wsl"

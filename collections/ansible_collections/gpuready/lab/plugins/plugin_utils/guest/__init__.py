@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,11 +15,15 @@ from ..remedies import catalogue as remedies
 
 SCRIPT = Path(__file__).with_name("wsl.ps1")
 _CHUNK = 45_000  # bytes a line: a multiple of 3
+# What our become plugin puts before a command: the connection takes it away, and runs the command by `wsl.exe --user`.
+ONLY_WSL = "echo become_method gpuready.lab.wsl works over the connection gpuready.lab.wsl alone >&2; exit 1; "
+_NOT_THERE = (2, 3)  # Windows' numbers for a program that is not where it is looked for
+_ENDS = '/bin/sh -c "$1"; echo "$2$?" >&2'
 _TAIL = re.compile(r":\s*((?:Wsl|Wslg|Bash|WslConfig)/[\w/?()]+)\s*$")
 
 
 class NoAnswerError(Exception):
-    """What came back is no answer of our script."""
+    """No answer of the guest; the text has the code, the cause and the next step."""
 
 
 def argument(value: str) -> str:
@@ -44,22 +49,58 @@ def request(program: str, distribution: str | None, user: str, argv: Iterable[st
     return ("\r\n".join(lines) + "\r\n").encode()
 
 
-def answer(text: str) -> tuple[int, bytes, bytes]:
-    """Exit code (negative: wsl.exe's own), stdout and stderr. Raises NoAnswerError."""
-    found = dict(line.strip().partition(":")[::2] for line in text.splitlines() if line[:2] in ("O:", "E:", "X:"))
+def command(text: str, mark: str) -> list[str]:
+    """The arguments that run a command of the guest's shell, which says the exit code behind `mark`.
+
+    wsl.exe's own would not do: it takes 67 and 87 for words of its own, and is 1 where the guest went away.
+    """
+    return ["/bin/sh", "-c", _ENDS, "sh", text, mark]
+
+
+def answer(rc: int, out: str, err: str, mark: str) -> tuple[int, bytes, bytes]:
+    """Exit code, stdout and stderr of a `command`, from those of PowerShell. Raises NoAnswerError."""
+    found = dict(line.strip().partition(":")[::2] for line in out.splitlines() if line[:2] in ("O:", "E:", "X:", "N:"))
     try:
+        if "N" in found:
+            raise NoAnswerError(_not_started(int(found["N"])))
         code = int(found["X"])
-        streams = [base64.b64decode(found[key], validate=True) for key in ("O", "E")]
+        stdout, stderr = [base64.b64decode(found[key], validate=True) for key in ("O", "E")]
     except (KeyError, ValueError, binascii.Error):
-        raise NoAnswerError(text[:2000]) from None
-    return code if code < 2**31 else code - 2**32, streams[0], streams[1]
+        raise NoAnswerError(_told("WSL_NO_ANSWER", f"exit code {rc} {out} {_errors(err)}")) from None
+    stderr, marked, end = stderr.rpartition(mark.encode())
+    if marked and end.strip().isdigit():
+        return int(end), stdout, stderr
+    raise NoAnswerError(failure(stdout, own=code in (-1, 2**32 - 1)))
 
 
-def failure(stdout: bytes) -> str:
-    """wsl.exe's own failure in one line: code, cause, its tail, and the next step."""
+def _errors(text: str) -> str:
+    """The errors that PowerShell wrote, out of the XML into which it packs them where nobody sits before it."""
+    if "#< CLIXML" not in text:
+        return text
+    errors = "".join(re.findall(r'<S S="Error">(.*?)</S>', text, re.S))
+    return re.sub(r"_x000[AD]_", " ", html.unescape(errors))
+
+
+def failure(stdout: bytes, *, own: bool = True) -> str:
+    """In one line why wsl.exe failed: code, cause, its tail, and the next step. `own`: by its own exit code."""
     text = wsl_output.decode(stdout).strip()
     tail = _TAIL.search(text.rsplit("\n", 1)[-1])
-    words = tail[1] if tail else " ".join(text.split())[:300]
-    code = remedies.match(words, "wsl") or ("WSL_FAILED" if tail else "WSL_NO_DISTRIBUTION")
+    words = tail[1] if tail else " ".join(text.split())[-300:]
+    code = remedies.match(words, "wsl") or (
+        "WSL_FAILED" if tail else "WSL_NO_DISTRIBUTION" if own else "WSL_GUEST_ENDED"
+    )
+    return _told(code, words)
+
+
+def _not_started(number: int) -> str:
+    """Why Windows did not start wsl.exe, by its number."""
+    words = f"wsl.exe: Windows error {number}"
+    code = "WSL_PROGRAM_MISSING" if number in _NOT_THERE else remedies.match(words, "wsl") or "WSL_NO_ANSWER"
+    return _told(code, words)
+
+
+def _told(code: str, words: str) -> str:
+    """A code with its cause, what was said, and the next step."""
     remedy = remedies.remedy(code)
-    return f"{code}: {remedy.cause} ({words or 'wsl.exe said nothing'}). {remedy.next_step}"
+    said = " ".join(words.split())[:1000]
+    return f"{code}: {remedy.cause} ({said or 'wsl.exe said nothing'}). {remedy.next_step}"

@@ -1,4 +1,4 @@
-# gpuready.lab.wsl: lines of base64 in (program, arguments, standard input), O:, E: and X: lines out.
+# gpuready.lab.wsl: lines of base64 in (program, arguments, standard input); O:, E: and X: lines out, or N: and why it did not start.
 $ErrorActionPreference = 'Stop'
 $lines = @($input)
 $asked = @(foreach ($one in $lines[0..1]) { [System.Text.Encoding]::UTF8.GetString([System.Convert]::FromBase64String($one)) })
@@ -12,7 +12,12 @@ $start.RedirectStandardOutput = $true
 $start.RedirectStandardError = $true
 $start.EnvironmentVariables['WSL_UTF8'] = '1'
 $start.EnvironmentVariables['WSL_DISABLE_WARNINGS'] = '1'
-$process = [System.Diagnostics.Process]::Start($start)
+try {
+    $process = [System.Diagnostics.Process]::Start($start)
+} catch [System.ComponentModel.Win32Exception] {
+    "N:" + $_.Exception.GetBaseException().NativeErrorCode
+    return
+}
 $out = New-Object -TypeName System.IO.MemoryStream
 $err = New-Object -TypeName System.IO.MemoryStream
 $reading = @($process.StandardOutput.BaseStream.CopyToAsync($out), $process.StandardError.BaseStream.CopyToAsync($err))
