@@ -36,6 +36,10 @@ def test_input_travels_in_lines_that_join_to_the_same_bytes() -> None:
     assert "--distribution" not in sent("wsl.exe", None, ["cat"])[1]
 
 
+def code_of(caught: pytest.ExceptionInfo[guest.NoAnswerError]) -> str:
+    return str(caught.value).partition(":")[0]
+
+
 def said(code: int = 0, out: bytes = b"", err: bytes = b"") -> str:
     return f"\r\nO:{b64(out)}\r\nE:{b64(err)}\r\nX:{code}\r\n"
 
@@ -55,8 +59,9 @@ def test_a_program_that_a_signal_ended_has_the_code_of_a_shell() -> None:
 
 @pytest.mark.parametrize("text", ["", "X:0", "O:!\nE:\nX:0", "O:\nE:\nX:zero", "Access is denied."])
 def test_what_is_no_answer_is_told(text: str) -> None:
-    with pytest.raises(guest.NoAnswerError, match=r"^WSL_NO_ANSWER: .*\(exit code 5 .*no such thing"):
+    with pytest.raises(guest.NoAnswerError, match=r"\(exit code 5 .*no such thing") as caught:
         guest.answer(5, text, "no such\n thing", "m:")
+    assert code_of(caught) == "WSL_NO_ANSWER"
 
 
 def test_errors_in_xml_are_told_as_words() -> None:
@@ -71,13 +76,15 @@ def test_errors_in_xml_are_told_as_words() -> None:
     (87, "WSL_NO_ANSWER"),
 ])  # fmt: skip
 def test_a_wsl_that_does_not_start_is_told_by_its_number(number: int, code: str) -> None:
-    with pytest.raises(guest.NoAnswerError, match=rf"^{code}: .*Windows error {number}\)\. \w.*\.$"):
+    with pytest.raises(guest.NoAnswerError, match=rf".*Windows error {number}\)\. \w.*\.$") as caught:
         guest.answer(0, f"N:{number}\r\n", "", "m:")
+    assert code_of(caught) == code
 
 
 def test_a_guest_that_went_away_is_no_exit_code_of_a_command() -> None:
-    with pytest.raises(guest.NoAnswerError, match=r"^WSL_GUEST_ENDED: .*half of what"):
+    with pytest.raises(guest.NoAnswerError, match="half of what") as caught:
         guest.answer(0, said(1, b"half of what", b"5"), "", "m:")
+    assert code_of(caught) == "WSL_GUEST_ENDED"
 
 
 @pytest.mark.parametrize("code", [-1, 4294967295])

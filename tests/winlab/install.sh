@@ -57,8 +57,8 @@ fi
 mountpoint -q "$root/proc" || mount --bind /proc "$root/proc"
 mountpoint -q "$root/dev" || { mount --rbind /dev "$root/dev"; mount --make-rslave "$root/dev"; }    # never back to the host's
 
-# what guests of WSL and an sshd need, in a tree of any age
-wanted="openssh-server python3-apt python3-packaging python3-pip python3-venv sudo"
+# what guests of WSL need, in a tree of any age
+wanted="sudo"
 if [ "$(cat "$root/guest" 2>/dev/null)" != "$wanted" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"       # nothing that is installed here is started
     chmod 755 "$root/usr/sbin/policy-rc.d"

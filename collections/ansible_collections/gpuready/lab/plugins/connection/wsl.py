@@ -8,7 +8,7 @@ name: wsl
 author: The gpuready authors (@gpuready)
 short_description: Run tasks in a WSL distribution of a Windows PC
 description:
-  - Wraps the PC's own Windows connection (winrm, psrp, or ssh with PowerShell behind it) and runs every command by
+  - Wraps the PC's own Windows connection (winrm or psrp; ssh is not proven) and runs every command by
     C(wsl.exe --exec), so that ordinary Python modules work in the guest without an SSH server and without a second
     entry in the inventory.
   - An error of wsl.exe itself makes the PC unreachable, with a code and the next step. So does a guest that ends while
