@@ -2,7 +2,7 @@
 
 Medians of runs in turn.
 
-bench.py [words] [local] [lab] [jobs] [thousand] [report] [cluster] [winlab] [winlab-verify] [runs=N] [pcs=N]
+bench.py [words] [local] [lab] [guest] [jobs] [thousand] [report] [cluster] [winlab] [winlab-verify] [runs=N] [pcs=N]
 
 Without a section: all but `thousand`, which takes half an hour.
 """
@@ -114,6 +114,20 @@ def lab(runs: int) -> None:
             )
         finally:
             subprocess.run([*simlab, "--stop"], check=True)
+
+
+def guest(runs: int) -> None:
+    """Modules in a WSL guest of simulated PCs against the same on their Windows side."""
+    pc = {
+        "wsl": {"version": "2.6.1.0", "distributions": [{"name": "g"}]},
+        "features": {"VirtualMachinePlatform": "Enabled", "Microsoft-Windows-Subsystem-Linux": "Disabled"},
+    }
+    with tempfile.TemporaryDirectory(prefix="gpuready-bench-") as folder:
+        scenario = Path(folder) / "lab.yml"
+        scenario.write_text(yaml.safe_dump({"defaults": pc, "pcs": [{"name": f"pc{n:02}"} for n in range(FORKS)]}))
+        with background.running(scenario, Path(folder), 17989, "127.0.11.1") as inventory:
+            ours, base = (play(f"modules_{side}.yml", inventory, f"--forks={FORKS}") for side in ("guest", "windows"))
+            ratio(f"modules in the guest of {FORKS} simulated PCs / the same on Windows", ours, base, 1.5, runs)
 
 
 def jobs(runs: int) -> None:
@@ -281,7 +295,7 @@ def winlab_verify(runs: int) -> None:
 
 
 SECTIONS = {
-    "words": words, "local": local, "lab": lab, "jobs": jobs, "report": report, "thousand": thousand,
+    "words": words, "local": local, "lab": lab, "guest": guest, "jobs": jobs, "report": report, "thousand": thousand,
     "cluster": cluster, "winlab": winlab, "winlab-verify": winlab_verify,
 }  # fmt: skip
 
