@@ -38,7 +38,7 @@ if [ ! -e "$root/installed" ]; then
     rm -rf --one-file-system "$root"
     mirror=$(apt-get indextargets --format '$(SITE)' "Origin: Debian" 2>/dev/null | sort -u | grep -v -- -security | head -n 1)
     debootstrap --variant=minbase trixie "$root" "${mirror:-https://deb.debian.org/debian}" >"$root.log" 2>&1 || die "debootstrap failed: see $root.log"
-    sed -i 's/^root:/labadmin:/' "$root/etc/passwd"          # Wine names its user after this
+    sed -i 's/^root:/labadmin:/' "$root/etc/passwd"          # Wine names its user after the first of the number 0
     inside apt-get install -y -qq --no-install-recommends wine64 wine python3 \
         xvfb libgl1 libglx-mesa0 libgl1-mesa-dri libvulkan1 mesa-vulkan-drivers >>"$root.log" 2>&1 \
         || die "apt-get failed in the tree: see $root.log"   # a software GPU for Direct3D 12
@@ -57,9 +57,10 @@ fi
 mountpoint -q "$root/proc" || mount --bind /proc "$root/proc"
 mountpoint -q "$root/dev" || { mount --rbind /dev "$root/dev"; mount --make-rslave "$root/dev"; }    # never back to the host's
 
-# what guests of WSL need, in a tree of any age
-wanted="sudo"
+# what guests of WSL and an sshd need, in a tree of any age
+wanted="openssh-server python3-apt python3-packaging python3-pip sudo"
 if [ "$(cat "$root/guest" 2>/dev/null)" != "$wanted" ]; then
+    grep -q '^root:' "$root/etc/passwd" || sed -i '/^labadmin:/{p;s//root:/}' "$root/etc/passwd"       # Debian wants one of that name
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"       # nothing that is installed here is started
     chmod 755 "$root/usr/sbin/policy-rc.d"
     { inside apt-get update -qq && inside apt-get install -y -qq --no-install-recommends $wanted && inside apt-get clean; } >"$root.log" 2>&1 \

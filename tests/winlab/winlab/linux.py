@@ -1,10 +1,12 @@
 """A guest that is a Linux of its own: the tree of the machines under a disk in memory, with processes of its own.
 
 What a command changes lasts as long as the guest; nothing of it reaches the tree. wsl.exe before it is simlab's model.
+Whatever runs in it looks first whether it is there: no command meant for the guest can run on this computer.
 """
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import tempfile
 import threading
@@ -30,15 +32,19 @@ if TYPE_CHECKING:
 SID = "S-1-5-21-1-2-3-1001"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The first process of the guest: it lives until nobody holds its standard input any more, and all others end with it.
-_FIRST = """set -e
+_FIRST = """set -eu
 mount -t tmpfs -o size=2g tmpfs "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
 mount -t proc proc "$2/root/proc"
 mount --rbind /dev "$2/root/dev"
-sed -i 's/^labadmin:/root:/' "$2/root/etc/passwd"
-chown -R 0:0 "$2/root/etc/sudoers" "$2/root/etc/sudoers.d"
+sed -i '/^labadmin:/d' "$2/root/etc/passwd"
+echo "$3" >"$2/root/this-guest"
 exec chroot "$2/root" /bin/sh -c 'echo ready; exec cat'"""
+_OUTSIDE = 125
+# The mark is in the guest alone, so what has entered something else (a number that another process has by now) ends.
+_THERE = f"""[ "$(cat /this-guest 2>&1)" = "$0" ] || {{ echo "this is not the guest" >&2; exit {_OUTSIDE}; }}
+exec "$@\""""
 
 
 class Linux:
@@ -50,6 +56,7 @@ class Linux:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.seen: set[str] = set()
+        self._mark = secrets.token_hex(16)
         self._lock, self._machine, self._files = threading.Lock(), Machine(), DiskFiles(Disk(10**9, 10**9))
         one = Distribution("{0}", "g", r"C:\g")
         self._machine.user(SID).distributions[one.guid] = one
@@ -60,7 +67,7 @@ class Linux:
         self._folder = tempfile.TemporaryDirectory(prefix="winlab-guest-")
         self._first = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", _FIRST, "first", str(ROOT),
-             self._folder.name],
+             self._folder.name, self._mark],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self._first.stdout is not None
@@ -97,7 +104,7 @@ class Linux:
             return NO_USER
         who = ["/usr/bin/setpriv", f"--reuid={found[2]}", f"--regid={found[3]}", "--init-groups"]
         started = subprocess.Popen(
-            [*self._enter, *who, "/usr/bin/env", "-i", PATH, f"HOME={found[5].strip()}", f"USER={user}",
+            [*self.enter, *who, "/usr/bin/env", "-i", PATH, f"HOME={found[5].strip()}", f"USER={user}",
              *(command.argv or ())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -106,13 +113,15 @@ class Linux:
         watching = threading.Thread(target=self._watch, args=(started,), daemon=True)
         watching.start()
         out, err = started.communicate(data)
+        if command.process.ended.is_set():  # nothing comes over a channel that is closed
+            return 1
         streams.out(out)
         streams.err(err)
         return started.returncode if started.returncode >= 0 else 128 - started.returncode
 
     def root(self, script: str, stdin: str = "", *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a script in the guest, past Windows."""
-        argv = [*self._enter, "/usr/bin/env", "-i", PATH, "HOME=/root", "/bin/sh", "-c", script]
+        argv = [*self.enter, "/usr/bin/env", "-i", PATH, "HOME=/root", "/bin/sh", "-c", script]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=check)
 
     def _watch(self, started: subprocess.Popen[bytes]) -> None:
@@ -128,8 +137,10 @@ class Linux:
             user.stop_all()
 
     @property
-    def _enter(self) -> list[str]:
-        return ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--root", "--wdns=/"]
+    def enter(self) -> list[str]:
+        """What a command begins with that is to run in the guest."""
+        into = ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--root", "--wdns=/"]
+        return [*into, "/bin/sh", "-c", _THERE, self._mark]
 
 
 def _child(pid: int) -> int:

@@ -8,9 +8,10 @@ name: wsl
 author: The gpuready authors (@gpuready)
 short_description: Run tasks in a WSL distribution of a Windows PC
 description:
-  - Wraps the PC's own Windows connection (winrm or psrp; ssh is not proven) and runs every command by
-    C(wsl.exe --exec), so that ordinary Python modules work in the guest without an SSH server and without a second
-    entry in the inventory.
+  - Wraps the PC's own Windows connection (winrm, psrp or ssh) and runs every command by C(wsl.exe --exec), so that
+    ordinary Python modules work in the guest without an SSH server in it and without a second entry in the inventory.
+  - Proven over winrm and psrp, and over ssh with a server that runs the command line as it stands; not with PowerShell
+    as the default shell of Windows' sshd.
   - An error of wsl.exe itself makes the PC unreachable, with a code and the next step. So does a guest that ends while
     something runs in it.
   - Variables of the inventory beat the C(connection) of a play, so set C(ansible_connection) in the vars of a block.
