@@ -87,6 +87,12 @@ def test_a_guest_that_went_away_is_no_exit_code_of_a_command() -> None:
     assert code_of(caught) == "WSL_GUEST_ENDED"
 
 
+def test_one_that_went_away_without_a_word_is_told_by_its_exit_code_and_its_errors() -> None:
+    with pytest.raises(guest.NoAnswerError, match=r"\(exit code 126 the lab is away\)") as caught:
+        guest.answer(0, said(126, err=b"the lab is\r\naway"), "", "m:")
+    assert code_of(caught) == "WSL_GUEST_ENDED"
+
+
 @pytest.mark.parametrize("code", [-1, 4294967295])
 def test_an_error_of_wsl_itself_is_told_by_its_code(code: int) -> None:
     out = b"Nichts da.\r\nFehlercode: Wsl/Service/WSL_E_DISTRO_NOT_FOUND\r\n"

@@ -87,7 +87,7 @@ def shell(command: str, **more: Any) -> Task:
 
 @pytest.mark.parametrize("connection", ["winrm", "psrp", "ssh"])
 def test_modules_work_in_the_guest(play: Play, linux: Linux, tmp_path: Path, connection: str) -> None:
-    name, text, fetched = "/root/a päth", "päth\n" * 200_000, tmp_path / "fetched"
+    name, text, fetched = f"/root/a päth {connection}", "päth\n" * 200_000, tmp_path / "fetched"
     words = ['x "y" é', "it's $HOME `id` %PATH% \\", "a\nb", "日本 😀", ""]
     copy = {"ansible.builtin.copy": {"content": text, "dest": name, "mode": "0640"}}
     said = play(

@@ -70,7 +70,8 @@ def answer(rc: int, out: str, err: str, mark: str) -> tuple[int, bytes, bytes]:
     stderr, marked, end = stderr.rpartition(mark.encode())
     if marked and end.strip().isdigit():
         return int(end), stdout, stderr
-    raise NoAnswerError(failure(stdout, own=code in (-1, 2**32 - 1)))
+    silence = f"exit code {code} {wsl_output.decode(end)}"
+    raise NoAnswerError(failure(stdout, own=code in (-1, 2**32 - 1), silence=silence))
 
 
 def _errors(text: str) -> str:
@@ -81,15 +82,18 @@ def _errors(text: str) -> str:
     return re.sub(r"_x000[AD]_", " ", html.unescape(errors))
 
 
-def failure(stdout: bytes, *, own: bool = True) -> str:
-    """In one line why wsl.exe failed: code, cause, its tail, and the next step. `own`: by its own exit code."""
+def failure(stdout: bytes, *, own: bool = True, silence: str = "") -> str:
+    """In one line why wsl.exe failed: code, cause, its tail, and the next step.
+
+    `own`: by its own exit code; `silence`: what is told where it said nothing.
+    """
     text = wsl_output.decode(stdout).strip()
     tail = _TAIL.search(text.rsplit("\n", 1)[-1])
     words = tail[1] if tail else " ".join(text.split())[-300:]
     code = remedies.match(words, "wsl") or (
         "WSL_FAILED" if tail else "WSL_NO_DISTRIBUTION" if own else "WSL_GUEST_ENDED"
     )
-    return _told(code, words)
+    return _told(code, words or silence)
 
 
 def _not_started(number: int) -> str:
