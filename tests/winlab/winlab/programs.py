@@ -85,7 +85,8 @@ class ProgramServer:
         reader = sock.makefile("rb")
         _, payload = _frame(reader)
         call = Call(sock, payload.decode().split("\0")[:-1], self.machine)
-        threading.Thread(target=_feed, args=(reader, call.write_stdin), daemon=True).start()
+        feeding = threading.Thread(target=_feed, args=(reader, call.write_stdin), daemon=True)
+        feeding.start()
         base = call.path.rsplit("\\", 1)[-1].lower()
         handlers = {k.lower(): v for k, v in self.machine.programs.items()}
         handler = handlers.get(call.path.lower()) or handlers.get(base)
@@ -95,12 +96,12 @@ class ProgramServer:
             with suppress(OSError):
                 call.err(f"winlab: {base}: {type(e).__name__}: {e}\n")
             rc = 255
-        try:
-            with suppress(OSError):
-                call.exit(rc or 0)
-                sock.close()
-        finally:
-            os.close(call.stdin)
+        with suppress(OSError):
+            call.exit(rc or 0)
+            sock.shutdown(socket.SHUT_WR)
+        os.close(call.stdin)
+        feeding.join(10)  # closed with input unread, a socket takes the exit code back
+        sock.close()
 
 
 def _frame(reader: BinaryIO) -> tuple[bytes, bytes]:
@@ -109,13 +110,14 @@ def _frame(reader: BinaryIO) -> tuple[bytes, bytes]:
 
 
 def _feed(reader: BinaryIO, descriptor: int) -> None:
-    """Pass standard input on until its end, or until nobody reads it."""
-    with suppress(BrokenPipeError, ConnectionResetError), os.fdopen(descriptor, "wb", buffering=0) as pipe:
-        while True:
-            kind, data = _frame(reader)
-            if kind == b"E":
-                return
-            pipe.write(data)
+    """Pass standard input on until its end; what nobody reads any more is read away."""
+    with suppress(ConnectionResetError):
+        with suppress(BrokenPipeError), os.fdopen(descriptor, "wb", buffering=0) as pipe:
+            while (frame := _frame(reader))[0] != b"E":
+                pipe.write(frame[1])
+            return
+        while _frame(reader)[0] != b"E":
+            pass
 
 
 def shutdown(call: Call) -> int:
