@@ -14,7 +14,8 @@ molecule test --all >.cache/molecule.log 2>&1 || { cat .cache/molecule.log; exit
 sed -n '/SCENARIO RECAP/,$p' .cache/molecule.log
 say winlab
 if python -c "import sys; sys.path.insert(0, 'tests/winlab'); import winlab; sys.exit(winlab.why_not())"; then
-    python tests/winlab/ps_coverage run -n 2 --dist loadfile tests/winlab
+    # In the order of the files, not by how many tests each has: the longest tests are few to a file, and would be left for one worker.
+    python tests/winlab/ps_coverage run -n 2 --dist loadfile --no-loadscope-reorder tests/winlab
 else
     pytest tests/winlab
 fi
