@@ -16,6 +16,7 @@ _ACTIONS: dict[str, Step] = {
     "training_facts": "verify",
     "environment_pass": "verify",
     "wsl_distribution": "apply",
+    "wsl_offer": "apply",
     "canary": "judge",
     "gpu_verdict": "judge",
     "fleet_report": "report",

@@ -12,6 +12,7 @@ from ansible_collections.gpuready.lab.plugins.action import wsl_distribution
 from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import Sources
+from ansible_collections.gpuready.lab.plugins.plugin_utils.guest import distributions
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue
 
 from gpuready.simlab.wsl import texts
@@ -76,7 +77,7 @@ def test_what_wsl_said_has_its_code(said: str, code: str) -> None:
         "msg": "wsl.exe --import ended with -1",
         "details": said.split("\n"),
     }
-    found = wsl_distribution._read(answer)
+    found = distributions.read(answer)
     assert found["code"] == code
     assert ("0x8000abcd" in found["msg"]) is ("0x8000abcd" in said)
 

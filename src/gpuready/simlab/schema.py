@@ -32,6 +32,7 @@ STRUCK = (
         "training_facts",
         "job",
         "wsl_distribution",
+        "wsl_offer",
         "win_package",
     ),
     *("win_ping", "setup", "win_stat", "win_file", "win_copy"),
@@ -130,7 +131,10 @@ class Distribution(Strict):
 
 
 class Wsl(Strict):
-    """WSL; `version` null: not installed. `latest` is what `wsl --update` finds; empty: it reaches nobody."""
+    """WSL; `version` null: not installed. `latest` is what `wsl --update` finds; empty: it reaches nobody.
+
+    `lists` are DistributionListUrl and DistributionListUrlAppend, addresses of the lab's own lists.
+    """
 
     version: str | None = None
     latest: str = ""
@@ -138,6 +142,7 @@ class Wsl(Strict):
     distributions: list[Distribution] = []
     default: str | None = None
     policies: dict[str, int] | None = None
+    lists: dict[str, str] = {}
     inbox: bool = True
     answer: Literal["version", "error", "hang"] = "version"
     error: str = "Wsl/0x80040154"

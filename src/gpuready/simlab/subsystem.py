@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SID = "S-1-5-21-1111111111-2222222222-3333333333-1001"  # of the user that Ansible logs on as
 MSI = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Lxss\MSI"
+LISTS = MSI.rpartition("\\")[0]
 PRODUCT = "{408A5C50-34F2-4025-968E-A21D6A515D48}"
 WSL = r"C:\Program Files\WSL\wsl.exe"
 INBOX_WSL = r"C:\Windows\System32\wsl.exe"
@@ -55,7 +56,7 @@ class Subsystem:
 
     def __init__(self, pc: Pc, files: Files, features: dict[str, str], guests: Guests | None = None) -> None:
         said = pc.wsl
-        self._said, self._files = said, files
+        self._said, self.files = said, files
         self.guests = guests or ModelledGuests(files)
         self.machine = Machine(
             version=said.version or "",
@@ -65,6 +66,7 @@ class Subsystem:
             language=pc.os.language,
             features=features,
             policies=dict(said.policies or {}),
+            lists=dict(said.lists),
         )
         self.machine.user(SID)
         for number, one in enumerate(said.distributions, 1):
@@ -96,11 +98,11 @@ class Subsystem:
             }
             for user in machine.users.values()
         }
-        return {"version": machine.version, "users": users}
+        return {"version": machine.version, "users": users, "lists": machine.lists}
 
     def from_dict(self, kept: Mapping[str, Any]) -> None:
         """Take up what `as_dict` gave."""
-        self.machine.version = kept["version"]
+        self.machine.version, self.machine.lists = kept["version"], dict(kept["lists"])
         for sid, values in kept["users"].items():
             user = self.machine.user(sid)
             user.default, user.default_version = values["default"], values["default_version"]
@@ -121,6 +123,8 @@ class Subsystem:
                 "InstallLocation": "C:\\Program Files\\WSL\\",
                 "ProductCode": PRODUCT,
             }
+        if machine.lists:
+            keys[LISTS] = dict(machine.lists)
         if self._said.policies is not None:
             keys[_POLICIES] = dict(machine.policies)
         for user in machine.users.values():
@@ -152,7 +156,7 @@ class Subsystem:
             if hang := getattr(call, "hang", None):
                 hang()
             time.sleep(3600)  # a winlab machine's Call has no hang: its program really does not end
-        run = Run(self.machine, Caller(sid, call.env), self._files, self.guests, call)
+        run = Run(self.machine, Caller(sid, call.env), self.files, self.guests, call)
         if said.answer == "error":
             run.say(wsl_texts.error(self.machine.language, said.error))
             return -1

@@ -11,6 +11,7 @@ from gpuready.simlab.models import (  # noqa: F401
     training_facts,
     windows,
     wsl_distribution,
+    wsl_offer,
 )
 from gpuready.simlab.models.model import MODELS, WAITS, ModuleFailed, Task
 

@@ -45,25 +45,21 @@ class _Work:
 
     def run(self) -> dict[str, Any]:
         """The result of the module."""
-        machine = self.pc.subsystem.machine
-        if machine.policies.get("AllowWSL") == 0:
-            raise fail("WSL_POLICY", "a policy of the PC forbids WSL")
-        if WSL not in self.pc.programs:
-            raise fail("WSL_NOT_INSTALLED", "the package of WSL is not installed on the PC")
+        demand(self.pc)
         if (self.task.arguments.get("state") or "present") == "absent":
             self._absent()
         else:
             if not self.archive:
                 raise ModuleFailed("state is present but all of the following are missing: archive")
             self._present()
-        found, shown = _registered(self.pc, self.name), None
+        found, shown = registered(self.pc, self.name), None
         if found:
             shown = {"name": found.name, "id": found.guid, "location": found.base_path, "disk": found.disk}
             shown["sha256"] = self.wanted
         return {**self.result, "distribution": shown, "diff": {"before": self.before, "after": self.after}}
 
     def _present(self) -> None:
-        pc, found = self.pc, _registered(self.pc, self.name)
+        pc, found = self.pc, registered(self.pc, self.name)
         local = pc.variables["LOCALAPPDATA"]
         folder = pc.expand(str(self.task.arguments.get("location") or rf"{local}\gpuready\wsl\{self.name}"))
         if found:
@@ -97,7 +93,7 @@ class _Work:
         self._settings()
 
     def _absent(self) -> None:
-        found = _registered(self.pc, self.name)
+        found = registered(self.pc, self.name)
         if found:
             self.before["sha256"], self.after["sha256"] = self._ours(found).get("sha256"), None
             self.result["changed"] = True
@@ -105,7 +101,7 @@ class _Work:
                 self._remove(found)
 
     def _ours(self, found: Distribution) -> dict[str, Any]:
-        marker = _marker(self.pc, found.base_path)
+        marker = marker_of(self.pc, found.base_path)
         if marker is None:
             where = f"is registered for this user already ({found.base_path}), and gpuready did not make it"
             raise fail("WSL_NOT_OURS", f"a distribution {self.name} {where}")
@@ -114,17 +110,14 @@ class _Work:
     def _nobody_elses(self, folder: str) -> None:
         for sid, user in self.pc.subsystem.machine.users.items():
             for one in user.distributions.values():
-                if sid != SID and one.name.lower() == self.name.lower() and _marker(self.pc, one.base_path) is None:
+                if sid != SID and one.name.lower() == self.name.lower() and marker_of(self.pc, one.base_path) is None:
                     text = f"a distribution {self.name} is registered for another user of this PC ({sid})"
                     raise fail("WSL_OTHER_USER", text)
-        if self.pc.disk.is_file(rf"{folder}\ext4.vhdx") and _marker(self.pc, folder) is None:
+        if self.pc.disk.is_file(rf"{folder}\ext4.vhdx") and marker_of(self.pc, folder) is None:
             raise fail("WSL_NOT_OURS", f"{folder} holds the disk of another distribution")
 
     def _room(self, size: int) -> None:
-        needed, free = 3 * size + _GIB, self.pc.disk.free
-        if free < needed:
-            text = f"C:\\ has {free / _GIB:.1f} GB free, and the distribution needs {needed / _GIB:.1f} GB there"
-            raise fail("WSL_DISK_TOO_SMALL", text)
+        room(self.pc, 3 * size, "the distribution")
 
     def _import(self, folder: str) -> None:
         file = self._file(self._home())
@@ -170,7 +163,7 @@ class _Work:
         return target
 
     def _settings(self) -> None:
-        found = _registered(self.pc, self.name)
+        found = registered(self.pc, self.name)
         guests = self.pc.subsystem.guests
         assert found is not None and isinstance(guests, ModelledGuests)  # noqa: PT018 - it was just there
         self._wsl(f"-d {self.name} -u root --cd / --exec true")
@@ -204,25 +197,46 @@ class _Work:
         self.pc.disk.write(rf"{folder}\gpuready.json", json.dumps({**marker, "created_at": now()}).encode())
 
     def _wsl(self, line: str) -> None:
-        """A command line of wsl.exe; what it says against it ends the module."""
-        call = Run([], {**self.pc.variables, "WSL_UTF8": "1", "WSL_DISABLE_WARNINGS": "1"})
-        self.pc.run_wsl(f"wsl.exe {line}", call)
-        if call.rc is None:
-            raise fail("WSL_TIME_LIMIT", f"{WSL} did not end within its time limit and was stopped")
-        if call.rc:
-            said = (call.stdout + call.stderr).decode("utf-8", "replace").splitlines()
-            rc = call.rc - 2**32 if call.rc >= 2**31 else call.rc
-            step = line.split()[0]
-            raise ModuleFailed(f"wsl.exe {step} ended with {rc}", code="WSL_FAILED", program_rc=rc, details=said)
+        asked_of(self.pc, line)
 
 
-def _registered(pc: SimulatedPc, name: str) -> Distribution | None:
+def demand(pc: SimulatedPc) -> None:
+    """End the module where wsl.exe would take no orders."""
+    if pc.subsystem.machine.policies.get("AllowWSL") == 0:
+        raise fail("WSL_POLICY", "a policy of the PC forbids WSL")
+    if WSL not in pc.programs:
+        raise fail("WSL_NOT_INSTALLED", "the package of WSL is not installed on the PC")
+
+
+def room(pc: SimulatedPc, size: int, what: str) -> None:
+    """End the module where the disk has no room for so many bytes and the gigabyte that is left to Windows."""
+    needed, free = size + _GIB, pc.disk.free
+    if free < needed:
+        text = f"C:\\ has {free / _GIB:.1f} GB free, and {what} needs {needed / _GIB:.1f} GB there"
+        raise fail("WSL_DISK_TOO_SMALL", text)
+
+
+def asked_of(pc: SimulatedPc, line: str) -> None:
+    """Carry out a command line of wsl.exe; what it says against it ends the module."""
+    call = Run([], {**pc.variables, "WSL_UTF8": "1", "WSL_DISABLE_WARNINGS": "1"})
+    pc.run_wsl(f"wsl.exe {line}", call)
+    if call.rc is None:
+        raise fail("WSL_TIME_LIMIT", f"{WSL} did not end within its time limit and was stopped")
+    if call.rc:
+        said = (call.stdout + call.stderr).decode("utf-8", "replace").splitlines()
+        rc = call.rc - 2**32 if call.rc >= 2**31 else call.rc
+        step = line.split()[0]
+        raise ModuleFailed(f"wsl.exe {step} ended with {rc}", code="WSL_FAILED", program_rc=rc, details=said)
+
+
+def registered(pc: SimulatedPc, name: str) -> Distribution | None:
     """The distribution of this name of the user that Ansible logs on as."""
     mine = pc.subsystem.me.distributions.values()
     return next((one for one in mine if one.name.lower() == name.lower()), None)
 
 
-def _marker(pc: SimulatedPc, folder: str) -> dict[str, Any] | None:
+def marker_of(pc: SimulatedPc, folder: str) -> dict[str, Any] | None:
+    """What gpuready wrote beside a distribution's disk; None where it is not gpuready's."""
     try:
         found = json.loads(pc.disk.text(rf"{folder}\gpuready.json") or "")
     except ValueError:

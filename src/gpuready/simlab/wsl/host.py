@@ -138,6 +138,13 @@ class Caller:
         return ntpath.normpath(ntpath.join(self.folder, path))
 
 
+def local_path(address: str) -> str | None:
+    """The path behind a file:// address; None for another one."""
+    if not address.startswith("file://"):
+        return None
+    return address.removeprefix("file://").lstrip("/").replace("/", "\\")
+
+
 class Recorded:
     """Streams that are kept."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gpuready.simlab.wsl import distributions, texts
 from gpuready.simlab.wsl.errors import Said, WslError
+from gpuready.simlab.wsl.host import local_path
 from gpuready.simlab.wsl.line import Arguments
 from gpuready.simlab.wsl.run import Run
 from gpuready.simlab.wsl.state import COMING, Distribution
@@ -77,7 +78,7 @@ def _from_list(run: Run, name: str | None, asked: dict[str, str]) -> Distributio
     if any(one.name.lower() == wanted.lower() for one in user.checked()):
         raise WslError("ERROR_ALREADY_EXISTS", *here)
     run.say(message("MessageInstalling", found["FriendlyName"]) + "\n")
-    source = _local(found["Amd64Url"]["Url"])
+    source = local_path(found["Amd64Url"]["Url"])
     if source is None or not run.files.is_file(source):
         raise WslError("ERROR_FILE_NOT_FOUND", *here)
     data = run.files.read(source)
@@ -89,15 +90,16 @@ def _from_list(run: Run, name: str | None, asked: dict[str, str]) -> Distributio
 
 
 def _offered(run: Run, name: str | None) -> dict[str, Any]:
-    for value in _LISTS:
-        path = _local(run.machine.lists.get(value, ""))
-        if path is None:
-            continue
-        document = json.loads(run.files.read(path)) if run.files.is_file(path) else {}
+    """The version that a name stands for. All lists are read first, Microsoft's from the internet, where nobody is."""
+    lists = run.machine.lists
+    documents = [_document(run, lists[value]) for value in _LISTS if value in lists]
+    if "DistributionListUrl" not in lists:
+        raise _unread("https://aka.ms/wsl-distribution-list")
+    wanted = name or next((document["Default"] for document in documents if "Default" in document), None)
+    if wanted is None:
+        raise WslError("E_UNEXPECTED", "InstallDistro", text=message("MessageNoInstallDefault"))
+    for document in documents:
         families: dict[str, list[dict[str, Any]]] = document.get("ModernDistributions") or {}
-        wanted = name or document.get("Default")
-        if wanted is None:
-            raise WslError("E_UNEXPECTED", "InstallDistro", text=message("MessageNoInstallDefault"))
         for family, versions in families.items():
             usable = [one for one in versions if "Amd64Url" in one]
             if family.lower() == wanted.lower():
@@ -106,18 +108,20 @@ def _offered(run: Run, name: str | None) -> dict[str, Any]:
             for one in usable:
                 if one["Name"].lower() == wanted.lower():
                     return one
-    if "DistributionListUrl" not in run.machine.lists:
-        text = message("MessageCouldFetchDistributionList", "https://aka.ms/wsl-distribution-list", "")
-        raise WslError("WININET_E_CANNOT_CONNECT", "InstallDistro", text=text)
     text = message("MessageInvalidDistributionName", name)
     raise WslError("WSL_E_DISTRO_NOT_FOUND", "InstallDistro", text=text)
 
 
-def _local(address: str) -> str | None:
-    """The path behind a file:// address."""
-    if not address.startswith("file://"):
-        return None
-    return address.removeprefix("file://").lstrip("/").replace("/", "\\")
+def _document(run: Run, address: str) -> dict[str, Any]:
+    path = local_path(address)
+    if path is None or not run.files.is_file(path):
+        raise _unread(address)
+    return dict(json.loads(run.files.read(path)))
+
+
+def _unread(address: str) -> WslError:
+    text = message("MessageCouldFetchDistributionList", address, "")
+    return WslError("WININET_E_CANNOT_CONNECT", "InstallDistro", text=text)
 
 
 def _register(run: Run, name: str, data: bytes, where: str | None) -> Distribution:

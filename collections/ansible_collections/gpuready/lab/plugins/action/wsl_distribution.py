@@ -14,12 +14,10 @@ from ..plugin_utils import jobs
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.environment import outcome
 from ..plugin_utils.environment.sources import RequestError, Sources
-from ..plugin_utils.guest import settings
-from ..plugin_utils.remedies import catalogue
+from ..plugin_utils.guest import distributions, settings
 from ..plugin_utils.sending import ASKS_AGAIN, SendingAction
 
 MODULE = "gpuready.lab.wsl_distribution"
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
@@ -65,7 +63,7 @@ class ActionModule(SendingAction, jobs.JobAction):
             answer = carried
         if "needs" in answer:
             answer = ASKS_AGAIN
-        return outcome.failure(_read(answer)) or answer
+        return outcome.failure(distributions.read(answer)) or answer
 
     def _prepared(self, given: dict[str, Any], sources: Sources, task_vars: dict[str, Any]) -> dict[str, Any]:
         """The module's answer; what it needs of the controller is sent."""
@@ -78,7 +76,7 @@ class ActionModule(SendingAction, jobs.JobAction):
     def _request(self, asked: dict[str, Any], sources: Sources) -> dict[str, Any]:
         """What the PC's module is given. Raises BadInput and RequestError."""
         name, user = asked["name"], asked["default_user"]
-        if not _NAME.fullmatch(name) or name.lower() == "legacy":
+        if not distributions.is_name(name):
             raise BadInput(f"wsl_distribution: name: {name!r} is no name of a distribution (letters, digits, . _ -)")
         if user is not None and not _USER.fullmatch(user):
             raise BadInput(f"wsl_distribution: default_user: {user!r} is no name of a Linux user")
@@ -104,13 +102,3 @@ class ActionModule(SendingAction, jobs.JobAction):
             "time_limit": asked["time_limit"],
         }
         return {key: value for key, value in common.items() if value is not None}
-
-
-def _read(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with the code of what wsl.exe said."""
-    if not answer.get("failed") or answer.get("code") != "WSL_FAILED":
-        return answer
-    lines = [str(line) for line in answer.get("details") or []]
-    code = catalogue.match("\n".join(lines), "wsl") or "WSL_FAILED"
-    said = " ".join(" ".join(lines).split())[-500:]
-    return {**answer, "code": code, "msg": f"{answer.get('msg')}: {said or 'it said nothing'}"}

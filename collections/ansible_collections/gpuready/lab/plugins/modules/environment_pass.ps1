@@ -30,7 +30,7 @@ $spec = @{
         keep_old = @{ type = 'int'; default = 1 }
         lock_wait = @{ type = 'int'; default = 30 }
         words = @{ type = 'dict'; default = @{} }
-        job = @{ type = 'str'; choices = 'building', 'importing', 'training' }
+        job = @{ type = 'str'; choices = 'building', 'importing', 'exporting', 'training' }
     }
     required_if = @(, @('state', 'current', @('lock_sha256')))
     supports_check_mode = $true

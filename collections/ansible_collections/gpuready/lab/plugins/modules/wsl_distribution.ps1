@@ -9,9 +9,10 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Archives
+#AnsibleRequires -PowerShell ..module_utils.windows.Wsl
 
 # A distribution of WSL 2 of the user who asks: imported from an archive that was checked, set, or taken away. Only one that has
-# gpuready's marker beside its disk is touched. What wsl.exe says is handed on and read on the controller.
+# gpuready's marker beside its disk is touched.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -38,78 +39,24 @@ $params = $module.Params
 $name = $params.name
 $homePath = $params.home.TrimEnd('\')
 $wanted = "$(Get-Field $params.archive 'sha256')".ToLowerInvariant()
-$lxss = 'Software\Microsoft\Windows\CurrentVersion\Lxss'
 $me = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
 $look = '[ -z "$1" ] && echo 0 || id -u -- "$1" 2>/dev/null || echo -; base64 -w0 /etc/wsl.conf 2>/dev/null; echo'
 $set = 'set -e; [ -z "$1" ] || id -u -- "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash -- "$1"; [ -n "$2" ] || exit 0; ' +
     'n=/etc/wsl.conf.gpuready-new; printf %s "$2" | base64 -d > "$n"; chmod 644 "$n"; mv -f "$n" /etc/wsl.conf'
 
-function Get-Registered($Hive) {
-    # The distribution of this name in a user's hive, whatever its state.
-    $key = $Hive.OpenSubKey($lxss)
-    if (-not $key) { return }
-    foreach ($id in $key.GetSubKeyNames()) {
-        $one = $key.OpenSubKey($id)
-        if ("$($one.GetValue('DistributionName'))" -ne $name) { continue }
-        $base = "$($one.GetValue('BasePath'))" -replace '^\\\\\?\\', ''
-        $disk = "$($one.GetValue('VhdFileName'))"
-        if (-not $disk) { $disk = 'ext4.vhdx' }
-        return @{
-            id = $id; base = $base; disk = "$base\$disk"; state = [int]$one.GetValue('State', 0)
-            wsl2 = [bool]([int]$one.GetValue('Flags', 7) -band 8); marker = Read-Json "$base\gpuready.json"
-        }
-    }
-}
-
 function Get-OfOther {
     # The user, if there is one, who has a distribution of this name that is not gpuready's. Only users who are logged on are seen.
     foreach ($sid in [Microsoft.Win32.Registry]::Users.GetSubKeyNames()) {
         if ($sid -eq $me -or $sid -notlike 'S-1-5-21-*' -or $sid -like '*_Classes') { continue }
-        try { $found = Get-Registered ([Microsoft.Win32.Registry]::Users.OpenSubKey($sid)) } catch { continue }
+        try { $found = Get-Registered ([Microsoft.Win32.Registry]::Users.OpenSubKey($sid)) $name } catch { continue }
         if ($found -and $null -eq $found.marker) { return $sid }
     }
-}
-
-function ConvertTo-Argument([string]$Value) {
-    '"' + (($Value -replace '(\\*)"', '$1$1\"') -replace '(\\+)$', '$1$1') + '"'
-}
-
-function Invoke-Wsl([string]$Arguments, [int]$Limit) {
-    # What wsl.exe, or the program in the guest, wrote; what fails is told with its last words.
-    $variables = @{ WSL_UTF8 = '1'; WSL_DISABLE_WARNINGS = '1' }
-    $answer = Receive-Program (Start-Program $wsl $Arguments $variables) $Limit
-    $late = Get-Field $answer '__error'
-    if ($late) { Stop-With 'WSL_TIME_LIMIT' "$($late.message)" 'wsl' }
-    if ($answer.rc -eq 0) { return $answer.stdout }
-    $said = "$($answer.stdout)`n$($answer.stderr)".Trim()
-    $step = $Arguments.Split(' ')[0]
-    Stop-With 'WSL_FAILED' "wsl.exe $step ended with $($answer.rc)" 'wsl' $answer.rc $said
 }
 
 function Invoke-Guest([string]$Script, [string[]]$Values) {
     $line = "-d $name -u root --cd / --exec /bin/sh -c $(ConvertTo-Argument $Script) gpuready"
     foreach ($value in $Values) { $line += ' ' + (ConvertTo-Argument $value) }
-    Invoke-Wsl $line 300
-}
-
-function Find-Wsl {
-    $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey("$lxss\MSI")
-    $place = $(if ($key) { "$($key.GetValue('InstallLocation'))".TrimEnd('\') } else { '' })
-    $candidates = @("$env:ProgramFiles\WSL\wsl.exe")
-    if ($place) { $candidates += "$place\wsl.exe" }
-    Find-First $candidates
-}
-
-function Assert-Possible {
-    if ($me -eq 'S-1-5-18') { Stop-With 'WSL_LOCAL_SYSTEM' 'this runs as LocalSystem, of whom WSL takes no orders' }
-    $policies = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('Software\Policies\WSL')
-    if ($policies -and "$($policies.GetValue('AllowWSL'))" -eq '0') { Stop-With 'WSL_POLICY' 'a policy of the PC forbids WSL' }
-    if (-not $wsl) { Stop-With 'WSL_NOT_INSTALLED' 'the package of WSL is not installed on the PC' }
-}
-
-function Assert-Ours($Found) {
-    if ($null -ne $Found.marker) { return }
-    Stop-With 'WSL_NOT_OURS' "a distribution $name is registered for this user already ($($Found.base)), and gpuready did not make it"
+    Invoke-Wsl $wsl $line 300
 }
 
 function Assert-Free([string]$Path) {
@@ -120,13 +67,9 @@ function Assert-Free([string]$Path) {
     }
 }
 
-function Assert-Room([string]$Folder, [long]$Size) {
-    # An archive unpacks to about three times its size; a gigabyte is left to Windows.
-    $drive = New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path]::GetPathRoot($Folder))
-    $needed = 3 * $Size + 1073741824
-    if ($drive.AvailableFreeSpace -ge $needed) { return }
-    $has, $wants = [Math]::Round($drive.AvailableFreeSpace / 1GB, 1), [Math]::Round($needed / 1GB, 1)
-    Stop-With 'WSL_DISK_TOO_SMALL' "$($drive.Name) has $has GB free, and the distribution needs $wants GB there"
+function Assert-Space([string]$Folder, [long]$Size) {
+    # An archive unpacks to about three times its size.
+    Assert-Room $Folder (3 * $Size) 'the distribution'
 }
 
 function Write-Marker([string]$Folder, [bool]$Complete) {
@@ -135,7 +78,7 @@ function Write-Marker([string]$Folder, [bool]$Complete) {
 }
 
 function Remove-Distribution($Found) {
-    $null = Invoke-Wsl "--unregister $name" 300
+    $null = Invoke-Wsl $wsl "--unregister $name" 300
     Remove-Left $Found.base $Found.disk
 }
 
@@ -170,13 +113,13 @@ function Import-Distribution([string]$Folder) {
         $file = Get-Archive $homePath 'distribution' $params.archive $params.uploaded $params.time_limit
         if ($file -is [hashtable]) { $module.Result.needs = @($file.needs); Stop-With 'NEEDS' '' }
         try {
-            Assert-Room $Folder (New-Object -TypeName System.IO.FileInfo -ArgumentList $file).Length
+            Assert-Space $Folder (New-Object -TypeName System.IO.FileInfo -ArgumentList $file).Length
             Remove-Left $Folder "$Folder\ext4.vhdx"
             $null = [System.IO.Directory]::CreateDirectory($Folder)
             Write-Marker $Folder $false
             $disk = $(if ($file -like '*.vhdx') { ' --vhd' } else { '' })
             $line = "--import $name $(ConvertTo-Argument $Folder) $(ConvertTo-Argument $file) --version 2$disk"
-            try { $null = Invoke-Wsl $line $params.time_limit } catch {
+            try { $null = Invoke-Wsl $wsl $line $params.time_limit } catch {
                 Remove-Left $Folder "$Folder\ext4.vhdx"
                 throw
             }
@@ -202,15 +145,15 @@ function Set-Setting($Is) {
     if ($module.CheckMode) { return }
     $text = $(if ($same) { '' } else { [Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($params.wsl_conf)) })
     $null = Invoke-Guest $set @("$($params.default_user)", $text)
-    $null = Invoke-Wsl "--terminate $name" 120
+    $null = Invoke-Wsl $wsl "--terminate $name" 120
 }
 
 function Set-Present {
-    $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser)
+    $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser) $name
     $folder = $(if ($params.location) { $params.location } else { "%LOCALAPPDATA%\gpuready\wsl\$name" })
     $folder = [System.Environment]::ExpandEnvironmentVariables($folder).TrimEnd('\')
     if ($found) {
-        Assert-Ours $found
+        Assert-Ours $found $name
         $folder = $found.base
         $whole = $found.state -eq 1 -and (Get-Field $found.marker 'complete') -eq $true
         if ($whole -and (Get-Field $found.marker 'sha256') -cne $wanted) {
@@ -227,7 +170,7 @@ function Set-Present {
         Assert-Free "$folder\ext4.vhdx"
     }
     # One that is half there may be under way, and takes the room that it was promised.
-    if (-not $found) { Assert-Room $folder ([long]"0$(Get-Field $params.archive 'size')") }
+    if (-not $found) { Assert-Space $folder ([long]"0$(Get-Field $params.archive 'size')") }
     $module.Result.changed = $true
     $module.Diff.before.sha256 = $null
     $module.Diff.after.sha256 = $wanted
@@ -240,9 +183,9 @@ function Set-Present {
 }
 
 function Set-Absent {
-    $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser)
+    $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser) $name
     if (-not $found) { return }
-    Assert-Ours $found
+    Assert-Ours $found $name
     $module.Result.changed = $true
     $module.Diff.before.sha256 = Get-Field $found.marker 'sha256'
     $module.Diff.after.sha256 = $null
@@ -255,9 +198,9 @@ $module.Diff.before = @{ name = $name }
 $module.Diff.after = @{ name = $name }
 $wsl = Find-Wsl
 Exit-Module $module {
-    Assert-Possible
+    Assert-Wsl $wsl
     if ($params.state -eq 'present') { Set-Present } else { Set-Absent }
-    $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser)
+    $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser) $name
     if ($found) {
         $module.Result.distribution = @{ name = $name; id = $found.id; location = $found.base; disk = $found.disk; sha256 = $wanted }
     }

@@ -227,4 +227,4 @@ function Expand-Tar($Stream, [string]$Into) {
     }
 }
 
-Export-ModuleMember -Function Get-Archive, Find-Wheel, Expand-File
+Export-ModuleMember -Function Get-Sha256, Get-Archive, Find-Wheel, Expand-File

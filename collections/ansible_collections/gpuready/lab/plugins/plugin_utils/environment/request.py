@@ -50,7 +50,7 @@ PASS_OPTIONS: dict[str, dict[str, Any]] = {
     "pass_record": _MAPPING,
     "verified": _TRUTH,
     "keep_old": _NUMBER,
-    "job": {"type": "str", "choices": ["building", "importing", "training"]},
+    "job": {"type": "str", "choices": ["building", "importing", "exporting", "training"]},
 }
 _COMMON = ("state", "home", "stack", "lock_wait", "job")  # what environment_pass takes in every state
 _SHA256 = re.compile(r"[0-9a-f]{64}")

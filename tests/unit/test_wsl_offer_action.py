@@ -1,0 +1,100 @@
+"""What wsl_offer asks, that an export is a job, and what a PC is given for its students."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.lab.plugins.action import wsl_offer
+from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs
+from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
+from ansible_collections.gpuready.lab.plugins.plugin_utils.guest import students
+
+FOLDER = r"C:\ProgramData\gpuready\jobs\exporting"
+CLAIMED = {"job": {"state": "claimed"}, "claimed": True, "folder": FOLDER}
+STARTED = {"started": True, "finished": False}
+GONE = {"job": None, "claimed": False, "folder": FOLDER}
+
+
+def job(state: str, **result: Any) -> dict[str, Any]:
+    return {"job": {"state": state, "restarted": False, "result": result or None}, "claimed": False, "folder": FOLDER}
+
+
+def carried(
+    answers: list[dict[str, Any]], windows: bool = True, **given: Any
+) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """What the action gives with a PC that answers so, and what was asked of it."""
+    asked: list[tuple[str, Any]] = []
+
+    def answer(module: str, arguments: dict[str, Any], task_vars: dict[str, Any], background: Any = None) -> Any:
+        asked.append((module.rpartition(".")[2], background or arguments))
+        return answers.pop(0)
+
+    action = wsl_offer.ActionModule.__new__(wsl_offer.ActionModule)
+    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=windows))
+    action.run_once = answer  # type: ignore[method-assign]
+    found = action.act(options("wsl_offer", {"name": "g", **given}, wsl_offer.ActionModule.SPEC), {})
+    assert answers == []
+    return found, asked
+
+
+def test_where_nothing_is_to_be_exported_it_takes_one_call() -> None:
+    found, asked = carried([{"changed": False, "offer": {}}])
+    assert found == {"changed": False, "offer": {}}
+    ((name, given),) = asked
+    assert (name, given["prepare"], given["list"]) == ("wsl_offer", True, "beside")
+    assert given["words"] == students.words()
+
+
+def test_an_export_is_a_job() -> None:
+    ended = job("ended", changed=True, finished=True, offer={"file": "x"})
+    found, asked = carried([{"changed": True, "ready": True}, CLAIMED, STARTED, ended, GONE], time_limit=60)
+    assert found == {"changed": True, "offer": {"file": "x"}}
+    assert asked[2] == ("wsl_offer", (FOLDER, 60 + jobs.MARGIN))
+
+
+def test_an_export_that_is_not_waited_for_is_under_way() -> None:
+    found, _ = carried([{"ready": True}, CLAIMED, STARTED], wait=False)
+    assert found["under_way"] is True
+
+
+def test_an_export_that_was_killed_and_what_wsl_said_have_their_codes() -> None:
+    found, _ = carried([{"ready": True}, CLAIMED, STARTED, job("lost"), GONE])
+    assert found["code"] == "WSL_EXPORT_LOST"
+    said = {"failed": True, "code": "WSL_FAILED", "msg": "wsl.exe --export ended with -1"}
+    found, _ = carried([{**said, "details": ["x: Wsl/Service/WSL_E_EXPORT_FAILED"]}])
+    assert found["code"] == "WSL_E_EXPORT_FAILED"
+
+
+def test_what_is_taken_away_is_asked_for_alone() -> None:
+    _, asked = carried([{"changed": True}], state="absent", list="alone", version="2")
+    assert set(asked[0][1]) == {"state", "name", "lock_wait", "words"}
+
+
+@pytest.mark.parametrize(("given", "windows", "says"), [
+    ({"name": "a b"}, True, "name: 'a b'"),
+    ({}, False, "Windows side"),
+])  # fmt: skip
+def test_what_cannot_be_asked_is_refused(given: dict[str, Any], windows: bool, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        carried([], windows, **given)
+
+
+def test_the_launcher_and_its_script_are_what_cmd_and_every_powershell_read() -> None:
+    words = students.words()
+    for text in words.values():
+        assert text.isascii()
+        assert "\n" not in text.replace("\r\n", "")
+
+
+@pytest.mark.parametrize(("tail", "cause"), [
+    ("HCS_E_HYPERV_NOT_INSTALLED", "virtualization is off"),
+    ("0x80370102", "virtualization is off"),
+    ("ERROR_ACCESS_DISABLED_BY_POLICY", "a policy forbids WSL"),
+    ("0x80070070", "disk is full"),
+    ("WSL_E_WSL_OPTIONAL_COMPONENT_REQUIRED", "feature"),
+])  # fmt: skip
+def test_the_causes_of_wsls_errors_are_the_catalogues(tail: str, cause: str) -> None:
+    lines = dict(line.split(" ", 1) for line in students.words()["causes"].splitlines())
+    assert cause in lines[tail]
