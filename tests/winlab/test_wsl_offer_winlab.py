@@ -1,19 +1,31 @@
-"""gpuready.lab.wsl_offer and the launcher of students on a real PowerShell, a real registry and a real Linux."""
+"""gpuready.lab.wsl_offer and the launcher of students on a real PowerShell, a real registry and a real Linux.
+
+One distribution is imported and exported, once. Each test begins with the machine as the import left it, and puts the
+export back.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
 import os
+import shutil
+import subprocess
 import tarfile
-from collections.abc import Iterator
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from winlab import winrs
 from winlab.subsystem import RealSubsystem
-from winlab.testing import small_drive
+from winlab.testing import results, small_drive
 from winlab.tree import ROOT
 
 from gpuready.simlab.schema import Pc
@@ -24,215 +36,349 @@ ON = {"VirtualMachinePlatform": "Enabled", "Microsoft-Windows-Subsystem-Linux": 
 MODULE, IMPORT = "gpuready.lab.wsl_offer", "gpuready.lab.wsl_distribution"
 ADMIN = "S-1-5-21-1-2-3-1002"
 HOME = r"C:\ProgramData\gpuready"
-LXSS = r"HKLM:\Software\Microsoft\Windows\CurrentVersion\Lxss"
-RUN = r"HKLM:\Software\Microsoft\Windows\CurrentVersion\Run"
-VMCOMPUTE = r"HKLM:\SYSTEM\CurrentControlSet\Services\vmcompute"
+LXSS = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Lxss"
+RUN = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Run"
+VMCOMPUTE = r"HKLM\SYSTEM\CurrentControlSet\Services\vmcompute"
+POLICY = r"HKLM\Software\Policies\WSL"
+SCRIPTS = r"HKLM\Software\Policies\Microsoft\PowerShellCore"  # of the PowerShell of these machines
 ADDRESS = "file:///C:/ProgramData/gpuready/wsl/list.json"
+OWN = r"C:\lists\own.json"
+
+
+@dataclasses.dataclass
+class Lab:
+    """The machine, its WSL, and the distribution `lab` with what its export gave."""
+
+    pc: Any
+    wsl: RealSubsystem
+    ansible: Callable[..., Any]
+    original: Distribution
+    theirs: Distribution
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
+    export: bytes = b""
+
+    def run(self, *tasks: dict[str, Any]) -> list[dict[str, Any]]:
+        """The results of tasks, in one run of Ansible."""
+        told = [{"ignore_errors": True, **one} for one in tasks]
+        done = self.ansible(self.pc, playbook=[{"hosts": "all", "gather_facts": False, "tasks": told}])
+        return [{"failed": False, "changed": False} | one for _, one in results(done, self.pc.name)]
+
+    def reg(self, *words: str) -> str:
+        """What reg.exe says."""
+        return str(self.pc.run(["reg", *words]).stdout)
+
+    def value(self, key: str, name: str) -> str:
+        """A value of the registry, '' where there is none."""
+        found = self.reg("query", key, "/v", name).partition("REG_SZ")[2]
+        return found.strip()
+
+    def list(self) -> dict[str, Any]:
+        """The list of distributions that gpuready keeps."""
+        return dict(json.loads(self.pc.path(rf"{HOME}\wsl\list.json").read_text()))
+
+    def twin(self, name: str, **other: Any) -> Distribution:
+        """Another distribution that gpuready made, with the same in it."""
+        one = dataclasses.replace(
+            self.original, guid=f"{{{uuid.uuid4()}}}", name=name, base_path=rf"C:\guests\{name}", **other
+        )
+        shutil.copytree(self.pc.path(self.original.base_path), self.pc.path(one.base_path), dirs_exist_ok=True)
+        shutil.copytree(self.wsl.guests.root(self.original), self.wsl.guests.root(one), symlinks=True)
+        self.wsl.model.me.distributions[one.guid] = one
+        self.wsl.show()
+        return one
+
+    def offered(self, name: str = "lab") -> Path:
+        """The export, as if it had been made of this distribution."""
+        folder = self.pc.path(rf"{HOME}\wsl")
+        folder.mkdir(exist_ok=True)
+        offer = json.loads(self.texts["lab.json"])
+        export: Path = folder / offer["file"].replace("lab-", f"{name}-")
+        export.write_bytes(self.export)
+        offer |= {"distribution": name, "file": export.name}
+        (folder / f"{name}.json").write_text(self.texts["lab.json"] if name == "lab" else json.dumps(offer))
+        return export
+
+    def named(self, name: str) -> list[Distribution]:
+        """This user's distributions of a name."""
+        return [one for one in self.wsl.model.me.distributions.values() if one.name == name]
+
+    def clean(self) -> None:
+        """The machine as the import left it."""
+        for folder in (rf"{HOME}\wsl", rf"{HOME}\bin", r"C:\lists"):
+            shutil.rmtree(self.pc.path(folder), ignore_errors=True)
+        self.reg("delete", LXSS, "/v", "DistributionListUrl", "/f")
+        self.reg("delete", LXSS, "/v", "DistributionListUrlAppend", "/f")
+        self.reg("delete", RUN, "/v", "gpuready wsl lab", "/f")
+        model = self.wsl.model
+        self.wsl.slow_at, model.machine.vm_error, model.machine.version = "", (), "2.6.1.0"
+        model.me.locked.clear()
+        model.machine.user(ADMIN).distributions.clear()
+        model.me.distributions = {one.guid: one for one in (self.theirs, self.original)}
+        self.wsl.show()
+
+
+def offer(check: bool = False, **arguments: Any) -> dict[str, Any]:
+    """A task."""
+    return {MODULE: {"name": "lab", **arguments}, "check_mode": check}
+
+
+def copied(name: str) -> dict[str, Any]:
+    """The lab's own list becomes another."""
+    return {"ansible.builtin.raw": rf"cmd /c copy /y C:\lists\{name}.json {OWN}"}
 
 
 @pytest.fixture(scope="module")
-def wsl(winlab_machine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubsystem]:
+def made(winlab_machine: Any, ansible: Any, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The tree's own /etc as a distribution, imported and given to everyone."""
     scenario = Pc(name="pc", wsl={"version": "2.6.1.0", "distributions": [{"name": "theirs"}]}, features=ON)  # type: ignore[arg-type]
     subsystem = RealSubsystem(scenario, tmp_path_factory.mktemp("guests"))
-    machine = winlab_machine("wsl-offer", programs=subsystem.programs)
-    machine.powershell(f"New-Item {VMCOMPUTE} -Force")
-    return subsystem.attach(machine)
-
-
-@pytest.fixture
-def pc(wsl: RealSubsystem) -> Any:
-    return wsl._there()
-
-
-def guest(pc: Any, ansible: Any, folder: Path, name: str) -> None:
-    """The tree's own /etc as a distribution that gpuready made."""
+    pc = winlab_machine("wsl-offer", programs=subsystem.programs)
+    subsystem.attach(pc)
+    (theirs,) = subsystem.model.me.distributions.values()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
         tar.add(ROOT / "etc", "etc")
-    path = folder / "root.tar.gz"
+    path = tmp_path_factory.mktemp("archive") / "root.tar.gz"
     path.write_bytes(out.getvalue())
     archive = {"path": str(path), "sha256": hashlib.sha256(out.getvalue()).hexdigest()}
-    said = ansible(pc, IMPORT, {"name": name, "archive": archive})
-    assert said["changed"], said
-
-
-def value(pc: Any, key: str, name: str) -> str:
-    return str(pc.powershell(f"(Get-Item '{key}').GetValue('{name}')").stdout.strip())
-
-
-def list_of(pc: Any) -> dict[str, Any]:
-    return dict(json.loads(pc.path(rf"{HOME}\wsl\list.json").read_text()))
-
-
-def test_it_is_exported_once_listed_and_taken_back(wsl: RealSubsystem, pc: Any, ansible: Any, tmp_path: Path) -> None:
-    guest(pc, ansible, tmp_path, "lab")
-    given = {"name": "lab", "logon": True}
-    said = ansible(pc, MODULE, given, check=True)
+    lab = Lab(pc, subsystem, ansible, theirs, theirs)
+    lab.reg("add", VMCOMPUTE, "/f")
+    imported, foreseen, looked, said = lab.run(
+        {IMPORT: {"name": "lab", "archive": archive, "location": r"C:\guests\lab"}},
+        offer(check=True, logon=True),
+        {"ansible.windows.win_stat": {"path": rf"{HOME}\wsl"}},
+        {**offer(logon=True), "diff": True},
+    )
+    assert imported["changed"], imported
+    assert (foreseen["changed"], foreseen["failed"]) == (True, False), foreseen
+    assert not looked["stat"]["exists"]
     assert (said["changed"], said["failed"]) == (True, False), said
-    assert not pc.path(rf"{HOME}\wsl").exists()
-    said = ansible(pc, MODULE, given, task={"diff": True})
+    (lab.original,) = lab.named("lab")
+    export = pc.path(rf"{HOME}\wsl\{said['offer']['file']}")
+    lab.export = export.read_bytes()
+    lab.texts = {file.name: file.read_text() for file in export.parent.glob("*.json")}
+    assert hashlib.sha256(lab.export).hexdigest() == said["offer"]["sha256"]
+    assert len(lab.export) == said["offer"]["size_bytes"]
+    return lab
+
+
+@pytest.fixture
+def lab(made: Lab) -> Iterator[Lab]:
+    made.clean()
+    yield made
+    made.clean()
+
+
+@contextmanager
+def held(pc: Any, path: str) -> Iterator[None]:
+    """A file that somebody reads."""
+    sign, end = pc.path(r"C:\held"), pc.path(r"C:\end")
+    script = (
+        f"$file = [System.IO.File]::Open('{path}', 'Open', 'Read', 'Read'); "
+        "$null = [System.IO.File]::Create('C:\\held'); "
+        "while (-not [System.IO.File]::Exists('C:\\end')) { Start-Sleep -Milliseconds 200 }"
+    )
+    with subprocess.Popen(pc.command(["wine", winrs.POWERSHELL, "-NoProfile", "-Command", script])) as process:
+        try:
+            until(sign.exists)
+            yield
+        finally:
+            end.touch()
+            process.wait(60)
+            sign.unlink()
+            end.unlink()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for it, a minute at most."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come about")
+
+
+def test_it_is_exported_once_listed_and_taken_back(lab: Lab) -> None:
+    pc, wsl = lab.pc, lab.wsl
+    export = lab.offered()
+    (said,) = lab.run(offer(logon=True))
     assert (said["changed"], said["failed"]) == (True, False), said
-    offer = said["offer"]
-    export = pc.path(rf"{HOME}\wsl\{offer['file']}")
-    assert hashlib.sha256(export.read_bytes()).hexdigest() == offer["sha256"]
-    assert export.stat().st_size == offer["size_bytes"]
-    assert value(pc, LXSS, "DistributionListUrlAppend") == ADDRESS
-    (one,) = list_of(pc)["ModernDistributions"]["lab"]
-    assert one["Amd64Url"]["Sha256"] == f"0x{offer['sha256']}"
-    assert "--prepare" in value(pc, RUN, "gpuready wsl lab")
-    for check in (True, False):
-        before = pc.commands
-        again = ansible(pc, MODULE, given, check=check)
-        assert (again["changed"], again["failed"]) == (False, False), again
-        assert pc.commands - before == 1
-    assert ansible(pc, MODULE, {"name": "lab"}, check=True)["changed"]
-    assert ansible(pc, MODULE, {"name": "lab"})["changed"]
-    assert value(pc, RUN, "gpuready wsl lab") == ""
+    assert said["offer"]["file"] == export.name, "it is exported once"
+    assert lab.value(LXSS, "DistributionListUrlAppend") == ADDRESS
+    (one,) = lab.list()["ModernDistributions"]["lab"]
+    assert one["Amd64Url"]["Sha256"] == f"0x{said['offer']['sha256']}"
+    assert "--prepare" in lab.value(RUN, "gpuready wsl lab")
+    before = pc.commands
+    same = lab.run(offer(check=True, logon=True), offer(logon=True))
+    assert [(one["changed"], one["failed"]) for one in same] == [(False, False)] * 2, same
+    assert pc.commands - before == 2
+    other = lab.run(offer(check=True, list="alone"), offer(list="alone"))
+    assert [one["changed"] for one in other] == [True] * 2, other
+    assert lab.value(RUN, "gpuready wsl lab") == ""
+    assert lab.value(LXSS, "DistributionListUrlAppend") == ""
+    assert lab.value(LXSS, "DistributionListUrl") == ADDRESS
     # wsl.exe itself takes it from the list, where no other is read.
-    assert ansible(pc, MODULE, {"name": "lab", "list": "alone"})["changed"]
-    assert value(pc, LXSS, "DistributionListUrlAppend") == ""
-    assert value(pc, LXSS, "DistributionListUrl") == ADDRESS
     wsl.model.machine.lists = {"DistributionListUrl": ADDRESS}
-    (mine,) = [one for one in wsl.model.me.distributions.values() if one.name == "lab"]
-    del wsl.model.me.distributions[mine.guid]
+    del wsl.model.me.distributions[lab.original.guid]
     wsl.show()
     installed = pc.run([WSL, "--install", "lab", "--no-launch"])
     assert installed.rc == 0, installed
-    (copy,) = [one for one in wsl.model.me.distributions.values() if one.name == "lab"]
+    (copy,) = lab.named("lab")
     assert (wsl.guests.root(copy) / "etc/passwd").is_file()
     pc.run([WSL, "--unregister", "lab"])
-    wsl.model.me.distributions[mine.guid] = mine
+    wsl.model.me.distributions[lab.original.guid] = lab.original
     wsl.model.machine.lists = {}
     wsl.show()
-    # Another version of what is in it; the file of before goes.
-    (wsl.guests.root(mine) / "etc/version").write_text("2")
-    newer = ansible(pc, MODULE, {"name": "lab", "version": "2", "list": "alone"})
+    # Another version of what is in it; the file of before goes, once nobody reads it.
+    inside = wsl.guests.root(lab.original) / "etc/version"
+    inside.write_text("2")
+    with held(pc, rf"{HOME}\wsl\{export.name}"):
+        (newer,) = lab.run(offer(version="2", list="alone"))
+    inside.unlink()
     assert newer["changed"], newer
     assert newer["offer"]["of"]["version"] == "2"
-    assert newer["offer"]["file"] != offer["file"]
-    assert not export.exists()
-    absent = {"name": "lab", "state": "absent"}
-    assert ansible(pc, MODULE, absent, check=True)["changed"]
-    assert ansible(pc, MODULE, absent)["changed"]
-    assert not ansible(pc, MODULE, absent)["changed"]
+    assert newer["offer"]["file"] != export.name
+    assert [export.name in note for note in newer["notes"]] == [True]
+    assert export.exists()
+    gone = lab.run(*(offer(check=check, state="absent") for check in (True, False, False)))
+    assert [one["changed"] for one in gone] == [True, True, False], gone
     assert not pc.path(rf"{HOME}\wsl").exists()
     assert not pc.path(rf"{HOME}\bin\wsl-lab.cmd").exists()
-    assert value(pc, LXSS, "DistributionListUrl") == ""
-    ansible(pc, IMPORT, {"name": "lab", "state": "absent", "confirm": "lab"})
+    assert lab.value(LXSS, "DistributionListUrl") == ""
 
 
-def test_the_labs_own_list_is_kept_added_to_and_comes_back(
-    wsl: RealSubsystem, pc: Any, ansible: Any, tmp_path: Path
-) -> None:
-    guest(pc, ansible, tmp_path, "one")
-    guest(pc, ansible, tmp_path, "two")
-    own = {"Default": "x", "ModernDistributions": {"x": [{"Name": "x-1"}]}, "More": [1]}
-    lists = pc.path(r"C:\lists")
-    lists.mkdir()
-    (lists / "own.json").write_text(json.dumps(own))
+def test_the_labs_own_list_is_kept_added_to_and_comes_back(lab: Lab) -> None:
+    lab.twin("two")
+    for name in ("lab", "two"):
+        lab.offered(name)
+    own: dict[str, Any] = {"Default": "x", "ModernDistributions": {"x": [{"Name": "x-1"}]}, "More": [1]}
+    file = lab.pc.path(OWN)
+    file.parent.mkdir()
+    file.write_text(json.dumps(own))
     address = "file:///C:/lists/own.json"
-    pc.powershell(f"Set-ItemProperty {LXSS} DistributionListUrlAppend '{address}'")
-    for name in ("one", "two"):
-        assert ansible(pc, MODULE, {"name": name})["changed"]
-    assert value(pc, LXSS, "DistributionListUrlAppend") == ADDRESS
-    found = list_of(pc)
+    lab.reg("add", LXSS, "/v", "DistributionListUrlAppend", "/d", address, "/f")
+    given = lab.run(offer(), offer(name="two"))
+    assert [one["changed"] for one in given] == [True] * 2, given
+    assert lab.value(LXSS, "DistributionListUrlAppend") == ADDRESS
+    found = lab.list()
     assert (found["Default"], found["More"]) == ("x", [1])
-    assert sorted(found["ModernDistributions"]) == ["one", "two", "x"]
-    own["ModernDistributions"]["y"] = []  # type: ignore[index]
-    (lists / "own.json").write_text(json.dumps(own))
-    assert ansible(pc, MODULE, {"name": "one"})["changed"], "what the lab changes is followed"
-    assert not ansible(pc, MODULE, {"name": "two"})["changed"]
-    assert ansible(pc, MODULE, {"name": "one", "state": "absent"})["changed"]
-    assert sorted(list_of(pc)["ModernDistributions"]) == ["two", "x", "y"]
-    for text, code in (("[]", "WSL_LIST_UNREADABLE"), ("", "WSL_LIST_UNREADABLE"), (None, "WSL_LIST_NAME")):
-        broken = text if text is not None else json.dumps({"ModernDistributions": {"ONE": []}})
-        (lists / "own.json").write_text(broken)
-        said = ansible(pc, MODULE, {"name": "one"})
-        assert said["code"] == code, said
-    (lists / "own.json").write_text(json.dumps(own))
-    assert not list(pc.path(rf"{HOME}\wsl").glob("one*")), "what stands in the way is known before an export"
-    assert ansible(pc, MODULE, {"name": "two", "state": "absent"})["changed"]
-    assert value(pc, LXSS, "DistributionListUrlAppend") == address
-    pc.powershell(f"Remove-ItemProperty {LXSS} DistributionListUrlAppend")
-    for name in ("one", "two"):
-        ansible(pc, IMPORT, {"name": name, "state": "absent", "confirm": name})
+    assert sorted(found["ModernDistributions"]) == ["lab", "two", "x"]
+    own["ModernDistributions"]["y"] = []
+    file.write_text(json.dumps(own))
+    followed, same, gone = lab.run(offer(), offer(name="two"), offer(state="absent"))
+    assert followed["changed"], "what the lab changes is followed"
+    assert not same["changed"], same
+    assert gone["changed"], gone
+    assert sorted(lab.list()["ModernDistributions"]) == ["two", "x", "y"]
+    texts = {
+        "array": "[]",
+        "nothing": "",
+        "name": json.dumps({"ModernDistributions": {"LAB": []}}),
+        "good": json.dumps(own),
+    }
+    for name, text in texts.items():
+        (file.parent / f"{name}.json").write_text(text)
+    said = lab.run(
+        copied("array"), offer(), copied("nothing"), offer(), copied("name"), offer(),
+        copied("good"), offer(name="two", state="absent"),
+    )  # fmt: skip
+    assert [one.get("code") for one in said[1:6:2]] == ["WSL_LIST_UNREADABLE"] * 2 + ["WSL_LIST_NAME"], said
+    assert said[-1]["changed"], said[-1]
+    assert not lab.pc.path(rf"{HOME}\wsl").exists(), "what stands in the way is known before an export"
+    assert lab.value(LXSS, "DistributionListUrlAppend") == address
 
 
-def test_what_cannot_be_offered_is_named_and_nothing_is_left(
-    wsl: RealSubsystem, pc: Any, ansible: Any, tmp_path: Path
-) -> None:
-    def code(name: str, **more: Any) -> str:
-        return str(ansible(pc, MODULE, {"name": name, **more}).get("code"))
-
-    home = pc.path(HOME)
-    home.mkdir(exist_ok=True)
-    os.chown(home, 65534, 65534)
-    assert code("theirs") == "HOME_NOT_OURS"
-    os.chown(home, 0, 0)
-    assert code("theirs") == "WSL_NOT_OURS"
-    assert code("nobody") == "WSL_NO_DISTRIBUTION"
-    guest(pc, ansible, tmp_path, "half")
-    (one,) = [one for one in wsl.model.me.distributions.values() if one.name == "half"]
-    one.state = 3
-    wsl.show()
-    assert code("half") == "WSL_NO_DISTRIBUTION"
-    one.state = 1
-    wsl.show()
-    wsl.hang_at = "--export"
-    assert code("half", time_limit=2) == "WSL_TIME_LIMIT"
-    wsl.hang_at = ""
-    user = wsl.model.machine.user(wsl.model.me.sid)
-    user.locked[one.guid] = "Exporting"
-    said = ansible(pc, MODULE, {"name": "half"})
-    user.locked.clear()
-    assert "0x8000000d" in said["msg"], said
-    assert not list(pc.path(rf"{HOME}\wsl").iterdir())
+def test_what_cannot_be_offered_is_named_and_nothing_is_left(lab: Lab) -> None:
+    pc, wsl = lab.pc, lab.wsl
+    foreign = pc.path(r"C:\foreign")
+    foreign.mkdir(exist_ok=True)
+    os.chown(foreign, 65534, 65534)
+    lab.twin("half", state=3)
+    wsl.model.me.locked[lab.original.guid] = "Exporting"
     with small_drive(pc, "64m"):
-        assert code("half", home=r"D:\gpuready") == "WSL_DISK_TOO_SMALL"
+        said = lab.run(
+            offer(home=r"C:\foreign"),
+            offer(name="theirs"),
+            offer(name="nobody"),
+            offer(name="half"),
+            offer(home=r"D:\gpuready"),
+            offer(),
+        )
+    wsl.model.me.locked.clear()
+    assert [one.get("code") for one in said[:-1]] == [
+        "HOME_NOT_OURS", "WSL_NOT_OURS", "WSL_NO_DISTRIBUTION", "WSL_NO_DISTRIBUTION", "WSL_DISK_TOO_SMALL",
+    ], said  # fmt: skip
+    assert "0x8000000d" in said[-1]["msg"], said
+    assert not list(pc.path(rf"{HOME}\wsl").iterdir())
     wsl.model.machine.version = "2.4.3.0"
     wsl.show()
-    assert code("half") == "WSL_PACKAGE_OLD"
+    (old,) = lab.run(offer())
+    assert old.get("code") == "WSL_PACKAGE_OLD", old
     wsl.model.machine.version = "2.6.1.0"
     wsl.show()
-    # An export that a student's copy is just made of stays until another day; one that is damaged is made again.
-    assert ansible(pc, MODULE, {"name": "half"})["changed"]
-    (export,) = pc.path(rf"{HOME}\wsl").glob("half-*.wsl")
-    export.write_bytes(b"short")
-    said = ansible(pc, MODULE, {"name": "half"})
-    assert said["changed"], said
-    assert hashlib.sha256((export.parent / said["offer"]["file"]).read_bytes()).hexdigest() == said["offer"]["sha256"]
-    ansible(pc, MODULE, {"name": "half", "state": "absent"})
-    ansible(pc, IMPORT, {"name": "half", "state": "absent", "confirm": "half"})
+    # An export that is damaged is made again.
+    lab.offered().write_bytes(b"short")
+    (said_again,) = lab.run(offer())
+    assert said_again["changed"], said_again
+    export = pc.path(rf"{HOME}\wsl\{said_again['offer']['file']}")
+    assert hashlib.sha256(export.read_bytes()).hexdigest() == said_again["offer"]["sha256"]
 
 
-def test_a_student_gets_a_copy_of_his_own_by_the_launcher(
-    wsl: RealSubsystem, pc: Any, ansible: Any, tmp_path: Path
-) -> None:
-    guest(pc, ansible, tmp_path, "lab")
-    assert ansible(pc, MODULE, {"name": "lab"})["changed"]
-    (original,) = [one for one in wsl.model.me.distributions.values() if one.name == "lab"]
+class Student:
+    """Who starts the launcher, on a PC where the distribution is another user's."""
 
-    def start(*words: str) -> Any:
-        return pc.run(["cmd", "/c", rf"{HOME}\bin\wsl-lab.cmd", *words], timeout=300)
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.pc, self.wsl = lab, lab.pc, lab.wsl
 
-    def mine() -> list[Distribution]:
-        return [one for one in wsl.model.me.distributions.values() if one.name == "lab"]
+    def start(self, *words: str) -> Any:
+        """What the launcher says, and its exit code."""
+        return self.pc.run(["cmd", "/c", rf"{HOME}\bin\wsl-lab.cmd", *words], timeout=120)
 
-    said = start("--renew", "lab")
-    assert said.rc == 1
-    assert "what all copies are made of" in said.stdout
+    def blocked(self, *words: str) -> str:
+        """The one line of a start that something stands in the way of; of the try nothing is left."""
+        before = self.lab.named("lab")
+        said = self.start(*words or ("true",))
+        assert said.rc == 1, said
+        assert self.lab.named("lab") == before
+        lines = said.stdout.strip().splitlines()
+        assert all(line.startswith("lab: ") for line in lines), lines
+        return str(lines[-1])
+
+
+@pytest.fixture
+def student(lab: Lab) -> Student:
+    lab.offered()
+    (given,) = lab.run(offer())
+    assert given["changed"], given
+    return Student(lab)
+
+
+def test_a_student_gets_a_copy_of_his_own_by_the_launcher(student: Student) -> None:
+    lab, pc, wsl = student.lab, student.pc, student.wsl
+    start, blocked = student.start, student.blocked
+    assert "what all copies are made of" in blocked("--renew", "lab")
     # From here on it is another user's, and the one who starts the launcher is a student.
-    del wsl.model.me.distributions[original.guid]
-    wsl.model.machine.user(ADMIN).distributions[original.guid] = original
+    del wsl.model.me.distributions[lab.original.guid]
+    wsl.model.machine.user(ADMIN).distributions[lab.original.guid] = lab.original
     wsl.show()
     assert start("--remove", "lab").stdout.strip() == "lab: you have no copy"
-    said = start("cat", "/etc/hostname")
+    # While it is made for one window another one waits for nothing.
+    wsl.slow_at = "--import"
+    first: list[Any] = []
+    window = threading.Thread(target=lambda: first.append(start("cat", "/etc/hostname")))
+    window.start()
+    until(pc.path(r"C:\Users\labadmin\AppData\Local\gpuready\wsl\lab\gpuready.json").exists)
+    assert "just being made" in blocked()
+    wsl.slow_at = ""
+    wsl.go_on.set()
+    window.join()
+    (said,) = first
     assert said.rc == 0, said
     assert "making your own copy" in said.stdout
     assert said.stdout.splitlines()[-1].strip() == (ROOT / "etc/hostname").read_text().strip()
-    (copy,) = mine()
+    (copy,) = lab.named("lab")
     assert copy.base_path.endswith(r"\AppData\Local\gpuready\wsl\lab")
-    assert copy.guid != original.guid
+    assert copy.guid != lab.original.guid
     again = start("cat", "/etc/hostname")
     assert "copy" not in again.stdout, "each later start only starts it"
     assert start("--prepare").rc == 0
@@ -241,65 +387,72 @@ def test_a_student_gets_a_copy_of_his_own_by_the_launcher(
     marker.write_text(marker.read_text().replace('"export": "', '"export": "0')[:-2] + "}")
     said = start("true")
     assert "there is a newer one" in said.stdout
-    assert mine() == [copy]
-    said = start("--renew")
-    assert (said.rc, mine()) == (1, [copy])
-    assert "all files in your copy are lost" in said.stdout
+    assert lab.named("lab") == [copy]
+    assert "all files in your copy are lost" in blocked("--renew")
     said = start("--renew", "lab")
     assert said.rc == 0, said
-    (renewed,) = mine()
+    (renewed,) = lab.named("lab")
     assert renewed.guid != copy.guid
     # Half a copy, as a crash leaves it, is cleaned up.
     renewed.state = 3
     wsl.show()
     said = start("true")
     assert "half a copy was taken away" in said.stdout
-    assert (said.rc, [one.state for one in mine()]) == (0, [1])
+    (whole,) = lab.named("lab")
+    assert (said.rc, whole.state) == (0, 1)
     wsl.model.machine.vm_error = ("HCS_E_HYPERV_NOT_INSTALLED", "CreateVm", "HCS")
     wsl.model.me.stop_all()
-    said = start("true")
+    assert "it does not start: virtualization is off" in blocked()
     wsl.model.machine.vm_error = ()
-    assert said.rc == 1
-    assert "it does not start: virtualization is off" in said.stdout, said
+    wsl.model.me.locked[whole.guid] = "Exporting"
+    assert "cannot be taken away" in blocked("--remove", "lab")
+    wsl.model.me.locked.clear()
     assert start("--remove", "lab").rc == 0
-    assert mine() == []
+    assert lab.named("lab") == []
     assert not pc.path(copy.base_path).exists()
 
-    # What stands in the way is one line, and nothing is left of the try.
-    def blocked() -> str:
-        said = start("true")
-        assert said.rc == 1, said
-        assert mine() == []
-        assert not pc.path(copy.base_path).exists()
-        return str(said.stdout.strip().splitlines()[-1])
 
-    pc.powershell(r"New-Item HKLM:\Software\Policies\WSL -Force | New-ItemProperty -Name AllowWSL -Value 0")
-    assert "policy" in blocked()
-    pc.powershell(r"Remove-Item HKLM:\Software\Policies\WSL")
-    pc.powershell(f"Remove-Item {VMCOMPUTE}")
+def test_what_stands_in_a_students_way_is_one_line_and_nothing_is_left(student: Student) -> None:
+    lab, pc = student.lab, student.pc
+    del lab.wsl.model.me.distributions[lab.original.guid]
+    lab.wsl.show()
+    blocked = student.blocked
+    lab.reg("add", POLICY, "/v", "AllowWSL", "/t", "REG_DWORD", "/d", "0", "/f")
+    assert "a policy of this PC forbids WSL" in blocked()
+    lab.reg("delete", POLICY, "/f")
+    lab.reg("add", SCRIPTS, "/v", "EnableScripts", "/t", "REG_DWORD", "/d", "0", "/f")
+    assert "PowerShell did not run" in blocked()
+    lab.reg("delete", SCRIPTS, "/f")
+    lab.reg("delete", VMCOMPUTE, "/f")
     assert "Virtual Machine Platform" in blocked()
-    pc.powershell(f"New-Item {VMCOMPUTE}")
+    lab.reg("add", VMCOMPUTE, "/f")
     program = pc.path(WSL)
     program.rename(program.with_suffix(".away"))
     assert "WSL is not installed" in blocked()
     program.with_suffix(".away").rename(program)
-    offer = pc.path(rf"{HOME}\wsl\lab.json")
-    known = offer.read_text()
-    offer.write_text(known.replace('"disk_bytes": 0', f'"disk_bytes": {2**62}'))
+    folder = pc.path(r"C:\Users\labadmin\AppData\Local\gpuready\wsl")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    folder.touch()
+    assert "ask who looks after this PC" in blocked(), "what nobody thought of is one line too"
+    folder.unlink()
+    place = pc.path(rf"{HOME}\wsl\lab.json")
+    known = place.read_text()
+    export = pc.path(rf"{HOME}\wsl\{json.loads(known)['file']}")
+    place.write_text(known.replace('"disk_bytes": 0', f'"disk_bytes": {2**62}'))
     assert "GB are free" in blocked()
-    offer.write_text(known.replace('"sha256": "', '"sha256": "0'))
+    place.write_text(known)
+    export.write_bytes(b"short")
     assert "is damaged" in blocked()
-    offer.write_text(known.replace('"file": "', '"file": "no'))
+    sha256 = hashlib.sha256(b"short").hexdigest()
+    place.write_text(known.replace(json.loads(known)["sha256"], sha256))
+    assert "your own copy could not be made" in blocked()
+    export.unlink()
     assert "is gone" in blocked()
-    offer.unlink()
+    place.unlink()
     assert "no longer offered" in blocked()
-    offer.write_text(known)
+    assert list(folder.iterdir()) == [folder / ".lab.lock"]
     strange = Distribution("{9}", "lab", r"C:\strange")
-    wsl.model.me.distributions["{9}"] = strange
-    wsl.show()
-    said = start("true")
-    assert (said.rc, mine()) == (1, [strange])
-    assert "none of this PC's" in said.stdout
-    del wsl.model.me.distributions["{9}"]
-    wsl.show()
-    ansible(pc, MODULE, {"name": "lab", "state": "absent"})
+    lab.wsl.model.me.distributions["{9}"] = strange
+    lab.wsl.show()
+    assert "none of this PC's" in blocked()

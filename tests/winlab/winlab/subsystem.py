@@ -147,6 +147,7 @@ class RealSubsystem:
         self.guests = RealGuests(folder)
         self.model = Subsystem(pc, DriveFiles(self._there), dict(pc.features), self.guests)
         self.hang_at = ""  # a word of command lines that do not end
+        self.slow_at, self.go_on = "", threading.Event()  # one of command lines that wait for this
 
     def _there(self) -> Machine:
         assert self._machine is not None
@@ -167,6 +168,8 @@ class RealSubsystem:
         """wsl.exe."""
         if self.hang_at and self.hang_at in call.args:
             threading.Event().wait(600)
+        if self.slow_at and self.slow_at in call.args:
+            self.go_on.wait(600)
         rc = self.model.run(line.join(["wsl.exe", *call.argv[1:]]), call)
         self.show()
         return rc

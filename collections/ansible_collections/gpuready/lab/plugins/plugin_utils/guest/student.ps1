@@ -2,7 +2,8 @@
 
 # Of the launcher wsl-NAME.cmd: student.ps1 NAME [--prepare | --renew NAME | --remove NAME | what is to be run]
 # Sees to it that the user who starts it has a copy of his own of the distribution that is offered, in which a program runs.
-# Ends with 0, or with 1 where something stands in the way, and one line says what.
+# Ends with 10, or with 11 where something stands in the way, and one line says what. 0 and 1 are PowerShell's own, of a script that
+# a policy let nobody run.
 # Windows PowerShell 5.1, without administrator's rights. Beside it lie NAME.json, the export, and causes.txt: NAME-OF-ERROR cause.
 
 Set-StrictMode -Version Latest
@@ -19,8 +20,10 @@ function Write-Line([string]$Line) { [Console]::Out.WriteLine("${name}: $Line") 
 
 function Stop-Here([string]$Line) {
     Write-Line $Line
-    exit 1
+    [System.Environment]::Exit(11)
 }
+
+trap { Stop-Here "$($_.Exception.Message); $ask" }
 
 function Read-Text([string]$Path) {
     if ([System.IO.File]::Exists($Path)) { [System.IO.File]::ReadAllText($Path, [System.Text.Encoding]::UTF8) } else { '' }
@@ -177,7 +180,7 @@ try {
     if ($what -eq '--remove') {
         Remove-Copy $copy
         Write-Line 'your copy was taken away'
-        exit 0
+        [System.Environment]::Exit(10)
     }
     if ($copy -and $copy.state -ne 1) {
         Remove-Copy $copy
@@ -193,7 +196,7 @@ try {
         Write-Line "there is a newer one, of $made; wsl-$name.cmd --renew $name makes your copy anew, without the files in it"
     }
 } finally { $lock.Dispose() }
-if ($what -in '--renew', '--prepare') { exit 0 }
+if ($what -in '--renew', '--prepare') { [System.Environment]::Exit(10) }
 $trouble = Get-Trouble (Start-Wsl "-d $name --exec /bin/true")
 if ($trouble) { Stop-Here "it does not start: $trouble; $ask" }
-exit 0
+[System.Environment]::Exit(10)

@@ -17,8 +17,9 @@ _LAUNCHER = r"""@echo off
 rem How to start {name}: without arguments a shell in your own copy of it; with a command, that command in it.
 rem --renew {name} makes your copy anew, --remove {name} takes it away; the files in it are lost.
 setlocal
-powershell.exe -NoLogo -NoProfile -ExecutionPolicy Bypass -File "%~dp0..\wsl\student.ps1" {name} "%~1" "%~2"
-if not "%errorlevel%"=="0" exit /b 1
+powershell.exe -NoLogo -NoProfile -ExecutionPolicy Bypass -File "%~dp0..\wsl\student.ps1" {name} "%~1" "%~2" 2>nul
+if "%errorlevel%"=="11" exit /b 1
+if not "%errorlevel%"=="10" goto shut
 for %%w in (--prepare --renew --remove) do if "%~1"=="%%w" exit /b 0
 set "WSL_EXE=%ProgramFiles%\WSL\wsl.exe"
 if not exist "%WSL_EXE%" set "WSL_EXE=wsl.exe"
@@ -28,6 +29,9 @@ exit /b
 :run
 "%WSL_EXE%" -d {name} -- %*
 exit /b
+:shut
+echo {name}: PowerShell did not run what makes your copy; a policy of this PC may forbid it; ask who looks after this PC
+exit /b 1
 """
 _TAIL = "\nError code: Wsl/Service/{}"  # where wsl.exe says the name or number of an error
 _MOST = 40  # numbers of a row: longer ones are ranges, of which one line each would be no help
