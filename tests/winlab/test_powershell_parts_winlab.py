@@ -29,14 +29,14 @@ from gpuready.simlab.models import home as simulated
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
 NAMES = (
     *("Json", "Programs", "Evidence", "Contents", "Damage", "Rights", "Home", "Environment", "Texts", "Archives"),
-    *("Build", "Jobs"),
+    *("Build", "Jobs", "Wsl"),
 )
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
 $names = 'Json', 'Programs', 'Evidence', 'Contents', 'Damage', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
-    'Build', 'Jobs'
+    'Build', 'Jobs', 'Wsl'
 foreach ($name in $names) {
     Import-Module "C:\lab\parts\$name.psm1"
 }
@@ -230,7 +230,8 @@ def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine)
         $pointers = @{}
         foreach ($one in (Read-Json 'C:\lab\pointers.json').GetEnumerator()) { $pointers[$one.Key] = $one.Value }
         $found.note = Get-NoteText $pointers $words
-        $found.nothing = Get-NoteText @{} $words
+        $found.nothing = Get-NoteText @{} $words (Get-Guest 'C:\lab\nowhere')
+        $found.guest = Get-NoteText @{} $words @('C:\lab\bin\wsl-b.cmd', 'C:\lab\bin\wsl-a.cmd', 'C:\lab\bin\wsl-b.cmd')
         $found.start = Get-StartText 'C:\lab\home' 'cpu' '' $words
         $found.other = Format-Words '{stack} {unknown}' @{ stack = 'cpu' }
         """,
@@ -239,6 +240,7 @@ def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine)
     assert found["plain"] == simulated.launcher("cpu", place, "", words)
     assert found["visible"] == simulated.launcher("cpu", place, visible, words)
     assert (found["note"], found["nothing"]) == (simulated.note(pointers, words), simulated.note({}, words))
+    assert found["guest"] == simulated.note({}, words, [r"C:\lab\bin\wsl-b.cmd", r"C:\lab\bin\wsl-a.cmd"])
     assert found["start"] == rf"{home}\bin\cpu.cmd opens a prompt in which `python` has the stack"
     assert found["other"] == "cpu {unknown}"
 
@@ -860,6 +862,33 @@ def test_what_an_environment_lacks(pc: Machine) -> None:
         "unreadable": ["error"],
         "not_whole": True,
     }
+
+
+# --- WSL ---
+def test_a_pc_without_wsl_and_what_is_registered_on_one(pc: Machine) -> None:
+    found = ask(
+        pc,
+        r"""
+        $me = [Microsoft.Win32.Registry]::CurrentUser
+        $found.program = Find-Wsl
+        $found.without = Get-CodeOf { Assert-Wsl (Find-Wsl) }
+        $found.nobody = Get-Registered $me 'lab'
+        $key = $me.CreateSubKey('Software\Microsoft\Windows\CurrentVersion\Lxss\{1}')
+        $key.SetValue('DistributionName', 'LAB')
+        $key.SetValue('BasePath', '\\?\C:\lab\guest')
+        $one = Get-Registered $me 'lab'
+        $found.one = $one.id, $one.disk, $one.state, $one.wsl2
+        $found.theirs = Get-CodeOf { Assert-Ours $one 'lab' }
+        $me.DeleteSubKeyTree('Software\Microsoft\Windows\CurrentVersion\Lxss')
+        Assert-Room 'C:\lab' 0 'it'
+        $found.room = Get-CodeOf { Assert-Room 'C:\lab' 1PB 'it' }
+        $found.arguments = @('a b', 'C:\a b\', 'say "no"' | ForEach-Object { ConvertTo-Argument $_ })
+        """,
+    )
+    assert (found["program"], found["without"], found["nobody"]) == (None, "WSL_NOT_INSTALLED", None)
+    assert found["one"] == ["{1}", r"C:\lab\guest\ext4.vhdx", 0, False]
+    assert (found["theirs"], found["room"]) == ("WSL_NOT_OURS", "WSL_DISK_TOO_SMALL")
+    assert found["arguments"] == ['"a b"', '"C:\\a b\\\\"', r'"say \"no\""']
 
 
 def test_every_module_is_under_test() -> None:

@@ -110,6 +110,7 @@ class Lab:
         self.reg("delete", LXSS, "/v", "DistributionListUrlAppend", "/f")
         self.reg("delete", RUN, "/v", "gpuready wsl lab", "/f")
         model = self.wsl.model
+        self.pc.programs[WSL] = self.wsl.run
         self.wsl.slow_at, model.machine.vm_error, model.machine.version = "", (), "2.6.1.0"
         model.me.locked.clear()
         model.machine.user(ADMIN).distributions.clear()
@@ -208,6 +209,7 @@ def test_it_is_exported_once_listed_and_taken_back(lab: Lab) -> None:
     (one,) = lab.list()["ModernDistributions"]["lab"]
     assert one["Amd64Url"]["Sha256"] == f"0x{said['offer']['sha256']}"
     assert "--prepare" in lab.value(RUN, "gpuready wsl lab")
+    assert rf"{HOME}\bin\wsl-lab.cmd opens" in pc.path(rf"{HOME}\README.txt").read_text()
     before = pc.commands
     same = lab.run(offer(check=True, logon=True), offer(logon=True))
     assert [(one["changed"], one["failed"]) for one in same] == [(False, False)] * 2, same
@@ -243,7 +245,7 @@ def test_it_is_exported_once_listed_and_taken_back(lab: Lab) -> None:
     gone = lab.run(*(offer(check=check, state="absent") for check in (True, False, False)))
     assert [one["changed"] for one in gone] == [True, True, False], gone
     assert not pc.path(rf"{HOME}\wsl").exists()
-    assert not pc.path(rf"{HOME}\bin\wsl-lab.cmd").exists()
+    assert not any(pc.path(rf"{HOME}\{name}").exists() for name in (r"bin\wsl-lab.cmd", "README.txt"))
     assert lab.value(LXSS, "DistributionListUrl") == ""
 
 
@@ -363,12 +365,17 @@ def test_a_student_gets_a_copy_of_his_own_by_the_launcher(student: Student) -> N
     wsl.show()
     assert start("--remove", "lab").stdout.strip() == "lab: you have no copy"
     # While it is made for one window another one waits for nothing.
+    place = pc.path(rf"{HOME}\wsl\lab.json")
+    disk = pc.path(r"C:\Users\labadmin\AppData\Local\gpuready\wsl\lab\ext4.vhdx")
+    place.write_text(place.read_text().replace('"disk_bytes": 0', '"disk_bytes": 4'))
     wsl.slow_at = "--import"
     first: list[Any] = []
     window = threading.Thread(target=lambda: first.append(start("cat", "/etc/hostname")))
     window.start()
-    until(pc.path(r"C:\Users\labadmin\AppData\Local\gpuready\wsl\lab\gpuready.json").exists)
+    until(disk.with_name("gpuready.json").exists)
+    disk.write_bytes(b"1")
     assert "just being made" in blocked()
+    disk.unlink()
     wsl.slow_at = ""
     wsl.go_on.set()
     window.join()
@@ -404,6 +411,9 @@ def test_a_student_gets_a_copy_of_his_own_by_the_launcher(student: Student) -> N
     wsl.model.me.stop_all()
     assert "it does not start: virtualization is off" in blocked()
     wsl.model.machine.vm_error = ()
+    pc.programs[WSL] = lambda call: 1
+    assert "it does not start: wsl.exe ended with 1" in blocked()
+    pc.programs[WSL] = wsl.run
     wsl.model.me.locked[whole.guid] = "Exporting"
     assert "cannot be taken away" in blocked("--remove", "lab")
     wsl.model.me.locked.clear()

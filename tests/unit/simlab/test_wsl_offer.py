@@ -65,6 +65,7 @@ def test_it_is_exported_once_and_taken_back_whole() -> None:
     assert hashlib.sha256(data or b"").hexdigest() == offer["sha256"]
     assert pc.registry.value(LISTS, APPEND) == ADDRESS
     assert "{name}" not in (pc.disk.text(rf"{HOME}\bin\wsl-g.cmd") or "{name}")
+    assert rf"{HOME}\bin\wsl-g.cmd opens" in (pc.disk.text(rf"{HOME}\README.txt") or "")
     after = state(pc)
     for check in (True, False):
         assert not ask(pc, check=check)["changed"]

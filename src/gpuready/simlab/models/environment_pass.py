@@ -63,7 +63,7 @@ def current(task: Task, home: Home) -> dict[str, Any]:
     old = [path for path in others if path not in whole] + whole[1 if keep_old is None else int(keep_old) :]
     files = {
         rf"{home.path}\bin\{stack}.cmd": launcher(stack, environment, str(pointer["launcher_variable"]), words),
-        rf"{home.path}\README.txt": note({**home.pointers(), stack: pointer}, words) or "",
+        rf"{home.path}\README.txt": note({**home.pointers(), stack: pointer}, words, home.guests()) or "",
     }
     if new_pass:
         files[passes] = json.dumps(record, indent=1)

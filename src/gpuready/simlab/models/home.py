@@ -6,7 +6,7 @@ import hashlib
 import json
 import ntpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gpuready.simlab.models.model import ModuleFailed
@@ -169,6 +169,11 @@ class Home:
             return []
         return [name for name in names if self.disk.is_file(rf"{environment}\Scripts\{name}")]
 
+    def guests(self) -> list[str]:
+        """The launchers of distributions of WSL."""
+        found = [node.path for node in self.disk.children(rf"{self.path}\bin")]
+        return [path for path in found if re.fullmatch(r"wsl-.*\.cmd", ntpath.basename(path), re.I)]
+
     def pointers(self) -> dict[str, dict[str, Any]]:
         """What is current, by stack."""
         pointers = {
@@ -183,9 +188,10 @@ def fill(text: str, **values: object) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: str(values.get(match[1], match[0])), text)
 
 
-def note(pointers: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> str | None:
-    """What README.txt must say, None when there is nothing to speak of."""
-    if not pointers:
+def note(pointers: Mapping[str, Mapping[str, Any]], words: Mapping[str, str], guests: Iterable[str] = ()) -> str | None:
+    """What README.txt must say, None when there is nothing to speak of. `guests`: their launchers."""
+    launchers = sorted(set(guests))
+    if not (pointers or launchers):
         return None
     text = words["note"]
     for stack, pointer in sorted(pointers.items()):
@@ -193,6 +199,8 @@ def note(pointers: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) ->
         visible = fill(words["note_visible"], visible=shown) if shown else ""
         told = {"start": pointer.get("start"), "python": pointer.get("python"), "visible": visible}
         text += fill(words["note_stack"], stack=stack, **told)
+    for path in launchers:
+        text += fill(words["note_guest"], name=ntpath.splitext(ntpath.basename(path))[0], launcher=path)
     return text + words["note_end"]
 
 

@@ -252,7 +252,7 @@ def absent(task: Task, home: Home) -> dict[str, Any]:
         home.take()
         for path in existing:
             disk.remove(path)
-        left = note(home.pointers(), task.arguments.get("words") or {})
+        left = note(home.pointers(), task.arguments.get("words") or {}, home.guests())
         if not stack:
             home.release()
         elif left is None:

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from gpuready.simlab import documents
-from gpuready.simlab.models.home import Home, fail, fill
+from gpuready.simlab.models.home import Home, fail, fill, note
 from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.models.wsl_distribution import asked_of, demand, marker_of, registered, room
 from gpuready.simlab.pc import now
@@ -47,6 +47,7 @@ class _Work:
         self.address = "file:///" + rf"{self.folder}\list.json".replace("\\", "/")
         self.before = rf"{self.folder}\list.before.json"
         self.launcher = rf"{self.home.path}\bin\wsl-{self.name}.cmd"
+        self.readme = rf"{self.home.path}\README.txt"
         self.list = str(task.arguments.get("list") or "beside")
         self.lists = task.pc.subsystem.machine.lists
         self.result: dict[str, Any] = {"changed": False}
@@ -74,6 +75,7 @@ class _Work:
         words = self.task.arguments.get("words") or {}
         files = {
             self.launcher: fill(words["launcher"], name=self.name),
+            self.readme: note(self.home.pointers(), words, [*self.home.guests(), self.launcher]) or "",
             rf"{self.folder}\student.ps1": words["student"],
             rf"{self.folder}\causes.txt": words["causes"],
             rf"{self.folder}\list.json": self._text([offer, *self._others()]),
@@ -114,6 +116,11 @@ class _Work:
         self.pc.registry.set(_RUN, {f"gpuready wsl {self.name}": ""})
         for path in gone:
             self.disk.remove(path)
+        left = note(self.home.pointers(), self.task.arguments.get("words") or {}, self.home.guests())
+        if left is None:
+            self.disk.remove(self.readme)
+        else:
+            self.home.write(self.readme, left)
         if self.disk.is_folder(self.folder) and not self.disk.below(self.folder):
             self.disk.remove(self.folder)
 

@@ -65,7 +65,7 @@ function Get-NewFile($Pointer, [bool]$Same) {
     if ($record -and $known -cne "$(Get-Field $record 'digest')") { $files[$pass] = Format-Json $record }
     $pointers = Get-Pointer $homePath
     $pointers[$stack] = $Pointer
-    $files["$homePath\README.txt"] = Get-NoteText $pointers $words
+    $files["$homePath\README.txt"] = Get-NoteText $pointers $words (Get-Guest $homePath)
     if (-not $Same) {
         $written = [ordered]@{} + $Pointer
         $written.switched_at = Get-TimeText

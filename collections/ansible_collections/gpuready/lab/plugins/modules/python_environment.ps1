@@ -241,7 +241,7 @@ function Invoke-Absent {
             Add-Step "removed $([System.IO.Path]::GetFileName($path))" $watch
         }
         if ($stack) {
-            $note = Get-NoteText (Get-Pointer $homePath) $params.words
+            $note = Get-NoteText (Get-Pointer $homePath) $params.words (Get-Guest $homePath)
             if ($null -eq $note) { $null = Remove-Whole "$homePath\README.txt" }
             else { $null = Write-Whole "$homePath\README.txt" $note }
         }

@@ -213,10 +213,11 @@ function Open-Home {
 }
 
 function Get-Launcher {
-    # path -> text of what students start.
-    $words = $params.words
+    # path -> text of what students start, and what tells them of it.
+    $words, $launcher = $params.words, "$homePath\bin\wsl-$name.cmd"
     @{
-        "$homePath\bin\wsl-$name.cmd" = Format-Words $words['launcher'] @{ name = $name }
+        "$homePath\README.txt" = Get-NoteText (Get-Pointer $homePath) $words (@(Get-Guest $homePath) + $launcher)
+        $launcher = Format-Words $words['launcher'] @{ name = $name }
         "$folder\student.ps1" = $words['student']; "$folder\causes.txt" = $words['causes']
     }
 }
@@ -283,6 +284,8 @@ function Set-Absent {
         if ($others.Count) { $null = Write-Whole "$folder\list.json" (Format-Offered $others) } else { Set-Address $addresses }
         if ($atLogon) { Set-Value $run "gpuready wsl $name" '' }
         foreach ($path in $gone) { $null = Remove-Whole $path }
+        $note = Get-NoteText (Get-Pointer $homePath) $params.words (Get-Guest $homePath)
+        if ($null -eq $note) { $null = Remove-Whole "$homePath\README.txt" } else { $null = Write-Whole "$homePath\README.txt" $note }
         Remove-Old $old
         if ([System.IO.Directory]::Exists($folder) -and @([System.IO.Directory]::GetFileSystemEntries($folder)).Count -eq 0) {
             [System.IO.Directory]::Delete($folder)

@@ -80,4 +80,10 @@ function Get-Pointer([string]$HomePath) {
     $pointers
 }
 
-Export-ModuleMember -Function Read-SmallFile, Read-Json, Get-JsonText, Get-StackEnvironment, Get-OwnRuntime, Get-HomeContent, Get-Pointer
+function Get-Guest([string]$HomePath) {
+    # The launchers of the distributions of WSL of which every user gets a copy.
+    if ([System.IO.Directory]::Exists("$HomePath\bin")) { [System.IO.Directory]::GetFiles("$HomePath\bin", 'wsl-*.cmd') }
+}
+
+Export-ModuleMember -Function Read-SmallFile, Read-Json, Get-JsonText, Get-StackEnvironment, Get-OwnRuntime, Get-HomeContent, Get-Pointer,
+    Get-Guest

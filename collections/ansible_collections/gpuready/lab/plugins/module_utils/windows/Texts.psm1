@@ -31,9 +31,10 @@ function Get-LauncherText([string]$Stack, [string]$Environment, [string]$Launche
     Format-Words $Words['launcher'] @{ stack = $Stack; environment = [System.IO.Path]::GetFileName($Environment); visible = $visible }
 }
 
-function Get-NoteText([hashtable]$Pointers, $Words) {
-    # The note on the PC; $null when there is no stack to speak of.
-    if ($Pointers.Count -eq 0) { return $null }
+function Get-NoteText([hashtable]$Pointers, $Words, [string[]]$Guests) {
+    # The note on the PC, of its stacks and the launchers of its guests; $null when there is nothing to speak of.
+    $launchers = @($Guests | Sort-Object -Unique)
+    if ($Pointers.Count -eq 0 -and $launchers.Count -eq 0) { return $null }
     $text = $Words['note']
     foreach ($stack in $Pointers.Keys | Sort-Object) {
         $told = @{ stack = $stack; visible = '' }
@@ -41,6 +42,10 @@ function Get-NoteText([hashtable]$Pointers, $Words) {
         $visible = Get-Field $Pointers[$stack] 'launcher_variable'
         if ($visible) { $told.visible = Format-Words $Words['note_visible'] @{ visible = $visible } }
         $text += Format-Words $Words['note_stack'] $told
+    }
+    foreach ($launcher in $launchers) {
+        $name = [System.IO.Path]::GetFileNameWithoutExtension($launcher)
+        $text += Format-Words $Words['note_guest'] @{ name = $name; launcher = $launcher }
     }
     $text + $Words['note_end']
 }

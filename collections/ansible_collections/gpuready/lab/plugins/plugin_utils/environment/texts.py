@@ -36,6 +36,7 @@ _NOTE = {
 # A student's own choice of GPUs stands.
 _WINDOWS = {
     **_NOTE,
+    "note_guest": "{name}\n    {launcher} opens a shell in your own copy of this Linux; its first start makes it\n\n",
     "launcher": _WINDOWS_LAUNCHER,
     "launcher_visible": 'if not defined {name} set "{name}={value}"\n',
     "start": r"{home}\bin\{stack}.cmd opens a prompt in which `python` has the stack",
@@ -46,6 +47,11 @@ _LINUX = {
     "launcher_visible": ': "${{name}={value}}"; export {name}\n',
     "start": "{home}/bin/{stack} opens a shell in which `python` has the stack",
 }
+
+
+def note_words() -> dict[str, str]:
+    """Those of the note, for a Windows PC."""
+    return {name: text for name, text in words(windows=True).items() if name.startswith("note")}
 
 
 def words(windows: bool) -> dict[str, str]:

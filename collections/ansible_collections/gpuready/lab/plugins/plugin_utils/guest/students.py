@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a PC keeps for those who start a guest of their own: the launcher, its script, the causes of wsl.exe's errors.
+"""What a PC keeps for those who start a guest of their own: launcher, its script, causes of wsl.exe's errors, the note.
 
 They travel with each request, so that Windows and simulated PCs write what stands here.
 """
@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..environment.texts import note_words
 from ..remedies import catalogue
 
 _SCRIPT = Path(__file__).with_name("student.ps1")
@@ -41,7 +42,7 @@ _MOST = 40  # numbers of a row: longer ones are ranges, of which one line each w
 def words() -> dict[str, str]:
     """The texts, with Windows' line ends."""
     texts = {"launcher": _LAUNCHER, "student": _SCRIPT.read_text("utf-8"), "causes": "".join(_causes())}
-    return {name: text.replace("\n", "\r\n") for name, text in texts.items()}
+    return note_words() | {name: text.replace("\n", "\r\n") for name, text in texts.items()}
 
 
 def _causes() -> Iterator[str]:
