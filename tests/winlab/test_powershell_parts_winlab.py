@@ -882,12 +882,18 @@ def test_a_pc_without_wsl_and_what_is_registered_on_one(pc: Machine) -> None:
         $me.DeleteSubKeyTree('Software\Microsoft\Windows\CurrentVersion\Lxss')
         Assert-Room 'C:\lab' 0 'it'
         $found.room = Get-CodeOf { Assert-Room 'C:\lab' 1PB 'it' }
+        $policy = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey('Software\Policies\WSL')
+        $policy.SetValue('AllowWSL', 0)
+        $found.policy = Get-CodeOf { Assert-Wsl 'wsl.exe' }
+        [Microsoft.Win32.Registry]::LocalMachine.DeleteSubKey('Software\Policies\WSL')
+        $found.late = Get-CodeOf { Invoke-Wsl 'C:\lab\Python310\python.exe' '-c "import time; time.sleep(60)"' 1 }
         $found.arguments = @('a b', 'C:\a b\', 'say "no"' | ForEach-Object { ConvertTo-Argument $_ })
         """,
     )
     assert (found["program"], found["without"], found["nobody"]) == (None, "WSL_NOT_INSTALLED", None)
     assert found["one"] == ["{1}", r"C:\lab\guest\ext4.vhdx", 0, False]
     assert (found["theirs"], found["room"]) == ("WSL_NOT_OURS", "WSL_DISK_TOO_SMALL")
+    assert (found["policy"], found["late"]) == ("WSL_POLICY", "WSL_TIME_LIMIT")
     assert found["arguments"] == ['"a b"', '"C:\\a b\\\\"', r'"say \"no\""']
 
 

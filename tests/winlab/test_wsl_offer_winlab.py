@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 from winlab import winrs
+from winlab.programs import Call
 from winlab.subsystem import RealSubsystem
 from winlab.testing import results, small_drive
 from winlab.tree import ROOT
@@ -235,7 +236,7 @@ def test_it_is_exported_once_listed_and_taken_back(lab: Lab) -> None:
     inside = wsl.guests.root(lab.original) / "etc/version"
     inside.write_text("2")
     with held(pc, rf"{HOME}\wsl\{export.name}"):
-        (newer,) = lab.run(offer(version="2", list="alone"))
+        (newer,) = lab.run(offer(version="2", list="alone", logon=True))
     inside.unlink()
     assert newer["changed"], newer
     assert newer["offer"]["of"]["version"] == "2"
@@ -246,7 +247,7 @@ def test_it_is_exported_once_listed_and_taken_back(lab: Lab) -> None:
     assert [one["changed"] for one in gone] == [True, True, False], gone
     assert not pc.path(rf"{HOME}\wsl").exists()
     assert not any(pc.path(rf"{HOME}\{name}").exists() for name in (r"bin\wsl-lab.cmd", "README.txt"))
-    assert lab.value(LXSS, "DistributionListUrl") == ""
+    assert (lab.value(LXSS, "DistributionListUrl"), lab.value(RUN, "gpuready wsl lab")) == ("", "")
 
 
 def test_the_labs_own_list_is_kept_added_to_and_comes_back(lab: Lab) -> None:
@@ -296,7 +297,15 @@ def test_what_cannot_be_offered_is_named_and_nothing_is_left(lab: Lab) -> None:
     foreign.mkdir(exist_ok=True)
     os.chown(foreign, 65534, 65534)
     lab.twin("half", state=3)
-    wsl.model.me.locked[lab.original.guid] = "Exporting"
+
+    def half(call: Call) -> int:
+        if "--export" not in call.args:
+            return wsl.run(call)
+        pc.path(call.args[2]).write_bytes(b"half")
+        call.err("Catastrophic failure\r\nError code: Wsl/Service/0x8000000d\r\n")
+        return -1
+
+    pc.programs[WSL] = half
     with small_drive(pc, "64m"):
         said = lab.run(
             offer(home=r"C:\foreign"),
@@ -306,7 +315,7 @@ def test_what_cannot_be_offered_is_named_and_nothing_is_left(lab: Lab) -> None:
             offer(home=r"D:\gpuready"),
             offer(),
         )
-    wsl.model.me.locked.clear()
+    pc.programs[WSL] = wsl.run
     assert [one.get("code") for one in said[:-1]] == [
         "HOME_NOT_OURS", "WSL_NOT_OURS", "WSL_NO_DISTRIBUTION", "WSL_NO_DISTRIBUTION", "WSL_DISK_TOO_SMALL",
     ], said  # fmt: skip
@@ -319,10 +328,11 @@ def test_what_cannot_be_offered_is_named_and_nothing_is_left(lab: Lab) -> None:
     wsl.model.machine.version = "2.6.1.0"
     wsl.show()
     # An export that is damaged is made again.
-    lab.offered().write_bytes(b"short")
+    export = lab.offered()
+    export.write_bytes(b"short")
     (said_again,) = lab.run(offer())
     assert said_again["changed"], said_again
-    export = pc.path(rf"{HOME}\wsl\{said_again['offer']['file']}")
+    assert said_again["offer"]["file"] == export.name, "the same is exported"
     assert hashlib.sha256(export.read_bytes()).hexdigest() == said_again["offer"]["sha256"]
 
 
@@ -373,8 +383,9 @@ def test_a_student_gets_a_copy_of_his_own_by_the_launcher(student: Student) -> N
     window = threading.Thread(target=lambda: first.append(start("cat", "/etc/hostname")))
     window.start()
     until(disk.with_name("gpuready.json").exists)
-    disk.write_bytes(b"1")
     assert "just being made" in blocked()
+    disk.write_bytes(b"1")
+    time.sleep(1.5)  # it is looked at twice a second
     disk.unlink()
     wsl.slow_at = ""
     wsl.go_on.set()

@@ -6,6 +6,7 @@ What the model has registered is put into the machine's real registry after each
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import subprocess
@@ -126,12 +127,12 @@ class RealGuests:
         return "debian", "13"
 
     def pack(self, distribution: Distribution, kind: str) -> bytes:
-        """The guest's own folders as a tar."""
-        out, mode = io.BytesIO(), {"tar": "w", "tar.gz": "w:gz", "tar.xz": "w:xz"}[kind]
+        """The guest's own folders as a tar, of the same the same bytes."""
+        out, mode = io.BytesIO(), "w:xz" if kind == "tar.xz" else "w"
         with tarfile.open(fileobj=out, mode=mode) as tar:  # type: ignore[call-overload]
             for name in _OWN:
-                tar.add(self.root(distribution) / name, name)
-        return out.getvalue()
+                tar.add(self.root(distribution) / name, name, filter=lambda one: one.replace(mtime=0, deep=False))
+        return gzip.compress(out.getvalue(), mtime=0) if kind == "tar.gz" else out.getvalue()
 
     def remove(self, distribution: Distribution) -> None:
         """Take its files away."""

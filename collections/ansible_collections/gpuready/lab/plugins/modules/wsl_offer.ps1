@@ -113,6 +113,10 @@ function Export-Distribution($Found) {
         $null = Invoke-Wsl $wsl "--export $name $(ConvertTo-Argument $new) --format tar.gz" $params.time_limit
         $sha256 = Get-Sha256 $new
         $file = "$name-$($sha256.Substring(0, 12)).wsl"
+        # One of that name is the same, and may just be read; or it is damaged.
+        $there = New-Object -TypeName System.IO.FileInfo -ArgumentList "$folder\$file"
+        $length = (New-Object -TypeName System.IO.FileInfo -ArgumentList $new).Length
+        if ($there.Exists -and $there.Length -ne $length) { [System.IO.File]::Delete("$folder\$file") }
         if (-not [System.IO.File]::Exists("$folder\$file")) { [System.IO.File]::Move($new, "$folder\$file") }
     } finally { if ([System.IO.File]::Exists($new)) { [System.IO.File]::Delete($new) } }
     $offer = [ordered]@{
