@@ -4,6 +4,8 @@
 # what is missing (after a restart of the computer, the two mounts), refreshes what has changed in this folder, and
 # redoes what was interrupted, for each piece is made beside its place and then renamed.
 #
+# install.sh --remove takes the tree away. Never delete it by hand: its dev and proc are this computer's own.
+#
 # $WINLAB_POWERSHELL: the folder with pwsh-win-x64.tar.xz and pwsh-linux-x64.tar.xz (the PowerShell engine under a
 # small host; too large for this repository).
 set -eu
@@ -23,6 +25,13 @@ unmount_under() { awk -v at="$1/" 'index($2, at) == 1 {print $2}' /proc/mounts |
 hash_of() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-64); }
 
 [ "$(id -u)" = 0 ] || die "install.sh needs root (it uses chroot and mounts): run it with sudo"
+if [ "${1:-}" = --remove ]; then
+    unmount_under "$root"
+    [ -z "$(awk -v at="$root/" 'index($2, at) == 1' /proc/mounts)" ] || die "something is still mounted below $root: nothing was deleted; end what runs there"
+    rm -rf --one-file-system "$root" "$root.lock"
+    exit 0
+fi
+[ $# = 0 ] || die "$1 is no option: there is --remove alone"
 if [ ! -f "$powershell/pwsh-win-x64.tar.xz" ]; then
     die "no PowerShell: set WINLAB_POWERSHELL to the folder that holds pwsh-win-x64.tar.xz and pwsh-linux-x64.tar.xz"
 fi
