@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleError
+from ansible_collections.gpuready.lab.plugins.action import gpu_facts
 from ansible_collections.gpuready.lab.plugins.plugin_utils import trainings
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
 from records import changed, good
@@ -44,6 +47,17 @@ def test_what_the_lab_set_is_what_is_asked_for() -> None:
 def test_what_the_lab_set_wrong_is_refused() -> None:
     with pytest.raises(BadInput, match="time_limit"):
         trainings.of_lab({"gpu_verify_time_limit": "soon"}, same)
+
+
+def undefined(value: Any) -> Any:
+    raise AnsibleError(f"{value}: 'nobody' is undefined")
+
+
+@pytest.mark.parametrize(("given", "template"), [({"gpu_verify_time_limit": "soon"}, same), ({}, undefined)])
+def test_what_the_lab_set_wrong_is_left_to_the_task_that_says_so(given: dict[str, Any], template: Any) -> None:
+    action = gpu_facts.ActionModule.__new__(gpu_facts.ActionModule)
+    action._templar = SimpleNamespace(template=template)
+    assert action._train(None, open_(), given) is False
 
 
 def test_where_all_is_there_training_starts_at_once() -> None:

@@ -14,6 +14,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInpu
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import Sources
 from ansible_collections.gpuready.lab.plugins.plugin_utils.guest import distributions
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue
+from job_answers import CLAIMED, FOLDER, GONE, STARTED, job
 
 from gpuready.simlab.wsl import texts
 
@@ -89,17 +90,9 @@ def test_every_error_of_wsl_has_one_code_by_its_name_and_by_its_number(name: str
     assert None not in found
 
 
-FOLDER = r"C:\ProgramData\gpuready\jobs\importing"
 SHA = hashlib.sha256(b"root").hexdigest()
 NEEDS = {"failed": True, "code": "NEEDS", "msg": "", "needs": [{"kind": "distribution", "sha256": SHA}]}
 READY = {"changed": True, "ready": True}
-CLAIMED = {"job": {"state": "claimed"}, "claimed": True, "folder": FOLDER}
-STARTED = {"started": True, "finished": False}
-GONE = {"job": None, "claimed": False, "folder": FOLDER}
-
-
-def job(state: str, **result: Any) -> dict[str, Any]:
-    return {"job": {"state": state, "restarted": False, "result": result or None}, "claimed": False, "folder": FOLDER}
 
 
 def carried(

@@ -10,15 +10,7 @@ from ansible_collections.gpuready.lab.plugins.action import wsl_offer
 from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
 from ansible_collections.gpuready.lab.plugins.plugin_utils.guest import students
-
-FOLDER = r"C:\ProgramData\gpuready\jobs\exporting"
-CLAIMED = {"job": {"state": "claimed"}, "claimed": True, "folder": FOLDER}
-STARTED = {"started": True, "finished": False}
-GONE = {"job": None, "claimed": False, "folder": FOLDER}
-
-
-def job(state: str, **result: Any) -> dict[str, Any]:
-    return {"job": {"state": state, "restarted": False, "result": result or None}, "claimed": False, "folder": FOLDER}
+from job_answers import CLAIMED, FOLDER, GONE, STARTED, job
 
 
 def carried(

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible.errors import AnsibleError
+
 from ..plugin_utils import facts, hiding, jobs, planning, trainings, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
@@ -68,7 +70,10 @@ class ActionModule(jobs.JobAction):
 
     def _train(self, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
         """Whether the training is under way; where it is not, who collects it starts it, and says what is wrong."""
-        given = trainings.of_lab(task_vars, self._templar.template)
+        try:
+            given = trainings.of_lab(task_vars, self._templar.template)
+        except (BadInput, AnsibleError):
+            return False
         wanted = trainings.asked(given, record, task_vars, home, aside=True)
         return not isinstance(wanted, str) and self.start(wanted[1], trainings.MODULE, wanted[0], task_vars) is None
 
