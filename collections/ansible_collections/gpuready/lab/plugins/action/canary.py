@@ -46,10 +46,10 @@ class ActionModule(Action):
             record = records.of(given)
             if "verdict" not in record:
                 to_build = passes.environment_is_there(record.get("plan") or {}) is False
-                in_turn, waited = (wishes.count(given.get(wishes.PREFIX + name)) for name in _AT_ONCE)
-                trains = reading.section(given, "look_planned").get("under_way") is True
-                waited = bool(waited) or trains or bool(self._task.check_mode)
-                yield waves.Pc(host, to_build, bool(in_turn), waited)
+                builds, trains = (bool(wishes.count(given.get(wishes.PREFIX + name))) for name in _AT_ONCE)
+                under_way = reading.section(given, "look_planned").get("under_way") is True
+                waited = trains or under_way or bool(self._task.check_mode)
+                yield waves.Pc(host, to_build, builds, waited, trains)
 
     def _pcs(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[canaries.Pc]:
         """The PCs of this run; none where nobody asks for canaries, which costs no more than asking."""

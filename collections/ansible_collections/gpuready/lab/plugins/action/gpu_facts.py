@@ -42,6 +42,7 @@ class ActionModule(jobs.JobAction):
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Collect, interpret, keep, plan, judge, start what can train at once."""
         since = time.monotonic()
+        judge = verdicts.when(asked["judge"], self, task_vars)
         prepared = planning.prepare(task_vars, self._templar.template) if asked["plan"] else None
         record = records.new(task_vars)
         collected: dict[str, Any] | None
@@ -62,7 +63,7 @@ class ActionModule(jobs.JobAction):
         result: dict[str, Any] = {"ansible_facts": {"gpuready": record}, "troubles": record["troubles"]}
         if prepared:
             result["summary"] = planning.extend(record, prepared)
-        verdicts.conclude(self, record, task_vars, asked["judge"])
+        verdicts.conclude(self, record, task_vars, judge)
         quick = time.monotonic() - since < AT_ONCE  # the task's limit is that of the look
         if asked["train"] and quick and not self._task.check_mode and trainings.can_start(record, task_vars):
             result["under_way"] = self._train(asked["home"], record, task_vars)

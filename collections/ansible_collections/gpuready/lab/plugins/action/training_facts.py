@@ -30,6 +30,8 @@ class ActionModule(jobs.JobAction):
         before = record.pop("training", None)
         own = ("home", "wait", "judge", "lay_aside", "keep_pass")
         home, wait, judge, aside, keep = (asked.pop(name) for name in own)
+        given = {name: value for name, value in asked.items() if value is not None}
+        asked = trainings.of_lab(task_vars, self._templar.template, given)
 
         def ended(line: str) -> dict[str, Any]:
             result: dict[str, Any] = {"ansible_facts": {"gpuready": record}, "msg": line}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from ansible.module_utils.common import json
 from ansible.plugins import loader
 
 CONNECTIONS = ("winrm", "psrp", "ssh")
@@ -22,6 +23,13 @@ def connections() -> None:
             loader.connection_loader.get(f"ansible.builtin.{name}", class_only=True)
     with suppress(Exception):
         loader.shell_loader.get("ansible.builtin.powershell", class_only=True)
+
+
+def answers() -> None:
+    """Import what writes a module's arguments and reads its answer."""
+    with suppress(Exception):
+        json.get_module_encoder("legacy", json.Direction.CONTROLLER_TO_MODULE)
+        json.get_module_decoder("legacy", json.Direction.MODULE_TO_CONTROLLER)
 
 
 def powershell() -> None:

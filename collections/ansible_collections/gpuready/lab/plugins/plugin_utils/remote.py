@@ -23,6 +23,7 @@ from .record import Record, Trouble
 from .remedies import modules, troubles
 
 preload.connections()
+preload.answers()
 preload.powershell()
 
 _STEPS = {"gpu_facts": "look", "training_facts": "verify"}

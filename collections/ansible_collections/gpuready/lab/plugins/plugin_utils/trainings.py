@@ -52,10 +52,18 @@ def asked(
     return {**arguments, "trainer": trainer.text()}, dataclasses.replace(job, aside=stack)
 
 
-def of_lab(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
-    """What the role gpu_verify gives the task, by the lab's variables and its own defaults. Raises BadInput."""
-    given = {name: template(task_vars.get(variable, _defaults()[variable])) for name, variable in _OF_LAB.items()}
-    return action.options("training_facts", given, SPEC)
+def of_lab(
+    task_vars: Mapping[str, Any], template: Callable[[Any], Any], given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The options of a task, those that are not `given` by the lab's variables and the role's defaults.
+
+    Read here and not written at the task: an expression there costs each PC more than that. Raises BadInput.
+    """
+    found = dict(given or {})
+    for name, variable in _OF_LAB.items():
+        if name not in found:
+            found[name] = template(task_vars.get(variable, _defaults()[variable]))
+    return action.options("training_facts", found, SPEC)
 
 
 def can_start(record: Record, task_vars: Mapping[str, Any]) -> bool:

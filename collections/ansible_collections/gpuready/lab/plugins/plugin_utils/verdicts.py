@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
@@ -16,7 +16,8 @@ from .verdict.policy import BOUNDS, PolicyError, thresholds
 
 # When a look says the last word itself: never; where nothing can be done on the PC; where its last pass holds; always.
 When = Literal["never", "stopped", "unchanged", "always"]
-WHENS = ["never", "stopped", "unchanged", "always"]
+_BY_TRAINING: Mapping[str, When] = {"always": "stopped", "when_changed": "unchanged", "never": "always"}
+WHENS = ["never", "stopped", "unchanged", "always", "by_training"]
 
 
 def judge(
@@ -39,6 +40,16 @@ def judge(
         "connection": getattr(action._connection, "transport", None),
     }
     return judging.verdict(record, policy)
+
+
+def when(asked: str, action: Action, task_vars: Mapping[str, Any]) -> When:
+    """When to judge; `by_training`: as the lab's gpu_verify_train leaves nothing to train. Raises BadInput."""
+    if asked != "by_training":
+        return cast(When, asked)
+    train = action._templar.template(task_vars.get("gpu_verify_train", "always"))
+    if train not in _BY_TRAINING:
+        raise BadInput(f"gpu_verify_train: {reading.one_line(str(train))} is not one of {', '.join(_BY_TRAINING)}")
+    return _BY_TRAINING[train]
 
 
 def conclude(action: Action, record: Record, task_vars: Mapping[str, Any], when: When) -> None:

@@ -13,23 +13,28 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Pc:
-    """A PC that has no verdict after its look. `in_turn`: few build at once; `waited`: so for trainings."""
+    """A PC that has no verdict after its look. `in_turn`: few build at once.
+
+    `waited`: its training is not one to start now; `trains_in_turn`: because few train at once.
+    """
 
     host: str
     to_build: bool
     in_turn: bool = False
     waited: bool = False
+    trains_in_turn: bool = False
 
 
 @dataclass(frozen=True)
 class Wave:
-    """The PCs of each play: `all`; those to build, at once or in turn; those that can train at once."""
+    """The PCs of each play: those to build, at once or in turn; to start training; to collect, at once or in turn."""
 
-    all: list[str] = field(default_factory=list)
     build: list[str] = field(default_factory=list)
     together: list[str] = field(default_factory=list)
     in_turn: list[str] = field(default_factory=list)
     train: list[str] = field(default_factory=list)
+    collect: list[str] = field(default_factory=list)
+    collect_in_turn: list[str] = field(default_factory=list)
 
 
 def waves(pcs: Iterable[Pc], first: Collection[str]) -> tuple[Wave, Wave]:
@@ -37,7 +42,7 @@ def waves(pcs: Iterable[Pc], first: Collection[str]) -> tuple[Wave, Wave]:
     found, chosen = (Wave(), Wave()), set(first)
     for pc in pcs:
         wave = found[0 if pc.host in chosen else 1]
-        wave.all.append(pc.host)
+        (wave.collect_in_turn if pc.trains_in_turn else wave.collect).append(pc.host)
         if pc.to_build:
             wave.build.append(pc.host)
             (wave.in_turn if pc.in_turn else wave.together).append(pc.host)
