@@ -22,6 +22,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import pa
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("git", "make", "python3-venv")
 USER = "lab"
+SMALL_DEV = ROOT / "tests/winlab/small-dev.sh"
 
 
 def why_not() -> str | None:
@@ -82,7 +83,7 @@ class Fresh:
         """A shell script there, in namespaces of its own: with its end nothing runs on and nothing stays mounted."""
         at = shlex.quote(str(self.root))
         mounts = [f"mount -t proc proc {at}/proc", f"mount -t tmpfs tmpfs {at}/tmp"]
-        mounts += [f"mount --rbind /{name} {at}/{name}" for name in ("dev", "sys")]
+        mounts += [f"mount --rbind /sys {at}/sys", f"{shlex.quote(str(SMALL_DEV))} {at}/dev"]
         for path in local_paths(self.settings):
             target = self.root / path.relative_to("/")
             (target if path.is_dir() else target.parent).mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@
 # what is missing (after a restart of the computer, the two mounts), refreshes what has changed in this folder, and
 # redoes what was interrupted, for each piece is made beside its place and then renamed.
 #
-# install.sh --remove takes the tree away. Never delete it by hand: its dev and proc are this computer's own.
+# install.sh --remove takes the tree away. Never delete it by hand: its proc is this computer's own.
 #
 # $WINLAB_POWERSHELL: the folder with pwsh-win-x64.tar.xz and pwsh-linux-x64.tar.xz (the PowerShell engine under a
 # small host; too large for this repository).
@@ -64,7 +64,7 @@ if [ ! -e "$root/installed" ]; then
     root=$final
 fi
 mountpoint -q "$root/proc" || mount --bind /proc "$root/proc"
-mountpoint -q "$root/dev" || { mount --rbind /dev "$root/dev"; mount --make-rslave "$root/dev"; }    # never back to the host's
+mountpoint -q "$root/dev" || "$here/small-dev.sh" "$root/dev"
 
 # what guests of WSL and an sshd need, in a tree of any age
 wanted="openssh-server python3-apt python3-packaging python3-pip sudo"

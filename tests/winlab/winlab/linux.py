@@ -37,11 +37,12 @@ mount -t tmpfs -o size=2g tmpfs "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
 mount -t proc proc "$2/root/proc"
-mount --rbind /dev "$2/root/dev"
+"$4" "$2/root/dev"
 sed -i '/^labadmin:/d' "$2/root/etc/passwd"
 echo "$3" >"$2/root/this-guest"
 exec chroot "$2/root" /bin/sh -c 'echo ready; exec cat'"""
 _OUTSIDE = 125
+_SMALL_DEV = Path(__file__).parents[1] / "small-dev.sh"
 # The mark is in the guest alone, so what has entered something else (a number that another process has by now) ends.
 _THERE = f"""[ "$(cat /this-guest 2>&1)" = "$0" ] || {{ echo "this is not the guest" >&2; exit {_OUTSIDE}; }}
 exec "$@\""""
@@ -67,7 +68,7 @@ class Linux:
         self._folder = tempfile.TemporaryDirectory(prefix="winlab-guest-")
         self._first = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", _FIRST, "first", str(ROOT),
-             self._folder.name, self._mark],
+             self._folder.name, self._mark, str(_SMALL_DEV)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self._first.stdout is not None
