@@ -22,7 +22,7 @@ from ..plugin_utils.reading import shown
 from ..plugin_utils.report import document as report
 from ..plugin_utils.report import lab as labs
 from ..plugin_utils.report import renderings
-from ..plugin_utils.verdict import judging, machines
+from ..plugin_utils.verdict import equals, judging, machines
 
 FORMATS = list(renderings.RENDERINGS)
 
@@ -112,6 +112,7 @@ class ActionModule(Action):
                 record["verdict"] = judging.verdict(record, policy)
             collected.append(record)
         machines.tell_apart(collected)
+        equals.compare(collected)
         run = report.run(task_vars, collected, platform.node())
         if kept and "interrupted" in kept:
             run["interrupted"] = shown(kept["interrupted"]) or "it was stopped"
