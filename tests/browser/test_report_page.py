@@ -47,13 +47,14 @@ NAMES = (
     "[...document.querySelectorAll('#table tbody tr')].filter(r => !r.hidden).map(r => r.cells[0].textContent.trim())"
 )
 SEEN = "[...document.querySelectorAll('#table tbody tr')].filter(r => r.checkVisibility()).length"
+BY_NEED = ["pc03", "pc11", "pc04", "pc10", "pc05", "pc06", "pc02", "pc07", "pc01"]
 ALL = ["pc01", "pc02", "pc03", "pc04", "pc05", "pc06", "pc07", "pc10", "pc11"]
 
 
 def test_each_pc_stands_there_with_verdict_cause_and_next_step(page: Chromium) -> None:
     assert page.js("document.title") == "GPU readiness"
-    assert page.js(NAMES) == ALL
-    row = page.js("document.querySelectorAll('#table tbody tr')[2].innerText")
+    assert page.js(NAMES) == BY_NEED
+    row = page.js("document.querySelectorAll('#table tbody tr')[0].innerText")
     for words in ("pc03", "not ready", "BASIC_DRIVER", "basic display driver", "Next: Install the driver"):
         assert words in row
     assert page.js("document.querySelector('.headline').textContent").startswith(
@@ -80,6 +81,23 @@ def test_a_filter_by_verdict_and_by_words(page: Chromium) -> None:
     assert page.js("document.getElementById('none').checkVisibility()") is True
 
 
+def test_what_is_chosen_stands_in_the_address_and_comes_back(page: Chromium, tmp_path: Path) -> None:
+    page.click(".counts .not_ready a")
+    assert page.js("new Promise(done => setTimeout(done, 100))") is None
+    assert page.js(NAMES) == ["pc03", "pc11"]
+    page.click("#find")
+    page.write("driver BASIC")
+    assert page.js(NAMES) == ["pc03"], "every word is searched, in whatever order"
+    assert page.js("location.hash") == "#verdict=not-ready&find=driver%20BASIC"
+    page.open(tmp_path / "report.html", "#verdict=not-ready&find=driver%20BASIC")
+    assert page.js(NAMES) == ["pc03"]
+    assert page.js("document.getElementById('state').value") == "NOT_READY"
+    page.open(tmp_path / "report.html", "#pc=PC04")
+    assert page.js("[...document.querySelectorAll('details[open]')].map(d => d.id)") == ["pc3"]
+    page.open(tmp_path / "report.html", "#verdict=nonsense&pc=nobody")
+    assert page.js("[...document.querySelectorAll('#table tbody tr')].filter(r => !r.hidden).length") == 9
+
+
 def test_a_click_on_a_heading_sorts_and_a_second_one_turns_it_around(page: Chromium) -> None:
     page.click("th[data-sort=host] button")
     assert page.js("document.querySelector('th[data-sort=host]').getAttribute('aria-sort')") == "ascending"
@@ -94,7 +112,7 @@ def test_a_click_on_a_heading_sorts_and_a_second_one_turns_it_around(page: Chrom
 
 
 def test_a_click_on_a_pc_opens_its_details(page: Chromium) -> None:
-    page.click("#table tbody tr:nth-child(2) a")
+    page.click("#table tbody tr:nth-child(7) a")
     assert page.js("new Promise(done => setTimeout(done, 100))") is None
     assert page.js("[...document.querySelectorAll('details[open]')].map(d => d.id)") == ["pc1"]
     shown = page.js("document.getElementById('pc1').innerText")
@@ -134,7 +152,8 @@ def test_the_keyboard_alone_does_it_all(page: Chromium) -> None:
         if names[-1].startswith("pc11") and page.js("document.activeElement.tagName") == "SUMMARY":
             break
     assert names[0] == "Skip to the PCs"
-    assert names[1:4] == ["find", "state", "PC"]
+    assert names[1:8] == ["ready", "degraded", "not ready", "unknown", "unreachable", "stale", "skipped"]
+    assert names[8:11] == ["find", "state", "PC"]
     assert "pc01" in names
     assert names.index("open") < len(names) - 1
     page.press("Enter", 13, "\r")
@@ -249,7 +268,7 @@ def test_nothing_hostile_runs_or_is_fetched(browser: Chromium, tmp_path: Path) -
         browser.js("document.querySelectorAll('img, svg, iframe, object, embed, link, [onerror], [onload]').length")
         == 0
     )
-    ours = r"/^(#pc\d+|#pcs|#plan\d+|codes\.md(#[a-z0-9_]+)?)$/"
+    ours = r"/^(#pc\d+|#pc=[^&]+|#verdict=[a-z-]+|#pcs|#plan\d+|codes\.md(#[a-z0-9_]+)?)$/"
     assert browser.js(f"[...document.links].every(a => {ours}.test(a.getAttribute('href')))")
     assert browser.js("document.querySelectorAll('#table tbody tr').length") == len(HOSTILE)
     shown = browser.js("document.querySelector('#table tbody').textContent")

@@ -22,7 +22,7 @@ from .causes import LOOKED_AT, named
 
 MEANINGS = {
     "READY": "trained on the planned GPU, every check passed",
-    "DEGRADED": "trains on the GPU, but slower than it must",
+    "DEGRADED": "trains on the GPU, but slower than it must, or than its equals",
     "NOT_READY": "a known cause, with the next step",
     "UNKNOWN": "evidence is missing or contradicts itself",
     "UNREACHABLE": "the PC could not be had",
@@ -30,6 +30,7 @@ MEANINGS = {
     "SKIPPED": "nothing was asked of it",
     LOOKED_AT: "it was looked at; this run judges nobody",
 }
+_NEED = ("NOT_READY", "UNKNOWN", "UNREACHABLE", "STALE", "DEGRADED", "SKIPPED", LOOKED_AT, "READY")
 _COLUMNS = (
     ("host", "PC"),
     ("state", "Verdict"),
@@ -83,7 +84,7 @@ def page(document: Mapping[str, Any]) -> str:
 <caption>{about} and what to do next</caption>
 <thead role="rowgroup"><tr role="row">{"".join(f'<th scope="col" role="columnheader" data-sort="{key}">{name}</th>' for key, name in columns)}</tr></thead>
 <tbody role="rowgroup">
-{"".join(_row(document, number, record) for number, record in enumerate(document["hosts"]))}
+{"".join(_row(document, number, record) for number, record in _by_need(document))}
 </tbody>
 </table>
 </div>
@@ -168,7 +169,8 @@ def _banners(document: Mapping[str, Any]) -> str:
 
 def _counts(document: Mapping[str, Any]) -> str:
     entries = "".join(
-        f'<li class="{state.lower()}"><b>{count}</b> <span>{_words(state)}</span><small>{MEANINGS[state]}</small></li>'
+        f'<li class="{state.lower()}"><b>{count}</b> <a href="#verdict={state.lower().replace("_", "-")}">{_words(state)}</a>'
+        f"<small>{MEANINGS[state]}</small></li>"
         for state, count in report.counts(document).items()
     )
     return (
@@ -211,6 +213,11 @@ def _filters(document: Mapping[str, Any]) -> str:
 
 def _words(state: str) -> str:
     return state.replace("_", " ").lower()
+
+
+def _by_need(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The PCs with their numbers, those that need a hand first."""
+    return sorted(enumerate(document["hosts"]), key=lambda one: _NEED.index(report.outcome(document, one[1])))
 
 
 def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) -> str:

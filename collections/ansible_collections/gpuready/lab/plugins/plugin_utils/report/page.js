@@ -4,20 +4,34 @@
   var find = document.getElementById('find'), state = document.getElementById('state');
   var rows = Array.prototype.slice.call(body.rows), heads = Array.prototype.slice.call(table.tHead.rows[0].cells);
   var details = rows.map(function (row) { return document.getElementById(row.cells[0].querySelector('a').hash.slice(1)); });
-  var pairs = rows.map(function (row, at) { return { row: row, more: details[at], text: row.textContent.toLowerCase() }; });
+  var pairs = rows.map(function (row, at) {
+    var name = row.cells[0].querySelector('a'), text = row.textContent + ' ' + details[at].textContent;
+    var pair = { row: row, more: details[at], name: name.textContent.toLowerCase(), text: text.toLowerCase() };
+    name.href = '#pc=' + encodeURIComponent(name.textContent);  // a link that holds in the next report too
+    return pair;
+  });
   form.hidden = false;
   document.getElementById('all').hidden = false;
   form.addEventListener('submit', function (event) { event.preventDefault(); });
   function filter() {
-    var text = find.value.trim().toLowerCase(), shown = 0;
+    var words = find.value.toLowerCase().split(/\s+/), shown = 0;
     pairs.forEach(function (pair) {
-      var fits = (!state.value || pair.row.dataset.state === state.value) && (!text || pair.text.indexOf(text) >= 0);
+      var fits = (!state.value || pair.row.dataset.state === state.value) &&
+        words.every(function (word) { return pair.text.indexOf(word) >= 0; });
       pair.row.hidden = pair.more.hidden = !fits; shown += fits ? 1 : 0;
     });
     document.getElementById('none').hidden = shown > 0;
     document.getElementById('shown').textContent = shown + ' of ' + rows.length + ' shown';
   }
-  find.addEventListener('input', filter); state.addEventListener('change', filter);
+  function spelled(verdict) { return verdict.toLowerCase().replace(/_/g, '-'); }
+  function keep() {  // what is chosen stands in the address, which is mailed and reloaded
+    var said = [];
+    if (state.value) { said.push('verdict=' + spelled(state.value)); }
+    if (find.value.trim()) { said.push('find=' + encodeURIComponent(find.value.trim())); }
+    history.replaceState(null, '', '#' + said.join('&'));
+    filter();
+  }
+  find.addEventListener('input', keep); state.addEventListener('change', keep);
   var compare = new Intl.Collator(undefined, { numeric: true }).compare;
   function value(row, column) { var cell = row.cells[column]; return cell.dataset.value || cell.textContent; }
   heads.forEach(function (head, column) {
@@ -35,9 +49,18 @@
   function every(open) { details.forEach(function (one) { if (!one.hidden) { one.open = open; } }); }
   document.getElementById('open').addEventListener('click', function () { every(true); });
   document.getElementById('close').addEventListener('click', function () { every(false); });
+  function open(target) { target.hidden = false; target.open = true; target.querySelector('summary').focus(); }
   function show() {
-    var target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
-    if (target && target.tagName === 'DETAILS') { target.hidden = false; target.open = true; target.querySelector('summary').focus(); }
+    var said = location.hash.slice(1), asked = new URLSearchParams(said);
+    var wanted = (asked.get('pc') || '').toLowerCase(), verdict = (asked.get('verdict') || '').toLowerCase();
+    if (asked.get('verdict') !== null || asked.get('find') !== null) {
+      Array.prototype.forEach.call(state.options, function (one) { one.selected = spelled(one.value) === verdict; });
+      find.value = asked.get('find') || '';
+    }
+    filter();
+    var target = said && (document.getElementById(said) || pairs.filter(function (one) { return one.name === wanted; })[0]);
+    target = target && (target.more || target);
+    if (target && target.tagName === 'DETAILS') { open(target); }
   }
-  window.addEventListener('hashchange', show); filter(); show();
+  window.addEventListener('hashchange', show); show();
 })();
