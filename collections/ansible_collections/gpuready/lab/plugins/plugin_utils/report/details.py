@@ -12,6 +12,7 @@ from typing import Any
 
 from ..reading import all_shown, items, section, shown, shown_bytes
 from ..record import READY
+from . import curves
 from . import document as report
 
 _BOUND = {
@@ -161,7 +162,11 @@ def _training(training: Mapping[str, Any]) -> str:
         ],
     )
     bad = training and (training.get("finished") is not True or error)
-    return pairs + (_list("Last lines of the training", all_shown(process.get("stderr_tail"))[-10:]) if bad else "")
+    return (
+        pairs
+        + curves.picture(training)
+        + (_list("Last lines of the training", all_shown(process.get("stderr_tail"))[-10:]) if bad else "")
+    )
 
 
 def _plan(record: Mapping[str, Any]) -> str:
