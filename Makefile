@@ -23,7 +23,7 @@ ifneq ($(shell locale charmap 2>&1),UTF-8)
 export LC_ALL := C.UTF-8
 endif
 
-.PHONY: help setup provision test lint codes bench demo collection clean
+.PHONY: help setup provision test lint codes bench demo collection release clean
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -58,6 +58,9 @@ bench: setup  ## What look, plan and verify cost, as ratios
 
 collection: setup  ## Build the collection for ansible-galaxy into dist
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/collection.sh dist
+
+release: setup  ## Check the version, then build the wheel and the collection into dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/release.py dist
 
 clean:  ## Remove what make made
 	rm -rf .venv .uv .cache .ansible dist reports

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from gpuready import codes, contract, installers, listing, newest, newlab, plain, project, table, terminal
 from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
-from gpuready.inventory import resolve
+from gpuready.inventory import TABLES, resolve
 from gpuready.lab import Lab, explain
 from gpuready.options import (
     Adapter,
@@ -167,13 +167,15 @@ def remove_command(
 
 @app.command("init", help="Make the folder of a lab's inventory, from a table of its PCs.")
 def init_command(
-    pcs: Annotated[
+    given: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV with the columns name, address, room, gpu and others of the wishes; all but name may lack."
+            metavar="[TABLE|FOLDER]",
+            help="CSV with the columns name, address, room, gpu and others of the wishes; all but name may lack. "
+            "Or the new folder, for the commented example.",
         ),
     ] = None,
-    to: Annotated[Path, typer.Option("--to", help="The new folder.")] = Path("lab"),
+    to: Annotated[Path | None, typer.Option("--to", help="The new folder (lab).", show_default=False)] = None,
     reach: Annotated[
         str | None,
         typer.Option("--reach", help="domain (Kerberos), workgroup (NTLM) or https: how the PCs are reached."),
@@ -182,17 +184,24 @@ def init_command(
     user: Annotated[str, typer.Option("--user", help="Who logs on to the PCs: an administrator there.")] = "",
 ) -> None:
     """No password is asked for, and none is written."""
+    pcs = given if given and (given.is_file() or given.suffix.lower() in TABLES) else None
+    if given and not pcs and to:
+        raise GpureadyError(f"init: {given} is no table, and --to names the folder: name one of them")
+    target = to or (given if given and not pcs else Path("lab"))
     base = project.root()
     found = table.read(pcs, contract.load(base), project.stacks(base)) if pcs else []
     if reach is None:
-        reach = "domain" if domain else _asked("How are the PCs reached: domain, workgroup or https?", "--reach")
+        # The example has all the ways.
+        way = "domain" if domain else "workgroup" if not pcs else ""
+        reach = way or _asked("How are the PCs reached: domain, workgroup or https?", "--reach")
     if reach == "domain" and not domain:
         domain = _asked("The domain's full name (lab.example.org):", "--domain")
-    folder = newlab.make(to, reach.strip().lower(), found, source=pcs.name if pcs else "", domain=domain, user=user)
+    made = newlab.make(target, reach.strip().lower(), found, source=pcs.name if pcs else "", domain=domain, user=user)
     many = f"{len(found)} PC{'' if len(found) == 1 else 's'}" if found else "no PC yet: fill in hosts.yml"
-    typer.echo(
-        f"{folder}: {many}. See what would become of them: gpuready plan -i {shlex.quote(str(folder))} --ask-pass"
-    )
+    name = shlex.quote(str(made))
+    typer.echo(f"{made}: {many}. See what would become of them: gpuready plan -i {name} --ask-pass")
+    typer.echo(f"What is still missing: gpuready doctor -i {name} --offline")
+    typer.echo(f"Each PC needs once: {project.collection(base) / 'scripts/enable-remoting.ps1'} (docs/remoting.md)")
 
 
 @app.command("list", help="The newest verdict of each PC, by the lab's state. Reaches no PC.")
@@ -200,7 +209,7 @@ def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only
     """Without an inventory, of the lab that was judged last. 0 when every PC is ready, 2 otherwise."""
     base = project.root()
     sources = [resolve(one) for one in inventory or []]
-    found = newest.verdicts(lab_dir or base / "reports", sources, None if only is None else _words(only))
+    found = newest.verdicts(lab_dir or project.reports(base), sources, None if only is None else _words(only))
     ready = contract.load(base).ready
     if as_json:
         typer.echo(plain.to_json({"schema_version": 1, "hosts": [asdict(one) for one in found]}, indent=1))

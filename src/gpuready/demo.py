@@ -92,7 +92,7 @@ def demo(
         with background.running(file, Path(folder), free) as inventory:
             run = Lab(inventory)
             method = run.provision if provision else run.plan
-            result = method(on_event=on_event, report_dir=report_dir or root / "reports/demo", lab_dir="")
+            result = method(on_event=on_event, report_dir=report_dir or project.reports(root) / "demo", lab_dir="")
     return Demo(result, surprises(lab, result, action))
 
 

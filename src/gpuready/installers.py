@@ -104,7 +104,7 @@ def check(file: Path) -> list[str]:
     """What is wrong with a drivers.yml, a line each, as the collection says it before a run. Raises GpureadyError."""
     base = project.root()
     command = [sys.executable, "-P", "-m", _CHECK, str(file)]
-    variables = {**os.environ, "PYTHONPATH": str(base / "collections"), "PYTHONUTF8": "1"}
+    variables = {**os.environ, "PYTHONPATH": str(project.collections(base)), "PYTHONUTF8": "1"}
     try:
         done = subprocess.run(command, env=variables, capture_output=True, check=False, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -15,7 +15,7 @@ from gpuready.errors import GpureadyError
 
 _PLUGIN = re.compile(r"Failed to parse inventory with '(\w+)' plugin: (.+)")
 _LEFT_OUT = re.compile(r"^\[WARNING\]: (Skipping .+)$", re.MULTILINE)  # what Ansible would silently not look at
-_TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
+TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
 _TIME_LIMIT = 300  # seconds: a dynamic inventory may ask a directory service
 _PORTS = {"ssh": 22, "paramiko_ssh": 22, "winrm": 5986, "psrp": 5986}
 _ON_THE_WAY = ("ssh_common_args", "ssh_extra_args", "ssh_args", "psrp_proxy", "psrp_path", "winrm_path")
@@ -33,7 +33,7 @@ def resolve(source: str | Path) -> str:
         raise GpureadyError(f"{text}: there is no such inventory: give a file, a folder, or hosts with a comma (pc1,)")
     if not os.access(path, os.R_OK):
         raise GpureadyError(f"{text}: the inventory cannot be read: permission denied")
-    if path.is_file() and path.suffix.lower() in _TABLES:
+    if path.is_file() and path.suffix.lower() in TABLES:
         raise GpureadyError(f"{text}: this is a table, not an inventory: `gpuready init {text}` makes one of it")
     return str(path)
 

@@ -60,7 +60,7 @@ def _sources(folder: Path) -> list[Path]:
         if entry.name.startswith(".") or entry.name.endswith(_IGNORED):
             continue
         if entry.is_dir():
-            files += _sources(entry) if entry.name not in (*VARIABLES, "vars_plugins") else []
+            files += _sources(entry) if entry.name not in (*VARIABLES, "vars_plugins", "reports") else []
         elif entry.is_file():
             files.append(entry)
     return files

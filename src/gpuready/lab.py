@@ -26,9 +26,10 @@ class Options(TypedDict, total=False):
     """What every run takes.
 
     `on_event` is called with each event of progress, in the caller's thread. `lab_dir` is the folder of the lab, with
-    its runs and its state (reports of the project); "" keeps no state. `report_dir` is the folder of this run's report
-    (one of its own among the lab's runs). `check` changes nothing. `redact` leaves out of the run's report and of
-    saved evidence what is of people (docs/reports.md). `verbosity` is Ansible's, 0 to 6.
+    its runs and its state (reports of the project, or where an installed gpuready is called); "" keeps no state.
+    `report_dir` is the folder of this run's report (one of its own among the lab's runs). `check` changes nothing.
+    `redact` leaves out of the run's report and of saved evidence what is of people (docs/reports.md). `verbosity` is
+    Ansible's, 0 to 6.
 
     `only` takes, of the PCs within the limit, those whose newest verdict in the lab's state is one of these words
     (failed, unknown, unreachable, stale, degraded, ready, new); `resume` those that the last run was stopped before.
@@ -162,7 +163,7 @@ class Lab:
             extra_vars=self._extra | dict(more),
         )
         keep = options.get("lab_dir")
-        lab_dir = self._root / "reports" if keep is None else Path(keep).expanduser().absolute() if keep else None
+        lab_dir = project.reports(self._root) if keep is None else Path(keep).expanduser().absolute() if keep else None
         limit, names = self._limit, list(hosts)
         if options.get("resume"):
             names = newest.rest(lab_dir, sources, names)
@@ -173,7 +174,7 @@ class Lab:
         run_id, now = str(uuid.uuid4()), datetime.now(UTC)
         wanted = options.get("report_dir")
         if not wanted:
-            wanted = (lab_dir or self._root / "reports") / "runs" / f"{now:%Y%m%dT%H%M%SZ}-{action}-{run_id[:8]}"
+            wanted = (lab_dir or project.reports(self._root)) / "runs" / f"{now:%Y%m%dT%H%M%SZ}-{action}-{run_id[:8]}"
         with _folder(wanted, "the folder for the report") as directory:
             order = playbooks.Order(
                 playbook=playbook,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import yaml
 from gpuready import project, table
 from gpuready.errors import GpureadyError
 
+_EXAMPLE = "inventories/lab"
 WAYS = ("domain", "workgroup", "https")
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
 _USER = re.compile(r"[^\s\"'{}#:@\\/\[\]|=;,+*?<>]+( [^\s\"'{}#:@\\/\[\]|=;,+*?<>]+)*")  # what Windows takes
@@ -23,6 +25,25 @@ _ABOUT = """\
 # The PCs of your lab, made from {source}. A name here is what the report calls the PC; ansible_host is its address
 # where the name alone does not lead to it. docs/remoting.md says how a PC becomes reachable and how to test it.
 # No password belongs in this folder, except in a file encrypted by ansible-vault: see group_vars/all.yml.
+"""
+
+_SETTINGS = """\
+# For Ansible's own programs, started in this folder: `ansible-playbook gpuready.lab.provision`. They find the
+# collection where gpuready is installed in their Python environment, or where ansible-galaxy has installed it.
+[defaults]
+inventory = hosts.yml
+forks = 25
+inject_facts_as_vars = false
+interpreter_python = auto_silent
+retry_files_enabled = false
+callback_result_format = yaml
+display_skipped_hosts = false
+
+[inventory]
+# What runs that were started here have left.
+ignore_patterns = ^reports$
+any_unparsed_is_failed = true
+unparsed_is_failed = true
 """
 
 
@@ -43,7 +64,7 @@ def make(
         raise GpureadyError(
             f"--user {user[:60]}: give the name alone: the domain is --domain, and a password no option"
         )
-    template = project.root() / "inventories/lab"
+    template = project.root() / _EXAMPLE
     if target.exists() or target.is_symlink():
         raise GpureadyError(f"{target}: is there already, and nothing is overwritten: name another folder (--to)")
     try:
@@ -57,6 +78,9 @@ def make(
             (new / "hosts.yml").write_text(_hosts(way, pcs, source, domain), "utf-8")
         for file in (new / "group_vars").glob("*.yml"):
             file.write_text(_with_user(file.read_text("utf-8"), file.stem, user, domain), "utf-8")
+        for file in new.rglob("*.yml"):
+            file.write_text(file.read_text("utf-8").replace(_EXAMPLE, shlex.quote(str(target))), "utf-8")
+        (new / "ansible.cfg").write_text(_SETTINGS, "utf-8")
         new.chmod(0o755)
         new.rename(target)
     except OSError as error:

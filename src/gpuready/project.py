@@ -15,6 +15,7 @@ import yaml
 
 from gpuready.errors import GpureadyError
 
+_INSTALLED = Path(__file__).resolve().parent / "house"  # what the wheel brings besides the collection (hatch_build.py)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # where there is none (env -i, some of cron)
 _LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8")  # the last for systems without the first
 
@@ -28,26 +29,48 @@ def version() -> str:
 
 
 def root() -> Path:
-    """The folder with `playbooks/`: $GPUREADY_ROOT, else the checkout this module lies in. Raises GpureadyError."""
+    """The folder of the project: $GPUREADY_ROOT, else what was installed with this module, else its checkout.
+
+    Raises GpureadyError when there are no playbooks.
+    """
     named = os.environ.get("GPUREADY_ROOT")
-    folder = Path(named).expanduser().resolve() if named else Path(__file__).resolve().parents[2]
-    if not (folder / "playbooks").is_dir():
+    own = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2]
+    folder = Path(named).expanduser().resolve() if named else own
+    if not _playbooks(folder).is_dir():
         what = "GPUREADY_ROOT names a folder" if named else "gpuready is installed"
         raise GpureadyError(f"{folder}: {what} without playbooks: set GPUREADY_ROOT to a checkout of gpuready")
     return folder
 
 
+def reports(base: Path) -> Path:
+    """Where the lab's runs and its state are kept unless another folder is named.
+
+    Those of a checkout lie in it; an installed program keeps them where it is called.
+    """
+    return (Path.cwd() if base == _INSTALLED else base) / "reports"
+
+
 def playbook(base: Path, name: str) -> Path:
     """Path of a playbook. Raises GpureadyError when the project has none of that name."""
-    path = base / "playbooks" / f"{name}.yml"
+    path = _playbooks(base) / f"{name}.yml"
     if not path.is_file():
         raise GpureadyError(f"{path}: there is no such playbook: set GPUREADY_ROOT to a whole checkout of gpuready")
     return path
 
 
+def _playbooks(base: Path) -> Path:
+    own = base / "playbooks"
+    return own if own.is_dir() else collection(base) / "playbooks"
+
+
+def collections(base: Path) -> Path:
+    """The folder with `ansible_collections`: beside this package where it is installed, as Ansible looks for it."""
+    return base.parents[1] if base == _INSTALLED else base / "collections"
+
+
 def collection(base: Path) -> Path:
     """The folder of the collection gpuready.lab; nothing in it is imported, its data files are read."""
-    return base / "collections/ansible_collections/gpuready/lab"
+    return collections(base) / "ansible_collections/gpuready/lab"
 
 
 @dataclass(frozen=True)
@@ -86,7 +109,7 @@ def process_variables(base: Path) -> dict[str, str]:
         return f"{first}{os.pathsep}{before}" if before else str(first)
 
     variables = {
-        "ANSIBLE_COLLECTIONS_PATH": joined("ANSIBLE_COLLECTIONS_PATH", base / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": joined("ANSIBLE_COLLECTIONS_PATH", collections(base)),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH') or _PATH}",

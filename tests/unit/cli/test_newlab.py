@@ -145,6 +145,21 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_it_has_the_settings_of_ansibles_own_programs_and_names_itself(tmp_path: Path) -> None:
+    folder = newlab.make(tmp_path / "my lab", "workgroup")
+    assert "inventory = hosts.yml" in (folder / "ansible.cfg").read_text()
+    text = (folder / "group_vars/all.yml").read_text()
+    assert f"-i '{folder}'" in text
+    assert "inventories/lab" not in text
+
+
+def test_reports_in_its_folder_are_no_inventory(tmp_path: Path) -> None:
+    folder = newlab.make(tmp_path / "lab", "workgroup", [table.Pc("pc1")])
+    (folder / "reports").mkdir()
+    (folder / "reports/report.json").write_text('{"hosts": []}')
+    assert list(hosts(folder)) == ["pc1"]
+
+
 def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as stop:
         cli.main(list(arguments))
@@ -163,6 +178,12 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert "lab: 1 PC. See what would become of them: gpuready plan -i lab" in capsys.readouterr().out
     assert yaml.safe_load(Path("lab/hosts.yml").read_text())["all"]["children"]["workgroup"]["hosts"]["pc1"]
     assert run("init", "pcs.csv", "--reach", "workgroup") == 1
+    assert run("init", "other", "--to", "third") == 1
+    assert "--to names the folder" in capsys.readouterr().err
+    assert run("init", "other") == 0  # nobody needs to be asked: the example has all the ways
+    assert "other: no PC yet: fill in hosts.yml" in capsys.readouterr().out
+    assert run("init", "gone.csv") == 1
+    assert "gone.csv: cannot be read: No such file" in capsys.readouterr().err
     assert run("facts", "-i", "pcs.csv") == 1
     assert (
         "pcs.csv: this is a table, not an inventory: `gpuready init pcs.csv` makes one of it" in capsys.readouterr().err
