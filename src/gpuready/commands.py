@@ -204,6 +204,29 @@ def init_command(
     typer.echo(f"Each PC needs once: {project.collection(base) / 'scripts/enable-remoting.ps1'} (docs/remoting.md)")
 
 
+@app.command("doctor", help="Is this controller able, is the inventory meant so, is each PC reachable; and the fix.")
+def doctor_command(
+    inventory: Inventory = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no PC.")] = False,
+    ask_pass: AskPass = False,
+    vault_password_file: Vault = None,
+    as_json: Json = False,
+) -> None:
+    """Changes nothing. 0 when nothing is to be mended, 2 otherwise."""
+    from gpuready import doctor  # what it looks with, no other command needs
+
+    if vault_password_file and not vault_password_file.is_file():
+        raise GpureadyError(f"{vault_password_file}: there is no such vault password file")
+    password = _password() if ask_pass else None
+    found = list(doctor.examine(inventory or [], offline=offline, password=password, vault=vault_password_file))
+    if as_json:
+        typer.echo(plain.to_json({"schema_version": 1, "findings": [asdict(one) for one in found]}, indent=1))
+    else:
+        for line in doctor.lines(found):
+            typer.echo(line)
+    raise typer.Exit(2 if any(one.state == "wrong" for one in found) else 0)
+
+
 @app.command("list", help="The newest verdict of each PC, by the lab's state. Reaches no PC.")
 def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only = None, as_json: Json = False) -> None:
     """Without an inventory, of the lab that was judged last. 0 when every PC is ready, 2 otherwise."""

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,20 @@ def resolve(source: str | Path) -> str:
     return str(path)
 
 
-def hosts(
+@dataclass(frozen=True)
+class Listing:
+    """The PCs of an inventory, each with its variables, and the names of its groups."""
+
+    hosts: dict[str, Mapping[str, Any]]
+    groups: frozenset[str]
+
+
+def hosts(sources: Sequence[str], base: Path, **options: Any) -> dict[str, Mapping[str, Any]]:
+    """The PCs of an inventory; the options are those of `listing`."""
+    return listing(sources, base, **options).hosts
+
+
+def listing(
     sources: Sequence[str],
     base: Path,
     *,
@@ -46,7 +60,7 @@ def hosts(
     vault_password_file: Path | None = None,
     stacks: project.Stacks = project.UNKNOWN,
     extra_vars: Mapping[str, Any] | None = None,
-) -> dict[str, Mapping[str, Any]]:
+) -> Listing:
     """The PCs of an inventory within a limit, in its order, each with its variables (templates as they stand).
 
     Raises GpureadyError for an inventory that is broken or empty, a limit that names nothing, wishes among its
@@ -62,8 +76,9 @@ def hosts(
     listed, warnings = _listed(arguments, base, sources)
     missing = re.findall(r"Could not match supplied host pattern, ignoring: (.+)", warnings)
     known = listed.get("_meta", {}).get("hostvars", {})
-    groups = (group for name, group in listed.items() if name != "_meta" and isinstance(group, dict))
-    names = list(dict.fromkeys([host for group in groups for host in group.get("hosts", [])] + list(known)))
+    groups = {name: group for name, group in listed.items() if name != "_meta" and isinstance(group, dict)}
+    named = {child for group in groups.values() for child in group.get("children", [])}
+    names = list(dict.fromkeys([host for group in groups.values() for host in group.get("hosts", [])] + list(known)))
     if limit and (missing or not names):
         what = ", ".join(dict.fromkeys(missing)) or limit
         raise GpureadyError(f"--limit {what}: no such PC or group in {', '.join(sources)}")
@@ -74,7 +89,7 @@ def hosts(
     _check_wishes(names, known, sources, base, stacks)
     pcs: dict[str, Mapping[str, Any]] = {name: {**known.get(name, {}), **(extra_vars or {})} for name in names}
     _check_addresses(pcs, sources)
-    return pcs
+    return Listing(pcs, frozenset({*groups, *named}))
 
 
 def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[dict[str, Any], str]:

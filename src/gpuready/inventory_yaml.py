@@ -35,22 +35,36 @@ def check(source: str) -> None:
     path = Path(source)
     if not path.exists():
         return
-    beside = path if path.is_dir() else path.parent
-    places = [path] if path.is_file() else _sources(path)
+    places, variables = files(path)
     for file in places:
         if file.suffix in _YAML:
             _check_hosts(file, _check_yaml(file))
         elif file.suffix == ".json":
             _check_json(file)
-    for name in VARIABLES:
-        folder = beside / name
-        for file in sorted(f for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else ():
-            if file.suffix in _YAML or not file.suffix:
-                _check_yaml(file)
-            elif file.suffix == ".json":
-                _check_json(file)
+    for file in variables:
+        if file.suffix in _YAML or not file.suffix:
+            _check_yaml(file)
+        elif file.suffix == ".json":
+            _check_json(file)
     if not places:
         raise GpureadyError(f"{source}: there is no inventory in this folder: put a hosts.yml in it")
+
+
+def files(path: Path) -> tuple[list[Path], list[Path]]:
+    """The files of an inventory, and those of the variables beside it."""
+    beside = path if path.is_dir() else path.parent
+    places = [path] if path.is_file() else _sources(path)
+    folders = [folder for name in VARIABLES if (folder := beside / name).is_dir()]
+    return places, [file for folder in folders for file in sorted(f for f in folder.rglob("*") if f.is_file())]
+
+
+def keys(file: Path) -> Iterator[tuple[int, str, str | None]]:
+    """Every key of a YAML file with its line and, where it is plain text, its value. Raises GpureadyError."""
+    for mapping in _mappings(_check_yaml(file)):
+        for key, value in mapping.value:
+            if isinstance(key, yaml.ScalarNode):
+                plain = isinstance(value, yaml.ScalarNode) and not value.tag.startswith("!")
+                yield key.start_mark.line + 1, key.value, value.value if plain else None
 
 
 def _sources(folder: Path) -> list[Path]:

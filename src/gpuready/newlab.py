@@ -76,6 +76,8 @@ def make(
         shutil.copytree(template, new, dirs_exist_ok=True)
         if pcs:
             (new / "hosts.yml").write_text(_hosts(way, pcs, source, domain), "utf-8")
+            for other in set(WAYS) - {way}:  # a file of a group that there is not would be a mistake
+                (new / f"group_vars/{other}.yml").unlink()
         for file in (new / "group_vars").glob("*.yml"):
             file.write_text(_with_user(file.read_text("utf-8"), file.stem, user, domain), "utf-8")
         for file in new.rglob("*.yml"):

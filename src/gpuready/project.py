@@ -125,6 +125,12 @@ def _locale() -> dict[str, str]:
 
     Ours often is not: ssh brings the LANG of another machine, cron has C.
     """
+    name = utf8_locale()
+    return {"LC_ALL": name} if name else {}
+
+
+def utf8_locale() -> str | None:
+    """A locale of UTF-8 that is installed: empty when ours is one, None when there is none."""
     before = locale.setlocale(locale.LC_ALL)
     try:
         for name in ("", *_LOCALES):
@@ -134,7 +140,7 @@ def _locale() -> dict[str, str]:
             except (locale.Error, ValueError):
                 continue
             if encoding and encoding.lower() in ("utf-8", "utf8"):
-                return {"LC_ALL": name} if name else {}
+                return name
     finally:
         locale.setlocale(locale.LC_ALL, before)
-    return {}
+    return None

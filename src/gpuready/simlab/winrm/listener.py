@@ -11,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from email.utils import formatdate
 
 from gpuready.simlab.winrm import auth
 from gpuready.simlab.winrm.messages import Cut
@@ -200,6 +201,7 @@ class _Connection:
         self, code: int, body: bytes = b"", kind: str = SOAP, headers: list[tuple[str, str]] | None = None
     ) -> None:
         lines = [f"HTTP/1.1 {code} {_REASONS.get(code, 'Error')}", "Server: Microsoft-HTTPAPI/2.0"]
+        lines.append(f"Date: {formatdate(usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in headers or []]
         if body:
             lines.append(f"Content-Type: {kind}")
