@@ -39,7 +39,8 @@ def answer(found):
 def test_table(left, guides, now):
     base, adapter, experience, library, environment, linux = left
     facts = pc(base, *([] if adapter == "none" else [adapter]))
-    wished = wishes.Wishes(experience, library, environment, knows_linux=linux == "L")
+    prefer = "maintained" if "M" in linux else "guides"
+    wished = wishes.Wishes(experience, library, environment, knows_linux="L" in linux, prefer=prefer)
     assert answer(plan(facts, wished, STACKS, wsl_automated=True)) == guides
     found = plan(facts, wished, STACKS)
     assert answer(found) == now
@@ -106,6 +107,21 @@ def test_reasons_say_why_the_plugin_and_not_the_stack_of_the_guides():
     rejected = {(one["stack"], one["target"]): one["reasons"] for one in found.rejected}
     assert any("comes before it" in reason for reason in rejected["tensorflow-directml", "windows"])
     assert any("NVIDIA" in reason for reason in rejected["cuda", "wsl"])
+
+
+def test_a_stack_at_its_end_says_what_it_costs_and_what_is_maintained():
+    (told,) = (
+        one for one in plan(pc("windows", "rtx4090"), wishes.Wishes(), STACKS).warnings if "is discontinued" in one
+    )
+    assert "costs security fixes" in told
+    assert told.endswith("its maker maintains cuda (WSL 2): gpuready_prefer: maintained chooses it")
+    (told,) = (
+        one for one in plan(pc("windows", "rx6800"), wishes.Wishes(), STACKS).warnings if "is discontinued" in one
+    )
+    assert "maintains" not in told  # nothing that is maintained trains on this GPU
+    found = plan(pc("windows", "rx6800"), wishes.Wishes(prefer="maintained"), STACKS)
+    assert found.life == "frozen"
+    assert "of those that fit none is maintained" in found.reasons[1]
 
 
 def test_the_guides_way_to_wsl_is_said_when_it_is_not_taken():

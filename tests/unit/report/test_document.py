@@ -250,3 +250,18 @@ def test_a_fault_of_the_controller_is_told_once() -> None:
     markdown = text.markdown(found)
     assert markdown.count("md4") == 1
     assert "of the controller, met at 27," in markdown
+
+
+@pytest.mark.parametrize(
+    ("life", "words"),
+    [
+        ("discontinued", "a (windows), discontinued"),
+        ("frozen", "a (windows), frozen"),
+        ("maintained", "a (windows)"),
+        ([], "a (windows)"),
+    ],
+)
+def test_a_stack_at_its_end_is_called_so(life: object, words: str) -> None:
+    assert report.stack_words({"plan": {"stack": "a", "target": "windows", "life": life}}) == words
+    assert report.stack_words({"plan": {"stack": "a", "target": "windows"}}) == "a (windows)"
+    assert report.stack_words({}) == ""

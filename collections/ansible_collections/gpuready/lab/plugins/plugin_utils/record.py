@@ -98,6 +98,7 @@ class Plan(TypedDict):
 
     target: str | None
     stack: str | None
+    life: NotRequired[str | None]  # of the stack: maintained, frozen, discontinued
     variant: str | None
     adapter: PlannedAdapter | None
     steps: list[PlannedStep]

@@ -22,6 +22,7 @@ from .problems import Problem, problem
 from .wishes import AUTO, Wishes
 
 _UNRANKED = 10**6
+_LIVES = ("maintained", "frozen", "discontinued")
 _WHATEVER_ELSE = ("ARCHITECTURE_UNSUPPORTED", "OS_UNSUPPORTED")
 _ASK_FOR_ANOTHER = ("NO_NVIDIA_GPU", "COMPUTE_CAPABILITY_TOO_LOW", "LICENCE_WINDOWS_ONLY", "GPU_PASSED_ON")
 
@@ -67,6 +68,7 @@ def plan(
     return Plan(
         target=chosen.target,
         stack=chosen.stack.name,
+        life=chosen.stack.life_state,
         variant=chosen.variant.name if chosen.variant else None,
         adapter=_planned_adapter(adapter) if adapter else None,
         steps=plan_steps.steps(chosen, facts),
@@ -74,7 +76,7 @@ def plan(
         reasons=_reasons(chosen, ordered, at, native),
         rejected=_rejected(ordered, chosen, at),
         blockers=blockers,
-        warnings=plan_steps.warnings(chosen, facts),
+        warnings=plan_steps.warnings(chosen, facts, _maintained(chosen, ordered)),
         wishes=wishes.as_dict(),
     )
 
@@ -90,8 +92,10 @@ def _preference(contender: Candidate, at: Situation, asked: bool) -> tuple[Any, 
     by_hand = any(unmet.code == "WSL_SETUP_MANUAL" for unmet in contender.problems)
     order = ("wsl", "windows", "linux") if at.wishes.knows_linux else ("windows", "wsl", "linux")
     out_of_reach = contender.target not in host_targets(at.facts)
+    kept = 0 if at.wishes.prefer == "guides" else _kept(contender.stack)
     return (
         another_was_asked,
+        kept,
         rank,
         out_of_reach,
         by_hand,
@@ -101,6 +105,19 @@ def _preference(contender: Candidate, at: Situation, asked: bool) -> tuple[Any, 
     )
 
 
+def _kept(stack: Stack) -> int:
+    """How far a stack's makers look after it; a reference is no substitute for any that trains on a GPU."""
+    return _LIVES.index(stack.life_state) if stack.vendors else len(_LIVES)
+
+
+def _maintained(chosen: Candidate, ordered: list[Candidate]) -> Candidate | None:
+    """The candidate that its maker maintains, where the chosen one is not."""
+    if chosen.stack.life_state == _LIVES[0]:
+        return None
+    alive = (one for one in ordered if one.possible and one.rule and one.stack.life_state == _LIVES[0])
+    return next((one for one in alive if one.stack.vendors), None)
+
+
 def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native: str | None) -> list[str]:
     wishes = at.wishes
     reasons = []
@@ -108,6 +125,10 @@ def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native:
         reasons.append(f"{chosen.stack.title}: gpuready_stack asks for it")
     elif chosen.rule:
         reasons.append(f"{chosen.stack.title}: {chosen.rule.why}")
+    if wishes.prefer != "guides" and not asked_for(wishes):
+        state = {"maintained": "its maker maintains it", "frozen": "of those that fit none is maintained"}
+        said = state.get(chosen.stack.life_state, "no other stack fits")
+        reasons.append(f"gpuready_prefer: {wishes.prefer}: {said}")
     if chosen.choice.reason:
         reasons.append(chosen.choice.reason)
     if chosen.variant_reason:
@@ -133,6 +154,11 @@ def _reasons(chosen: Candidate, ordered: list[Candidate], at: Situation, native:
     if native is not None:
         reasons.append(f"without WSL 2, {native} trains natively on this PC as it is (gpuready_environment: windows)")
     return reasons
+
+
+def asked_for(wishes: Wishes) -> bool:
+    """Whether the stack itself was named."""
+    return wishes.stack != AUTO
 
 
 def _native_way(chosen: Candidate, ordered: list[Candidate], at: Situation) -> str | None:

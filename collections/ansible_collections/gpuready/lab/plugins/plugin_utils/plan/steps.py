@@ -132,11 +132,19 @@ def _old_hardware(chosen: Candidate) -> list[str]:
     return [f"{adapter.name} is older than what {source} ({least} and later): training tells"]
 
 
-def warnings(chosen: Candidate, facts: Facts) -> list[str]:
-    """End of life, other GPUs, little memory, what is not known."""
+def warnings(chosen: Candidate, facts: Facts, maintained: Candidate | None = None) -> list[str]:
+    """End of life, other GPUs, little memory, what is not known.
+
+    `maintained`: what its maker maintains and would fit this PC too, where the chosen stack is at its end.
+    """
     stack, cautions = chosen.stack, []
     if stack.life_state != "maintained":
         cautions.append(f"{stack.name} is {stack.life_state}: {stack.life_note}; exit: {stack.life_exit}")
+        if maintained is not None:
+            cautions[-1] += (
+                f"; on this PC its maker maintains {maintained.stack.name} ({SIDES[maintained.target]}): "
+                "gpuready_prefer: maintained chooses it"
+            )
     elif not stack.vendors:
         cautions.append(f"{stack.name}: {stack.life_note}")
     cautions += pc_warnings(facts)

@@ -30,6 +30,7 @@ class Wishes:
     stack: str = AUTO
     adapter: str = AUTO
     knows_linux: bool = False
+    prefer: str = "guides"
 
     def as_dict(self) -> dict[str, Any]:
         """The section `wishes` of a plan."""

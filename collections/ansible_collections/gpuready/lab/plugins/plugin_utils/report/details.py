@@ -176,7 +176,7 @@ def _plan(record: Mapping[str, Any]) -> str:
     return _pairs(
         "Plan",
         [
-            ("Stack", report.stack_name(record)),
+            ("Stack", report.stack_words(record)),
             ("GPU", report.adapter_name(record)),
             ("To do", "; ".join(_named(step, "name", "reason") for step in needed)),
             ("Environment", shown(environment.get("path"))),

@@ -109,6 +109,13 @@ def stack_name(record: Mapping[str, Any]) -> str:
     return f"{stack} ({target})" if stack and target else stack
 
 
+def stack_words(record: Mapping[str, Any]) -> str:
+    """The same for a person, who is told where its makers look after it no longer."""
+    life = shown((record.get("plan") or {}).get("life"))
+    name = stack_name(record)
+    return f"{name}, {life}" if name and life in ("frozen", "discontinued") else name
+
+
 def outcome(document: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """The state of a PC as this report shows it: a look or a plan judges nobody that it could look at."""
     return reasons.outcome(record, document["run"].get("verdicts") is not False)

@@ -232,7 +232,7 @@ def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) ->
     return (
         f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(shown(record["host"]))}</bdi></a>'
         f'{simulated}</th><td role="cell" data-value="{order}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
-        f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
+        f'<td role="cell" data-label="Stack">{_cell(report.stack_words(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
         f'{judged}<td role="cell"><p><bdi>{escape(shown(verdict.get("cause")))}</bdi></p>{todo}</td></tr>\n'
     )
 
