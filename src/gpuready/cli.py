@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from gpuready import plain
 
@@ -85,8 +85,15 @@ def _run(given: list[str]) -> int:
     except errors.GpureadyError as error:
         return _failed(str(error), given)
     except commands.UsageError as error:
-        return _failed(error.format_message(), given)
+        return _failed(_with_help(error), given)
     return code if isinstance(code, int) else 0
+
+
+def _with_help(error: Any) -> str:
+    """What click says of wrong options, and where the right ones stand."""
+    message = str(error.format_message()).rstrip(".")
+    path = getattr(getattr(error, "ctx", None), "command_path", None) or "gpuready"
+    return f"{message}: {path} -h says what there is" if "Did you mean" not in message else message
 
 
 def _failed(message: str, given: list[str], code: int = 1) -> int:

@@ -31,6 +31,7 @@ from gpuready.options import (
     Library,
     Limit,
     Only,
+    Prefer,
     Redact,
     ReportDir,
     Resume,
@@ -42,6 +43,14 @@ from gpuready.options import (
 from gpuready.progress import Progress
 from gpuready.results import LabResult
 
+_PCS = "0 every PC as asked, 2 some PC is not, 1 it could not run, 130 stopped."
+
+
+def _after(example: str, codes: str = _PCS) -> str:
+    """What stands below the options of a help."""
+    return f"\b\nExample:     {example}\nExit codes:  {codes}"
+
+
 # The base of all complaints about options, wherever this version of typer keeps it.
 UsageError: Any = next(one for one in reversed(typer.BadParameter.__mro__) if hasattr(one, "format_message"))
 
@@ -51,6 +60,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    epilog=_after("gpuready plan -i lab --ask-pass", "those of each command: gpuready COMMAND -h"),
 )
 
 
@@ -67,6 +77,15 @@ def start(
         raise typer.Exit
 
 
+_CODES = {
+    "facts": "0 every PC gave its facts, 2 some did not, 1 it could not run, 130 stopped.",
+    "plan": "0 every PC has a stack and nothing in its way, 2 some have not, 1 it could not run, 130 stopped.",
+    "provision": "0 every PC is ready or was skipped, 2 some are not, 1 it could not run, 130 stopped.",
+    "verify": "0 every PC is ready or was skipped, 2 some are not, 1 it could not run, 130 stopped.",
+    "report": "0 every PC is ready, 2 some are not, 1 it could not run, 130 stopped.",
+}
+
+
 def _command(action: str, about: str) -> None:
     """Make the command of an action; they all take the same options, facts and provision one more each."""
     cluster_option = typer.Option(
@@ -79,7 +98,10 @@ def _command(action: str, about: str) -> None:
     hidden = action != "facts"
     save_option = typer.Option("--save", metavar="DIR", help=about_save, hidden=hidden, parser=folder)
 
-    @app.command(action, help=about)
+    short_option = typer.Option("--short", help="A line a PC, no reasons.", hidden=action != "plan")
+    example = f"gpuready {action} -i lab --ask-pass"
+
+    @app.command(action, help=about, epilog=_after(example, _CODES.get(action, _PCS)))
     def command(
         inventory: Inventory = None,
         limit: Limit = None,
@@ -94,15 +116,19 @@ def _command(action: str, about: str) -> None:
         library: Library = None,
         environment: Environment = None,
         adapter: Adapter = None,
+        prefer: Prefer = None,
         save: Annotated[Path | None, save_option] = None,
         cluster: Annotated[str | None, cluster_option] = None,
         forks: Forks = None,
         ask_pass: AskPass = False,
         vault_password_file: Vault = None,
         extra_vars: Extra = None,
+        short: Annotated[bool, short_option] = False,
         as_json: Json = False,
         verbose: Verbose = 0,
     ) -> None:
+        if short and action != "plan":
+            raise GpureadyError("--short belongs to gpuready plan")
         if save and action != "facts":
             raise GpureadyError("--save belongs to gpuready facts")
         if cluster is not None and action != "provision":
@@ -116,14 +142,18 @@ def _command(action: str, about: str) -> None:
         more |= {"resume": resume, "only": None if only is None else _words(only)}
         asked = {"limit": limit, "forks": forks, "vault_password_file": vault_password_file}
         lab = _lab(
-            inventory, extra_vars, ask_pass, asked, lambda: _wishes(stack, experience, library, environment, adapter)
+            inventory,
+            extra_vars,
+            ask_pass,
+            asked,
+            lambda: _wishes(stack, experience, library, environment, adapter, prefer),
         )
 
         def work(progress: Progress) -> LabResult:
             method: Callable[..., LabResult] = getattr(lab(), action)
             return method(on_event=progress, verbosity=max(verbose - 1, 0), **more)
 
-        _finish(work, as_json, verbose)
+        _finish(work, as_json, verbose, short=short, check=check, unnamed=not inventory)
 
 
 _command("provision", "Look, plan, build the stack, train, judge, report.")
@@ -133,7 +163,14 @@ _command("verify", "Train on what is installed, and judge. Installs nothing.")
 _command("report", "Judge every PC by what it is now and by its last pass. Trains nothing.")
 
 
-@app.command("remove", help="Take a stack away from the PCs, or with --all everything that gpuready brought.")
+@app.command(
+    "remove",
+    help="Take a stack away from the PCs, or with --all everything that gpuready brought.",
+    epilog=_after(
+        "gpuready remove cuda -i lab --ask-pass",
+        "0 nothing went wrong on any PC, 2 something did, 1 it could not run, 130 stopped.",
+    ),
+)
 def remove_command(
     stack: Annotated[
         str | None, typer.Argument(help="The stack that goes, with its environments and its pass.")
@@ -162,10 +199,14 @@ def remove_command(
     def work(progress: Progress) -> LabResult:
         return lab().remove(stack, on_event=progress, verbosity=max(verbose - 1, 0), **more)
 
-    _finish(work, as_json, verbose)
+    _finish(work, as_json, verbose, check=check, unnamed=not inventory)
 
 
-@app.command("init", help="Make the folder of a lab's inventory, from a table of its PCs.")
+@app.command(
+    "init",
+    help="Make the folder of a lab's inventory, from a table of its PCs.",
+    epilog=_after("gpuready init pcs.csv --reach workgroup", "0 the folder was made, 1 it was not."),
+)
 def init_command(
     given: Annotated[
         Path | None,
@@ -204,7 +245,13 @@ def init_command(
     typer.echo(f"Each PC needs once: {project.collection(base) / 'scripts/enable-remoting.ps1'} (docs/remoting.md)")
 
 
-@app.command("doctor", help="Is this controller able, is the inventory meant so, is each PC reachable; and the fix.")
+@app.command(
+    "doctor",
+    help="Is this controller able, is the inventory meant so, is each PC reachable; and the fix.",
+    epilog=_after(
+        "gpuready doctor -i lab --ask-pass", "0 nothing is to be mended, 2 something is, 1 it could not run."
+    ),
+)
 def doctor_command(
     inventory: Inventory = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no PC.")] = False,
@@ -216,7 +263,7 @@ def doctor_command(
     from gpuready import doctor  # what it looks with, no other command needs
 
     if vault_password_file and not vault_password_file.is_file():
-        raise GpureadyError(f"{vault_password_file}: there is no such vault password file")
+        raise GpureadyError(f"{vault_password_file}: there is no such vault password file: name one")
     password = _password() if ask_pass else None
     found = list(doctor.examine(inventory or [], offline=offline, password=password, vault=vault_password_file))
     if as_json:
@@ -227,7 +274,11 @@ def doctor_command(
     raise typer.Exit(2 if any(one.state == "wrong" for one in found) else 0)
 
 
-@app.command("list", help="The newest verdict of each PC, by the lab's state. Reaches no PC.")
+@app.command(
+    "list",
+    help="The newest verdict of each PC, by the lab's state. Reaches no PC.",
+    epilog=_after("gpuready list --only failed,stale", "0 every PC is ready, 2 some are not, 1 it could not be read."),
+)
 def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only = None, as_json: Json = False) -> None:
     """Without an inventory, of the lab that was judged last. 0 when every PC is ready, 2 otherwise."""
     base = project.root()
@@ -242,7 +293,11 @@ def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only
     raise typer.Exit(0 if all(one.state in ready for one in found) else 2)
 
 
-@app.command("drivers", help="Make or check drivers.yml, the list of a lab's installers of drivers (docs/drivers.md).")
+@app.command(
+    "drivers",
+    help="Make or check drivers.yml, the list of a lab's installers of drivers (docs/drivers.md).",
+    epilog=_after("gpuready drivers installers", "0 the lab can use it, 1 something is to be mended."),
+)
 def drivers_command(
     where: Annotated[
         Path,
@@ -282,7 +337,13 @@ def _asked(question: str, option: str) -> str:
         raise StoppedError("stopped, nothing was made") from None
 
 
-@app.command("explain", help="What a code means and what to do; or facts, plan and reasons from a saved evidence file.")
+@app.command(
+    "explain",
+    help="What a code means and what to do; or facts, plan and reasons from a saved evidence file.",
+    epilog=_after(
+        "gpuready explain DISK_FULL", "0 told, and nothing is in the way; 2 something is; 1 it could not be read."
+    ),
+)
 def explain_command(
     evidence: Annotated[Path, typer.Argument(help="A code (DISK_FULL), or what `gpuready facts --save` wrote.")],
     stack: Stack = None,
@@ -290,6 +351,7 @@ def explain_command(
     library: Library = None,
     environment: Environment = None,
     adapter: Adapter = None,
+    prefer: Prefer = None,
     report: ReportDir = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Folder for the evidence, as --redact has it.", parser=folder)
@@ -308,7 +370,7 @@ def explain_command(
     def work(progress: Progress) -> LabResult:
         return explain(
             evidence,
-            wishes=_wishes(stack, experience, library, environment, adapter),
+            wishes=_wishes(stack, experience, library, environment, adapter, prefer),
             extra_vars=_extra_vars(extra_vars or []),
             report_dir=report,
             save=save,
@@ -322,14 +384,27 @@ def explain_command(
 
 @app.command(
     "demo",
-    help="Facts and plan over a simulated lab.",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="Facts and plan over a simulated lab, to see a run before it touches a real PC.",
+    epilog=_after("gpuready demo --provision", "0 every PC ended as it must, 1 otherwise, 130 stopped."),
 )
-def demo_command(context: typer.Context) -> None:
-    """Hand over to `gpuready.demo`, whose `main(arguments)` gives the exit code."""
+def demo_command(
+    provision: Annotated[
+        bool, typer.Option("--provision", help="Install, train and judge too: all simulated.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Folder of the report (reports/demo).", parser=folder)
+    ] = None,
+    lab: Annotated[
+        Path | None, typer.Option("--lab", metavar="FILE", help="Another lab (inventories/simulated/lab.yml).")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="Port of the simulated PCs, or the next.")] = 15985,
+    as_json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """What it runs over is no real PC."""
     from gpuready import demo  # the simulated lab, which no other command needs
 
-    raise typer.Exit(demo.main(list(context.args)))
+    raise typer.Exit(demo.command(report, lab, port, provision=provision, as_json=as_json, verbose=verbose > 0))
 
 
 def _lab(
@@ -350,23 +425,37 @@ def _lab(
     )
 
 
-def _finish(work: Callable[[Progress], LabResult], as_json: bool, verbose: int, *, only_host: bool = False) -> None:
+def _finish(
+    work: Callable[[Progress], LabResult],
+    as_json: bool,
+    verbose: int,
+    *,
+    only_host: bool = False,
+    short: bool = False,
+    check: bool = False,
+    unnamed: bool = False,
+) -> None:
     try:
-        with Progress(Console(stderr=True), verbose=verbose > 0) as progress:
+        with Progress(Console(stderr=True), verbose=verbose > 0, check=check, unnamed=unnamed) as progress:
             result = work(progress)
     except NothingToDoError as nothing:
         typer.echo(plain.to_json({"schema_version": 1, "hosts": []}) if as_json else f"gpuready: {nothing}")
         raise typer.Exit from None
     except KeyboardInterrupt as stop:  # typer ends the program on this one without a word
         raise StoppedError(_stopped(stop)) from None
-    raise typer.Exit(terminal.show(result, as_json=as_json, only_host=only_host, verbose=verbose > 0))
+    raise typer.Exit(terminal.show(result, as_json=as_json, only_host=only_host, verbose=verbose > 0, short=short))
 
 
 def _wishes(
-    stack: str | None, experience: str | None, library: str | None, environment: str | None, adapter: str | None
+    stack: str | None,
+    experience: str | None,
+    library: str | None,
+    environment: str | None,
+    adapter: str | None,
+    prefer: str | None,
 ) -> dict[str, Any]:
     named = {"stack": stack, "experience": experience, "library": library, "environment": environment}
-    wishes = {**named, "adapter": adapter}
+    wishes = {**named, "adapter": adapter, "prefer": prefer}
     for name, value in wishes.items():
         if value is not None and not value.strip():
             raise GpureadyError(f"--{name} is empty: give a value, or leave it out")
@@ -402,7 +491,7 @@ def _mapping(text: str) -> dict[str, Any]:
         content = Path(text[1:]).expanduser().read_text("utf-8") if text.startswith("@") else text
         value = yaml.safe_load(content)
     except OSError as error:
-        raise GpureadyError(f"-e {text}: cannot be read: {error.strerror}") from None
+        raise GpureadyError(f"-e {text}: cannot be read: {error.strerror}: name a file of YAML or JSON") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}:" if mark else ""

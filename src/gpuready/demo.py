@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -30,44 +27,27 @@ class Demo:
     surprises: list[str]
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise GpureadyError(f"demo: {message}")
-
-
-def main(arguments: Sequence[str]) -> int:
+def command(
+    report: Path | None = None,
+    lab: Path | None = None,
+    port: int = PORT,
+    *,
+    provision: bool = False,
+    as_json: bool = False,
+    verbose: bool = False,
+) -> int:
     """The command: 0 when every simulated PC ended as it must, 1 otherwise. Raises GpureadyError and StoppedError."""
-    parser = _Parser(prog="gpuready demo", description=__doc__)
-    parser.add_argument("--provision", action="store_true", help="also install, train and judge (all of it simulated)")
-    parser.add_argument("--report", metavar="DIR", type=Path, help="folder of the report (reports/demo)")
-    parser.add_argument("--lab", metavar="FILE", type=Path, help="another lab (inventories/simulated/lab.yml)")
-    parser.add_argument("--port", type=int, default=PORT, help="port of the simulated PCs (%(default)s or the next)")
-    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    parser.add_argument("--verbose", "-v", action="count", default=0, help="say more")
-    options = parser.parse_args(list(arguments))
     console = Console(stderr=True)
     console.print("These PCs are SIMULATED: none of them exists, and no GPU is used.", style="bold", highlight=False)
     try:
-        with Progress(console, verbose=options.verbose > 0) as progress:
-            done = demo(
-                options.report,
-                options.port,
-                lab_file=options.lab,
-                provision=options.provision,
-                on_event=progress,
-            )
+        with Progress(console, verbose=verbose) as progress:
+            done = demo(report, port, lab_file=lab, provision=provision, on_event=progress)
     except Interrupted as stop:
-        report = f"its report: {stop.report}" if stop.report else "no report was written"
-        raise StoppedError(f"the demo was stopped, and its PCs with it; {report}") from None
-    terminal.show(done.result, as_json=options.json, verbose=options.verbose > 0)
+        where = f"its report: {stop.report}" if stop.report else "no report was written"
+        raise StoppedError(f"the demo was stopped, and its PCs with it; {where}") from None
     for surprise in done.surprises:
         console.print(surprise, style="red", highlight=False)
-    console.print(
-        f"These PCs were SIMULATED. The report: {done.result.path and done.result.path.with_suffix('.html')}",
-        style="bold",
-        highlight=False,
-        soft_wrap=True,
-    )
+    terminal.show(done.result, as_json=as_json, verbose=verbose)
     return 1 if done.surprises else 0
 
 

@@ -98,7 +98,7 @@ class Lab:
         self._limit, self._forks, self._password = limit, forks, connection_password
         self._vault = Path(vault_password_file).expanduser().absolute() if vault_password_file else None
         if self._vault and not self._vault.is_file():
-            raise GpureadyError(f"{vault_password_file}: there is no such vault password file")
+            raise GpureadyError(f"{vault_password_file}: there is no such vault password file: name one")
         self._extra = {name: _variable(name, value) for name, value in dict(extra_vars or {}).items()}
         self._wishes = dict(wishes or {})
         for name, value in self._wishes.items():
@@ -310,7 +310,9 @@ def explain(
         with path.open("rb"):
             pass
     except OSError as error:
-        raise GpureadyError(f"{evidence}: cannot be read: {error.strerror}") from None
+        raise GpureadyError(
+            f"{evidence}: cannot be read: {error.strerror}: name a file of `gpuready facts --save`, or a code"
+        ) from None
     lab = Lab("localhost,", wishes=wishes, extra_vars=extra_vars)
     more = {"gpuready_evidence_file": str(path), "ansible_connection": "local"}
     options["lab_dir"] = ""  # a file is no PC of the lab

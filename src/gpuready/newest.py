@@ -115,7 +115,9 @@ def _lab(lab_dir: Path | None, sources: Sequence[str] | None, option: str) -> di
     except FileNotFoundError:
         lab = None
     except OSError as error:
-        raise GpureadyError(f"{option}: {path}: cannot be read: {error.strerror}") from None
+        raise GpureadyError(
+            f"{option}: {path}: cannot be read: {error.strerror}: --lab-dir names the folder of the lab's runs"
+        ) from None
     except (ValueError, LookupError, TypeError, AttributeError):
         raise GpureadyError(f"{option}: {path}: this is no state of a lab that this version reads") from None
     if lab is None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gpuready import complete
 from gpuready.errors import GpureadyError
 
 
@@ -16,12 +17,18 @@ def folder(text: str) -> Path:
 
 
 Inventory = Annotated[
-    list[str] | None, typer.Option("--inventory", "-i", help="File, folder, or PCs with a comma; may be given twice.")
+    list[str] | None,
+    typer.Option(
+        "--inventory", "-i", help="File, folder, or PCs with a comma; may be given twice. Without: this machine."
+    ),
 ]
-Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these PCs or groups.")]
-Forks = Annotated[int | None, typer.Option("--forks", "-f", help="PCs at a time.", min=1)]
+Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these PCs or groups. Without: all.")]
+Forks = Annotated[int | None, typer.Option("--forks", "-f", help="PCs at a time (25).", min=1)]
 ReportDir = Annotated[
-    Path | None, typer.Option("--report", metavar="DIR", help="Folder of this run's report.", parser=folder)
+    Path | None,
+    typer.Option(
+        "--report", metavar="DIR", help="Folder of this run's report (a new one in --lab-dir).", parser=folder
+    ),
 ]
 LabDir = Annotated[
     Path | None,
@@ -35,7 +42,9 @@ Redact = Annotated[bool, typer.Option("--redact", help="Report and saved evidenc
 Only = Annotated[
     str | None,
     typer.Option(
-        "--only", help="Only PCs whose newest verdict is failed, unknown, unreachable, stale, degraded or new."
+        "--only",
+        help="Only PCs whose newest verdict is failed, unknown, unreachable, stale, degraded, ready or new.",
+        autocompletion=complete.only,
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Only the PCs that the last run was stopped before.")]
@@ -43,13 +52,39 @@ Check = Annotated[bool, typer.Option("--check", help="Change nothing.")]
 AskPass = Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the password of the PCs.")]
 Vault = Annotated[Path | None, typer.Option("--vault-password-file", help="As for ansible-playbook.")]
 Extra = Annotated[list[str] | None, typer.Option("--extra-vars", "-e", help="k=v, JSON or @FILE; as for Ansible.")]
-Stack = Annotated[str | None, typer.Option("--stack", help="auto, or the name of a stack.")]
-Experience = Annotated[str | None, typer.Option("--experience", help="professional, student or beginner.")]
+Stack = Annotated[
+    str | None, typer.Option("--stack", help="auto, or the name of a stack (auto).", autocompletion=complete.stacks)
+]
+Experience = Annotated[
+    str | None,
+    typer.Option(
+        "--experience",
+        help="professional, student or beginner (beginner).",
+        autocompletion=complete.words("experience"),
+    ),
+]
 Library = Annotated[
     str | None,
-    typer.Option("--library", help="any, cuda, pytorch, tensorflow, tensorflow2, or what your own stacks bring."),
+    typer.Option(
+        "--library",
+        help="any, cuda, pytorch, tensorflow, tensorflow2, or what your own stacks bring (any).",
+        autocompletion=complete.words("library"),
+    ),
 ]
-Environment = Annotated[str | None, typer.Option("--environment", help="any, windows, wsl or linux.")]
-Adapter = Annotated[str | None, typer.Option("--adapter", help="auto, an index, a vendor, or part of the name.")]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--environment", help="any, windows, wsl or linux (any).", autocompletion=complete.words("environment")
+    ),
+]
+Adapter = Annotated[str | None, typer.Option("--adapter", help="auto, an index, a vendor, or part of the name (auto).")]
+Prefer = Annotated[
+    str | None,
+    typer.Option(
+        "--prefer",
+        help="guides, or maintained: a stack that its maker looks after goes first (guides).",
+        autocompletion=complete.words("prefer"),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more.")]

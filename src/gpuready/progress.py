@@ -25,14 +25,27 @@ STYLES = {
     "SKIPPED": "dim",
 }
 WORDS = {"look": "looking", "plan": "planning", "apply": "building", "verify": "training", "judge": "judging"}
+_DONE = {
+    ("look", "ok"): "looked at",
+    ("apply", "ok"): "nothing to build",
+    ("apply", "changed"): "built",
+    ("apply", "started"): "building",
+    ("verify", "ok"): "training has ended",
+    ("verify", "changed"): "training has ended",
+    ("verify", "started"): "training",
+}
+_FAILED = {"look": "could not be looked at", "apply": "building failed", "verify": "training failed"}
 _MOST_ROWS = 12  # PCs shown at work; a big lab shows how many more there are
 
 
 class Progress:
-    """`on_event` of a run: `with Progress(console) as progress: lab.plan(on_event=progress)`."""
+    """`on_event` of a run: `with Progress(console) as progress: lab.plan(on_event=progress)`.
 
-    def __init__(self, console: Console, *, verbose: bool = False) -> None:
-        self._console, self._verbose = console, verbose
+    `check`: nothing is changed. `unnamed`: no inventory was given, so that this controller itself is the PC.
+    """
+
+    def __init__(self, console: Console, *, verbose: bool = False, check: bool = False, unnamed: bool = False) -> None:
+        self._console, self._verbose, self._check, self._unnamed = console, verbose, check, unnamed
         self._live: Live | None = None
         self._total, self._judges = 0, True
         self._working: dict[str, tuple[str, float]] = {}  # PC -> step, since when
@@ -60,7 +73,10 @@ class Progress:
                 self._began = time.monotonic()
                 self._total = len(event.hosts)
                 self._judges = event.action not in ("facts", "plan", "explain")
-                self._say(f"{event.action}: {self._total} PC{'s' * (self._total != 1)}")
+                which = " (no -i was given: it is this controller itself)" if self._unnamed else ""
+                self._say(f"{event.action}: {self._total} PC{'s' * (self._total != 1)}{which}")
+            case events.HostPlanned(build=True) if self._unnamed and self._judges and not self._check:
+                self._say(self._taken(event))
             case events.StepStarted():
                 if event.step == "report":
                     self._reporting = True
@@ -95,14 +111,23 @@ class Progress:
             return "longer than was reckoned" if guessed else "longer than in the last run"
         return f"about {duration(seconds)} left" + (" by the size of the stack" if guessed else "")
 
+    def _taken(self, event: events.HostPlanned) -> str:
+        """What this controller will take, before it is built."""
+        seconds = self._estimate.rest()
+        takes = [f"about {event.size / 1e9:.1f} GB of disk"] if event.size else []
+        takes += [f"about {duration(seconds)}"] if seconds else []
+        return f"{event.host}: {event.stack} is built on this controller: {', '.join(takes) or 'nobody knows its size'}"
+
     def _step(self, event: events.StepFinished) -> None:
         took = f" {event.seconds:.1f} s" if event.seconds is not None else ""
         if event.outcome in ("failed", "unreachable"):
-            self._say(f"{event.host}: {event.task}: {event.outcome}: {event.message}", "red")
+            what = event.task if self._verbose else _FAILED.get(event.step, event.task)
+            self._say(f"{event.host}: {what}: {event.message}", "red")
         elif self._verbose and event.outcome != "skipped" and event.step != "report":
             self._say(f"{event.host}: {event.task}: {event.outcome}{took}")
         elif not self._live and event.step in WORDS and event.step != "judge" and self._is_main(event):
-            self._say(f"{event.host}: {event.step} {event.outcome}{took}")
+            words = _DONE.get((event.step, event.outcome), f"{WORDS[event.step]}: {event.outcome}")
+            self._say(f"{event.host}: {'would be ' * (self._check and words == 'built')}{words}{took}")
 
     def _is_main(self, event: events.StepFinished) -> bool:
         """Whether this is the task that the step is about, not one beside it."""

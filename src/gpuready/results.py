@@ -90,6 +90,7 @@ class Plan(_Model):
 
     target: str | None
     stack: str | None
+    life: str | None = None
     variant: str | None = None
     adapter: dict[str, Any] | None = None
     steps: list[PlanStep] = Field(default_factory=list)

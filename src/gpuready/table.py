@@ -81,7 +81,7 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise GpureadyError(f"{path}: cannot be read: {error.strerror}") from None
+        raise GpureadyError(f"{path}: cannot be read: {error.strerror}: name a table that is there (CSV)") from None
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise GpureadyError(f"{path}: this is a spreadsheet, not a table of text: save it as CSV first")
     if len(data) > _LARGEST:

@@ -15,38 +15,46 @@ from gpuready.progress import STYLES
 from gpuready.results import Facts, HostResult, LabResult, Plan, Rejected, State
 
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
+_STEPS = {"wsl": "WSL 2", "gpu_driver": "driver", "cuda": "CUDA", "python_environment": "build", "verify": "train"}
 _WIDE = 10_000  # columns
+_ENDED, _MARK = ("frozen", "discontinued"), "*"  # lives of stacks that a person is told of
 _MOST_PLANS = 3  # PCs whose whole plan is printed unasked
 _MOST_ROWS = 40  # PCs of which each gets a row unasked
 
 
-def show(result: LabResult, *, as_json: bool = False, only_host: bool = False, verbose: bool = False) -> int:
+def show(
+    result: LabResult, *, as_json: bool = False, only_host: bool = False, verbose: bool = False, short: bool = False
+) -> int:
     """Print a result (JSON, or for a person) to standard output and give its exit code."""
     if as_json:
         document = result.document["hosts"][0] if only_host else result.document
         sys.stdout.write(to_json(document, indent=1) + "\n")
     else:
         # What reads a pipe wants a line a line: only a terminal has a width.
-        summary(Console(width=None if sys.stdout.isatty() else _WIDE), result, verbose=verbose)
+        summary(Console(width=None if sys.stdout.isatty() else _WIDE), result, verbose=verbose, short=short)
     return result.exit_code
 
 
-def summary(console: Console, result: LabResult, *, verbose: bool = False) -> None:
+def summary(console: Console, result: LabResult, *, verbose: bool = False, short: bool = False) -> None:
     """A table of the PCs, then what keeps them, each cause with its PCs and the next step. Plans come in full.
 
-    Of a big lab the table is the report's; here are the causes, and the counts last.
+    Of a big lab the table is the report's; here are the causes, and the counts last. `short`: no plan in full.
     """
-    in_full = verbose or len(result.hosts) <= _MOST_PLANS
+    in_full = not short and (verbose or len(result.hosts) <= _MOST_PLANS)
     if result.action in ("plan", "explain"):
         for host in result.hosts if in_full else ():
             plan(console, host)
     _notes(console, result)
     if result.action != "explain":
         if verbose or len(result.hosts) <= _MOST_ROWS:
-            table = _table(result, whole=True)
-            fits = Measurement.get(console, console.options, table).minimum <= console.width
-            console.print(table if fits else _table(result, whole=False))
+            table = _table(result)
+            needed = Measurement.get(console, console.options.update(max_width=_WIDE), table).minimum
+            if needed <= console.width:
+                console.print(table)
+            else:
+                _list(console, result)
             console.print()
+        _lives(console, result, told=result.action == "plan" and in_full)
         _causes(console, result)
     _end(console, result)
 
@@ -123,8 +131,7 @@ def _plan(planned: Plan) -> list[tuple[str, str]]:
     if planned.adapter:
         rows.append(("trains on", str(planned.adapter.get("name") or planned.adapter.get("id"))))
     rows += [("why", reason) for reason in planned.reasons]
-    needed = [step.name for step in planned.steps if step.needed]
-    rows.append(("to do", ", ".join(needed) or "nothing"))
+    rows.append(("to do", _to_do(planned)))
     for blocker in planned.blockers:
         rows += [("blocked", f"{blocker.code}: {blocker.cause}"), ("  next", blocker.next_step)]
     rows += [("warning", warning) for warning in planned.warnings]
@@ -156,16 +163,50 @@ def _notes(console: Console, result: LabResult) -> None:
         console.print("\n[yellow]A check: nothing was changed, nothing was trained.[/]")
 
 
-def _table(result: LabResult, *, whole: bool) -> Table:
-    """`whole`: names and words stay on one line each; where there is no room for that they are folded, never cut."""
-    make = {"facts": _facts_rows, "plan": _plan_row}.get(result.action, _verdict_row)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, collapse_padding=True)
-    long_names = any(len(host.host) > 24 for host in result.hosts)
-    for name in _COLUMNS.get(result.action, _COLUMNS["provision"]):
-        folds = not whole or name not in _WHOLE or (name == "PC" and long_names)
-        table.add_column(name, overflow="fold", no_wrap=not folds)
+def _lives(console: Console, result: LabResult, *, told: bool) -> None:
+    """Once for each stack that its makers look after no longer: what that costs, and what is maintained instead."""
+    said: dict[str, list[str]] = {}
+    for host in () if told or result.action not in ("plan", "provision") else result.hosts:
+        if host.plan and host.plan.life in _ENDED:
+            start = f"{host.plan.stack} is {host.plan.life}"
+            said.setdefault(next((one for one in host.plan.warnings if one.startswith(start)), start), []).append(
+                host.host
+            )
+    for text, names in said.items():
+        console.print(f"[yellow]{_MARK}[/] {len(names)} PC{'s' * (len(names) != 1)}: {_shown(text)}")
+
+
+def _stack(planned: Plan | None) -> str:
+    """The planned stack, with a mark where a line below the table says more."""
+    name = _shown(planned.stack or "") if planned else ""
+    return f"{name} {_MARK}" if planned and name and planned.life in _ENDED else name
+
+
+def _to_do(planned: Plan) -> str:
+    return ", ".join(_STEPS.get(step.name, step.name) for step in planned.steps if step.needed) or "nothing"
+
+
+def _rows(result: LabResult, host: HostResult) -> list[list[str]]:
+    return {"facts": _facts_rows, "plan": _plan_row}.get(result.action, _verdict_row)(host)
+
+
+def _list(console: Console, result: LabResult) -> None:
+    """The rows of the table where there is no room for it: each PC's name by itself, whole, and below what is of it."""
     for host in result.hosts:
-        for number, cells in enumerate(make(host)):
+        console.print(f"[bold]{_shown(host.host)}[/]", soft_wrap=True, highlight=False)
+        for cells in _rows(result, host):
+            for cell in filter(None, cells):
+                for line in cell.splitlines():
+                    console.print(f"  {line}", soft_wrap=True, highlight=False)
+
+
+def _table(result: LabResult) -> Table:
+    """Names and words stay on one line each."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, collapse_padding=True)
+    for name in _COLUMNS.get(result.action, _COLUMNS["provision"]):
+        table.add_column(name, overflow="fold", no_wrap=name in _WHOLE)
+    for host in result.hosts:
+        for number, cells in enumerate(_rows(result, host)):
             table.add_row("" if number else _shown(host.host), *cells)
     return table
 
@@ -197,14 +238,12 @@ def _no_adapter(facts: Facts) -> str:
 def _plan_row(host: HostResult) -> list[list[str]]:
     if host.plan is None:
         return [[_styled(host), "", _shown(host.verdict.code)]]
-    needed = [step.name for step in host.plan.steps if step.needed]
-    to_do = "\n".join(_shown(one.code) for one in host.plan.blockers) or _shown(", ".join(needed) or "nothing")
-    return [[_shown(host.plan.stack or "none"), _shown(host.plan.target or ""), to_do]]
+    to_do = "\n".join(_shown(one.code) for one in host.plan.blockers) or _shown(_to_do(host.plan))
+    return [[_stack(host.plan) or "none", _shown(host.plan.target or ""), to_do]]
 
 
 def _verdict_row(host: HostResult) -> list[list[str]]:
-    stack = host.plan.stack if host.plan and host.plan.stack else ""
-    return [[_styled(host), _shown(stack), _shown(host.verdict.code)]]
+    return [[_styled(host), _stack(host.plan), _shown(host.verdict.code)]]
 
 
 def _styled(host: HostResult) -> str:

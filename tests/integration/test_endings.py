@@ -183,7 +183,7 @@ def test_a_signal_leaves_a_report_of_what_was_finished(tmp_path: Path, short: Pa
     with lab_of(tmp_path, 92, {"name": "pc1"}, {"name": "pc2", "faults": HANG}) as inventory:  # noqa: SIM117
         with command("plan", "-i", inventory, "--report", tmp_path / "report", "--json") as process:
             assert process.stderr is not None
-            while "pc1: look ok" not in process.stderr.readline():
+            while "pc1: looked at" not in process.stderr.readline():
                 assert process.poll() is None
             time.sleep(2)
             process.send_signal(number)

@@ -7,8 +7,9 @@ facts_parallel check_mode diff_mode collection_name network_os role_name no_log
 """
 _WINRM = """
 ca_trust_path cert_key_pem cert_pem connection_timeout credssp_disable_tlsv1_2 host kerberos_delegation
-kerberos_hostname_override kinit_args kinit_cmd kinit_env_vars kinit_mode keytab message_encryption operation_timeout_sec pass
-password path port proxy read_timeout_sec realm scheme send_cbt server_cert_validation service transport user username
+kerberos_hostname_override kinit_args kinit_cmd kinit_env_vars kinit_mode keytab message_encryption
+operation_timeout_sec pass password path port proxy read_timeout_sec realm scheme send_cbt server_cert_validation
+service transport user username
 """
 _PSRP = """
 auth ca_cert cert_trust_path cert_validation certificate_key_password certificate_key_pem certificate_pem

@@ -21,7 +21,7 @@ from gpuready import GpureadyError, cli, commands, contract, playbooks, progress
 
 ROOT = Path(__file__).parents[3]
 KNOWN = contract.load(ROOT)
-OPTIONS = ("experience", "library", "environment")
+OPTIONS = ("experience", "library", "environment", "prefer")
 STACKS = project.Stacks(("cpu", "cuda", "torch-directml"), ("pytorch", "jax"))
 
 
@@ -318,6 +318,34 @@ def said_by(*command: str, **variables: str) -> str:
 def test_it_runs_as_a_module_and_h_is_help() -> None:
     assert said_by("python", "-m", "gpuready", "--version") == f"gpuready {project.version()}\n"
     assert said_by("gpuready", "plan", "-h") == said_by("gpuready", "plan", "--help")
+
+
+NAMES = [one.name or one.callback.__name__.removesuffix("_command") for one in commands.app.registered_commands
+         if one.callback]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_help_has_an_example_and_the_exit_codes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([name, "-h"])
+    said = capsys.readouterr().out
+    assert re.search(rf"^  Example:     gpuready {name}\b", said, re.MULTILINE)
+    assert re.search(r"^  Exit codes:  0 .*1 ", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("gpuready pro", ["provision"]),
+        ("gpuready plan --stack torch", ["torch-directml"]),
+        ("gpuready plan --experience s", ["student"]),
+        ("gpuready list --only failed,st", ["failed,stale"]),
+    ],
+)
+def test_words_are_completed(line: str, offered: list[str]) -> None:
+    words = line.split(" ")
+    more = {"_GPUREADY_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    assert said_by("gpuready", **more).split() == offered
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])

@@ -219,6 +219,46 @@ def test_long_names_are_never_cut(tmp_path: Path, action: str) -> None:
     assert [line for line in text.splitlines() if len(line) > 80 and not line.startswith("Report: ")] == []
 
 
+@pytest.mark.parametrize("action", ["facts", "plan", "provision", "report"])
+def test_40_columns_hold_whole_names(tmp_path: Path, action: str) -> None:
+    names = ["pc-in-room-1234.lab", "pc-in-room-1235.lab"]
+    found = result(
+        action, *(record(name, "NOT_READY", facts=FACTS, plan={**PLAN, "stack": "tensorflow-directml-plugin"})
+                  for name in names), tmp_path=tmp_path
+    )  # fmt: skip
+    lines = printed(found, 40).splitlines()
+    assert all(name in lines for name in names)
+    if action != "facts":
+        assert any("tensorflow-directml-plugin" in line for line in lines)
+
+
+def test_what_is_to_do_is_said_in_words(tmp_path: Path) -> None:
+    text = printed(result("plan", record("pc1", "NOT_READY", facts=FACTS, plan=PLAN), tmp_path=tmp_path))
+    assert "to do      build" in text
+    assert "python_environment" not in text
+
+
+def test_a_short_plan_is_a_line_a_pc(tmp_path: Path) -> None:
+    found = result("plan", record("pc1", "NOT_READY", facts=FACTS, plan=PLAN), tmp_path=tmp_path)
+    console = Console(width=80, record=True, file=io.StringIO())
+    terminal.summary(console, found, short=True)
+    text = console.export_text()
+    assert "PyTorch was asked for" not in text
+    assert re.search(r"^pc1 +torch-directml +windows +build", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("action", ["plan", "provision"])
+def test_a_stack_at_its_end_is_marked_and_told_once(tmp_path: Path, action: str) -> None:
+    told = "torch-directml is frozen: last release 0.2.5"
+    old = {**PLAN, "life": "frozen", "warnings": ["something else", told]}
+    many = [record(f"pc{n}", "READY", facts=FACTS, plan=old) for n in range(5)]
+    text = printed(result(action, *many, tmp_path=tmp_path), 100)
+    assert len(re.findall(r"^pc\d .*torch-directml \*", text, re.MULTILINE)) == 5
+    assert f"* 5 PCs: {told}" in text
+    fresh = record("pc1", "READY", facts=FACTS, plan={**PLAN, "life": "maintained"})
+    assert "*" not in printed(result(action, fresh, tmp_path=tmp_path))
+
+
 def test_a_pipe_gets_a_line_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     long = record("pc1", "NOT_READY", facts=FACTS, plan=PLAN)
     long["verdict"] = {**long["verdict"], "cause": "why " * 60 + "end", "next_step": "do " * 60 + "end"}
@@ -272,7 +312,39 @@ def test_progress_does_nothing_to_the_terminal_either() -> None:
     with progress.Progress(Console(file=out, width=200)) as shown:
         shown(events.StepFinished("pc\x1b[2J", "look", "T", "failed", 1.0, "a\x9b31m\r\nb"))
         shown(events.Output("one\x1b[31m\r\ntwo\x07"))
-    assert out.getvalue() == "pc[2J: T: failed: a31m\nb\none[31m\ntwo\n"
+    assert out.getvalue() == "pc[2J: could not be looked at: a31m\nb\none[31m\ntwo\n"
+
+
+def said(*given: events.Event, **options: bool) -> str:
+    out = io.StringIO()
+    with progress.Progress(Console(file=out, width=200), **options) as shown:
+        for event in given:
+            shown(event)
+    return out.getvalue()
+
+
+def test_progress_says_what_is_done_in_words() -> None:
+    def of(step: events.Step, outcome: events.Outcome) -> events.StepFinished:
+        return events.StepFinished("pc1", step, "Task", outcome, 2.0, action="gpuready.lab.x")
+
+    every = (of("look", "ok"), of("apply", "started"), of("apply", "changed"), of("verify", "ok"))
+    assert said(*every).splitlines() == [
+        "pc1: looked at 2.0 s",
+        "pc1: building 2.0 s",
+        "pc1: built 2.0 s",
+        "pc1: training has ended 2.0 s",
+    ]
+    assert said(of("apply", "changed"), check=True) == "pc1: would be built 2.0 s\n"
+
+
+def test_where_no_inventory_was_given_it_is_said_what_this_controller_takes() -> None:
+    began = events.RunStarted("x", "provision", ("localhost",))
+    planned = events.HostPlanned("localhost", "cpu", True, 1_200_000_000)
+    text = said(began, planned, unnamed=True)
+    assert "no -i was given: it is this controller itself" in text
+    assert "localhost: cpu is built on this controller: about 1.2 GB of disk, about 2 min" in text
+    assert "is built" not in said(began, planned, unnamed=True, check=True)
+    assert "controller" not in said(began, planned)
 
 
 def test_a_degraded_pc_says_why_and_what_to_do(tmp_path: Path) -> None:
