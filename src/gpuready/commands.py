@@ -165,6 +165,7 @@ _command("report", "Judge every PC by what it is now and by its last pass. Train
 
 @app.command(
     "remove",
+    short_help="Take a stack, or everything, away from the PCs.",
     help="Take a stack away from the PCs, or with --all everything that gpuready brought.",
     epilog=_after(
         "gpuready remove cuda -i lab --ask-pass",
@@ -247,6 +248,7 @@ def init_command(
 
 @app.command(
     "doctor",
+    short_help="What is in the way of a run, with the fix for each.",
     help="Is this controller able, is the inventory meant so, is each PC reachable; and the fix.",
     epilog=_after(
         "gpuready doctor -i lab --ask-pass", "0 nothing is to be mended, 2 something is, 1 it could not run."
@@ -295,6 +297,7 @@ def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only
 
 @app.command(
     "drivers",
+    short_help="Make or check the list of a lab's drivers.",
     help="Make or check drivers.yml, the list of a lab's installers of drivers (docs/drivers.md).",
     epilog=_after("gpuready drivers installers", "0 the lab can use it, 1 something is to be mended."),
 )
@@ -339,6 +342,7 @@ def _asked(question: str, option: str) -> str:
 
 @app.command(
     "explain",
+    short_help="What a code means; facts and plan from a saved file.",
     help="What a code means and what to do; or facts, plan and reasons from a saved evidence file.",
     epilog=_after(
         "gpuready explain DISK_FULL", "0 told, and nothing is in the way; 2 something is; 1 it could not be read."
@@ -384,6 +388,7 @@ def explain_command(
 
 @app.command(
     "demo",
+    short_help="Look and plan over simulated PCs.",
     help="Facts and plan over a simulated lab, to see a run before it touches a real PC.",
     epilog=_after("gpuready demo --provision", "0 every PC ended as it must, 1 otherwise, 130 stopped."),
 )
