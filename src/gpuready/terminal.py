@@ -15,7 +15,13 @@ from gpuready.progress import STYLES
 from gpuready.results import Facts, HostResult, LabResult, Plan, Rejected, State
 
 _TARGETS = {"windows": "native Windows", "wsl": "WSL 2", "linux": "Linux"}
-_STEPS = {"wsl": "WSL 2", "gpu_driver": "driver", "cuda": "CUDA", "python_environment": "build", "verify": "train"}
+_STEPS = {
+    "wsl": "WSL 2",
+    "gpu_driver": "driver",
+    "cuda": "CUDA toolkit",
+    "python_environment": "build",
+    "verify": "train",
+}
 _WIDE = 10_000  # columns
 _ENDED, _MARK = ("frozen", "discontinued"), "*"  # lives of stacks that a person is told of
 _MOST_PLANS = 3  # PCs whose whole plan is printed unasked
