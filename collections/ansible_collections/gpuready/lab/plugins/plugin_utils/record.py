@@ -76,6 +76,25 @@ class PlannedEnvironment(TypedDict):
     licence: str
 
 
+class PlannedDriver(TypedDict):
+    """The lab's installer that is run first: an entry of drivers.yml. One of file, share and url is there.
+
+    `required`: without it the stack cannot train; else it is pinned.
+    """
+
+    id: str
+    vendor: str
+    version: str
+    file: str | None
+    share: str | None
+    url: str | None
+    sha256: str
+    inf: str | None
+    arguments: list[str] | None
+    packages: list[str]
+    required: bool
+
+
 class Rejected(TypedDict):
     """A stack on a target that was not chosen; `here`: the PC has that target."""
 
@@ -101,6 +120,7 @@ class Plan(TypedDict):
     variant: str | None
     adapter: PlannedAdapter | None
     steps: list[PlannedStep]
+    driver: PlannedDriver | None
     environment: PlannedEnvironment | None
     reasons: list[str]
     rejected: list[Rejected]
