@@ -78,7 +78,7 @@ def test_an_installation_is_a_job_that_is_told_which_driver_it_replaces() -> Non
     found, asked = carried([GONE, seen(OLD), CLAIMED, STARTED, ended(NEW), GONE], time_limit=60)
     assert (found["changed"], found["version_before"], found["version_after"]) == (True, "576.52", "580.97")
     assert (found["reboot_required"], found["others_changed"], found["installer_rc"]) == (False, [], 0)
-    assert asked[3] == ("gpu_driver", (FOLDER, 120 + jobs.MARGIN))
+    assert asked[3] == ("gpu_driver", (FOLDER, 60 + jobs.MARGIN))
     assert found["diff"] == {"before": {"driver": "576.52"}, "after": {"driver": "580.97"}}
 
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..plugin_utils import jobs, windows_of_time
+from ..plugin_utils import jobs, reading, windows_of_time
+from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.driver import endings, outcome
 from ..plugin_utils.driver.outcome import Failure, Wanted
@@ -56,8 +57,7 @@ class ActionModule(SendingAction, jobs.JobAction):
             raise BadInput("gpu_driver: the task must run on the Windows side of the PC, not in a guest or on Linux")
         wanted, given, sources = self._request(asked, task_vars)
         what = [given.get(name) for name in ("id", "source", "inf", "arguments")] + [wanted.version, wanted.exact]
-        # Getting the installer and running it may each take the time that is given.
-        job = jobs.job("installing", what, task_vars, asked["home"], 2 * asked["time_limit"])
+        job = jobs.job("installing", what, task_vars, asked["home"], asked["time_limit"])
         found = self.found(job, task_vars)
         if failed := failing.failure(found):
             return failed
@@ -74,7 +74,21 @@ class ActionModule(SendingAction, jobs.JobAction):
         answer = self.carry(job, MODULE, given, task_vars, wait=asked["wait"], begun=begun)
         if answer is None:
             return {"msg": f"{wanted.name} is being installed", "under_way": True, "changed": True}
-        return self._told(answer, wanted, asked)
+        return self._kept(self._told(answer, wanted, asked), task_vars, asked["id"])
+
+    def _kept(self, result: dict[str, Any], task_vars: dict[str, Any], gpu: str) -> dict[str, Any]:
+        """The result, and in the record of a PC that was looked at what was done."""
+        if not result.get("changed") or "gpuready" not in reading.section(task_vars, "ansible_facts"):
+            return result
+        record = records.of(task_vars)
+        driver: records.AppliedDriver = {
+            "id": gpu,
+            "before": result["version_before"],
+            "after": result["version_after"],
+            "reboot_required": result["reboot_required"],
+        }
+        record["apply"] = {"changed": True, "driver": driver}
+        return {**result, "ansible_facts": {"gpuready": record}}
 
     def _on_pc(self, given: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         return self.run_remote(MODULE, dict(given), task_vars)

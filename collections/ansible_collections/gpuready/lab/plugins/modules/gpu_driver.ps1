@@ -40,6 +40,7 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
 $params = $module.Params
 $homePath = $params.home.TrimEnd('\')
 $system = Get-SystemDirectory
+$watch = [System.Diagnostics.Stopwatch]::StartNew()
 $work = "$homePath\jobs\installing\work"
 $sha256 = "$(Get-Field $params.source 'sha256')".ToLowerInvariant()
 $lines, $characters = 40, 20000   # of what an installer says
@@ -57,16 +58,13 @@ function Get-Device {
 
 function Get-DriverNumber {
     # Windows' own number of the device's driver; empty where it has none.
-    $device = Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Enum\$($params.id)" 'Driver'
-    if (-not $device -or -not $device.Driver) { return '' }
-    $class = Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Control\Class\$($device.Driver)" 'DriverVersion'
-    if ($class) { "$($class.DriverVersion)" } else { '' }
+    $key = Get-Field (Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Enum\$($params.id)" 'Driver') 'Driver'
+    "$(Get-Field (Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Control\Class\$key" 'DriverVersion') 'DriverVersion')"
 }
 
 function Test-Waiting {
     # Whether this very installer has run since Windows started, and asked for a restart.
-    $known = Read-Values 'LocalMachine' $waiting 'installer'
-    [bool]($known -and $known.installer -eq $sha256)
+    "$(Get-Field (Read-Values 'LocalMachine' $waiting 'installer') 'installer')" -eq $sha256
 }
 
 function Set-Waiting {
@@ -80,7 +78,7 @@ function Get-Tail([string]$Log, $Run) {
     # The last lines of the installer's own log, else of what it wrote.
     $text = "$($Run.stdout)`n$($Run.stderr)"
     if ([System.IO.File]::Exists($Log)) { $text = [System.IO.File]::ReadAllText($Log, [System.Text.Encoding]::UTF8) }
-    if ($text.Length -gt $characters) { $text = $text.Substring($text.Length - $characters) }
+    $text = $text.Substring([Math]::Max(0, $text.Length - $characters))
     @($text.Replace("`0", '') -split '\r?\n' | Where-Object { $_.Trim() } | Select-Object -Last $lines)
 }
 
@@ -96,7 +94,9 @@ function Invoke-Installer([string]$File) {
         $program, $arguments = "$system\pnputil.exe", "/add-driver `"$inf`" /install"
     }
     $run = Start-Program $program $arguments
-    $answer = Receive-Program $run $params.time_limit
+    # What fetching it took is gone; the programs' own watch begins here.
+    $left = [int][Math]::Max(1, $params.time_limit - $watch.Elapsed.TotalSeconds)
+    $answer = Receive-Program $run $left
     $late = Get-Field $answer '__error'
     if ($late) { $answer = $answer['__value'] }
     $module.Result.ran = $true
@@ -108,7 +108,8 @@ function Invoke-Installer([string]$File) {
 }
 
 function Get-Installer {
-    # The installer in a folder of the job's own, checked; nothing where it is only put on the PC, or still needed of the controller.
+    # The installer, checked, in a folder of the job's own that goes with the job; nothing where it is only put on the PC, or still needed
+    # of the controller.
     Initialize-Home $homePath
     $lock = Enter-Home $homePath $params.lock_wait
     try {
@@ -123,17 +124,6 @@ function Get-Installer {
     } finally { Exit-Home $homePath $lock }   # not kept: what an installer leaves running would keep it too
 }
 
-function Install-Driver {
-    $file = Get-Installer
-    if (-not $file) { return }
-    try {
-        # Another driver than the caller saw may have come here meanwhile: what runs now is to be looked at first.
-        if ((Get-DriverNumber) -ceq $params.expected) { Invoke-Installer $file }
-    } finally {
-        try { $null = Remove-Whole $work } catch { $module.Warn("$work is in use and was left") }
-    }
-}
-
 foreach ($name in 'changed', 'ran', 'timed_out', 'restart_pending') { $module.Result[$name] = $false }
 foreach ($name in 'needs', 'tail') { $module.Result[$name] = @() }
 foreach ($name in 'installer_rc', 'seconds', 'after') { $module.Result[$name] = $null }
@@ -144,8 +134,10 @@ Exit-Module $module {
     $module.Result.number = Get-DriverNumber
     $module.Result.restart_pending = Test-Waiting
     if ($params.state -eq 'looked' -or $module.CheckMode) { return }
-    Install-Driver
-    if (-not $module.Result.ran) { return }
+    $file = Get-Installer
+    # Another driver than the caller saw may have come here meanwhile: what runs now is to be looked at first.
+    if (-not $file -or (Get-DriverNumber) -cne $params.expected) { return }
+    Invoke-Installer $file
     $module.Result.changed = $true
     $module.Result.after = Get-Device
     $module.Result.restart_pending = Test-Waiting

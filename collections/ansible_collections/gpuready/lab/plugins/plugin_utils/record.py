@@ -129,15 +129,25 @@ class Plan(TypedDict):
     wishes: dict[str, Any]
 
 
-class Apply(TypedDict):
-    """What was done."""
+class AppliedDriver(TypedDict):
+    """The driver that the GPU got, as its vendor numbers them."""
 
-    changed: bool
+    id: str
+    before: str | None
+    after: str | None
+    reboot_required: bool
+
+
+class Apply(TypedDict, total=False):
+    """What was done. What belongs to the environment is there once that was seen to."""
+
+    changed: Required[bool]
+    driver: AppliedDriver
     environment: dict[str, Any]  # as the module python_environment gives it, and `built`
     home: str | None
     switched: bool
     seconds: float
-    keep_old: NotRequired[int]
+    keep_old: int
 
 
 class CheckResult(TypedDict):
