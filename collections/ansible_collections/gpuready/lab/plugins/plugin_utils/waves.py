@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 class Pc:
     """A PC that has no verdict after its look. `in_turn`: few build at once.
 
-    `waited`: its training is not one to start now; `trains_in_turn`: because few train at once. `driver`: its GPU gets a
-    driver first, and what is built then may differ.
+    `waited`: its training is not one to start now; `trains_in_turn`: because few train at once. `driver`: its GPU gets
+    a driver first, and what is built then may differ.
     """
 
     host: str
