@@ -1,4 +1,4 @@
-"""A lab whose GPUs have old drivers: each gets the one of the lab's drivers.yml, then its stack is built and trains."""
+"""GPUs without their vendor's driver: each gets that of the lab's drivers.yml, then its stack is built and trains."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ NET = f"127.{1 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
 PORT = 15984
 pytestmark = pytest.mark.slow
 GPU = {"name": "NVIDIA GeForce RTX 3080", "vendor": "nvidia", "device": "2206", "memory": 10737418240}
-OLD = {"version": "27.21.14.5206", "inf": "oem7.inf"}
-PC = {"uv": "0.9.2", "nvidia_smi": "missing", "gpus": [{**GPU, "driver": OLD}]}
+PC = {"uv": "0.9.2", "nvidia_smi": "missing", "gpus": [{**GPU, "driver": "basic"}]}
 INSTALLER = "driver 32.0.15.8097 rc 1 restart"
 
 

@@ -13,12 +13,13 @@ import ntpath
 import zipfile
 from typing import Any
 
-from gpuready.simlab import documents
-from gpuready.simlab.gpus import CLASS_KEY, ENUM_KEY, MAKERS, SERVICES, VENDORS
+from gpuready.simlab import documents, gpus, programs
+from gpuready.simlab.gpus import CLASS_KEY, ENUM_KEY
 from gpuready.simlab.models.gpu_facts import Collector
 from gpuready.simlab.models.home import Home, fail
 from gpuready.simlab.models.model import Task, model
 from gpuready.simlab.pc import SimulatedPc
+from gpuready.simlab.schema import Driver
 
 _ARGUMENTS = (
     *("state", "id", "home", "source", "uploaded", "inf", "arguments", "expected", "restart_codes", "time_limit"),
@@ -130,17 +131,21 @@ def _run(pc: SimulatedPc, device: str, words: list[str]) -> int:
 
 
 def _bring(pc: SimulatedPc, device: str, version: str, radeon: str | None) -> None:
-    """The GPU runs on this driver."""
-    vendor = next((name for name, number in VENDORS.items() if f"VEN_{number}" in device.upper()), "other")
-    for row in pc.cim["Win32_VideoController"]:
-        if row["PNPDeviceID"] == device:
-            row |= {"DriverVersion": version, "InfFilename": "oem90.inf", "ConfigManagerErrorCode": 0, "Status": "OK"}
-    for row in pc.cim["Win32_PnPEntity"]:
-        if row["DeviceID"] == device:
-            row |= {"ConfigManagerErrorCode": 0, "Service": SERVICES[vendor]}
-    key = _key(pc, device)
-    if key:
-        values: dict[str, str | int | list[str]] = {
-            "DriverVersion": version, "InfPath": "oem90.inf", "ProviderName": MAKERS[vendor],
-        }  # fmt: skip
-        pc.registry.set(key, values | ({"RadeonSoftwareVersion": radeon} if radeon else {}))
+    """The GPU runs on this driver, and all that Windows says of it follows."""
+    there = pc.scenario.gpus
+    position = next(n for n in range(len(there)) if gpus.device_id(pc.scenario, n).upper() == device.upper())
+    gpu = there[position]
+    before = gpu.driver if isinstance(gpu.driver, Driver) else Driver(version=version)
+    driver = before.model_copy(update={"version": version, "inf": "oem90.inf", "provider": None})
+    if radeon:
+        driver = driver.model_copy(update={"radeon_software": radeon})
+    new = gpu.model_copy(update={"driver": driver, "problem_code": None})
+    pc.scenario = scenario = pc.scenario.model_copy(update={"gpus": [new if one is gpu else one for one in there]})
+    if smi := programs.for_pc(scenario, pc.subsystem).get(programs.NVIDIA_SMI):
+        pc.programs[programs.NVIDIA_SMI] = smi
+    pc.cim["Win32_VideoController"] = gpus.controllers(scenario)
+    pc.cim["Win32_PnPEntity"] = gpus.entities(scenario)
+    for key in [f"{CLASS_KEY}\\{number}" for number in pc.registry.subkeys(CLASS_KEY)]:
+        pc.registry.remove(key)
+    for key, values in gpus.registry(scenario).items():
+        pc.registry.set(key, values)

@@ -74,7 +74,7 @@ class ActionModule(SendingAction, jobs.JobAction):
         answer = self.carry(job, MODULE, given, task_vars, wait=asked["wait"], begun=begun)
         if answer is None:
             return {"msg": f"{wanted.name} is being installed", "under_way": True, "changed": True}
-        return self._kept(self._told(answer, wanted, asked), task_vars, asked["id"])
+        return self._kept(self._ended(answer, wanted, asked), task_vars, asked["id"])
 
     def _kept(self, result: dict[str, Any], task_vars: dict[str, Any], gpu: str) -> dict[str, Any]:
         """The result, and in the record of a PC that was looked at what was done."""
@@ -101,7 +101,8 @@ class ActionModule(SendingAction, jobs.JobAction):
         if isinstance(gpu, Failure):
             return _failed(gpu)
         have, there = outcome.version(gpu), outcome.is_there(gpu, wanted)
-        said = {"version_before": have, "version_after": have, "reboot_required": False, "others_changed": []}
+        said: dict[str, Any] = {"version_before": have, "version_after": have, "others_changed": []}
+        said["reboot_required"] = False
         if there:
             return {**said, "msg": outcome.stays(gpu, wanted), "reboot_required": gpu.status == "restart_needed"}
         if there is None:
@@ -128,7 +129,7 @@ class ActionModule(SendingAction, jobs.JobAction):
             answer = sent if "trouble" in sent else self._on_pc({**given, "state": "staged", **sent}, task_vars)
         return failing.failure(ASKS_AGAIN if answer.get("needs") else answer)
 
-    def _told(self, answer: dict[str, Any], wanted: Wanted, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _ended(self, answer: dict[str, Any], wanted: Wanted, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The result of an installer that was run."""
         if failed := failing.failure(ASKS_AGAIN if answer.get("needs") else answer):
             if failed["code"] in ("PROGRAM_NOT_STARTED", "ENVIRONMENT_FAILED"):
