@@ -35,7 +35,7 @@ def test_an_exit_code_means_one_thing(way: str, rc: int, code: str | None, resta
     found = endings.ending(way, rc)
     assert (found.code, found.restart) == (code, restart)
     assert restart == (rc in endings.restart_codes(way))
-    assert code is None or "exit code" in found.words
+    assert found.code is None or "exit code" in found.words
 
 
 @pytest.mark.parametrize(("vendor", "arguments", "packages", "over", "line"), [
