@@ -118,6 +118,13 @@ def test_what_a_run_that_died_began_is_collected_and_nobody_asks_whether_it_may(
     assert {name for name, _ in asked} == {"job"}
 
 
+def test_an_installation_of_another_driver_is_not_waited_for() -> None:
+    running = job("running")
+    running["job"] |= {"asked": "another", "run": "another", "seconds": 9}
+    found, asked = carried([running])
+    assert (found["code"], found["failed"], len(asked)) == ("ENVIRONMENT_BUSY", True, 1)
+
+
 def test_a_check_says_what_would_be_installed() -> None:
     found, asked = carried([GONE, seen(OLD)], check=True)
     assert (found["changed"], found["msg"]) == (True, "RTX would get nvidia 580.97")

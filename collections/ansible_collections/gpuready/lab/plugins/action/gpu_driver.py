@@ -62,6 +62,8 @@ class ActionModule(SendingAction, jobs.JobAction):
         if failed := failing.failure(found):
             return failed
         begun = found.get("job") is not None
+        if begun and (other := jobs.busy(found["job"], job)):
+            return failing.failure(other) or other
         if not begun:
             seen = self._on_pc({**given, "state": "looked"}, task_vars)
             if (known := self._decided(seen, wanted, asked)) is not None:
@@ -201,6 +203,6 @@ def _closed(window: str) -> str:
 
 def _failed(failure: Failure, tail: object = None) -> dict[str, Any]:
     """The result of a failure, with the installer's last lines."""
-    lines = [str(line) for line in tail] if isinstance(tail, list) else []
+    lines = [tail] if isinstance(tail, str) else [str(line) for line in tail] if isinstance(tail, list) else []
     failed = failing.refused(RequestError(failure.code, failure.cause, failure.next_step))
     return {**failed, "details": lines[-_MOST_LINES:]}

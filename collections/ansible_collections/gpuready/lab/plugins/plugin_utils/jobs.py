@@ -116,7 +116,7 @@ class JobAction(RemoteAction):
         if "trouble" in answer or answer.get("failed"):
             return answer
         if not answer.get("claimed"):
-            return _busy(answer.get("job") or {}, wanted)
+            return busy(answer.get("job") or {}, wanted)
         background = (str(answer["folder"]), wanted.limit + MARGIN)
         for _ in range(_STARTS):
             started = self.run_once(module, arguments, _with_time_to_start(task_vars), background)
@@ -248,7 +248,7 @@ def _under_way(left: Mapping[str, Any], wanted: Job) -> bool:
     return left.get("asked") == wanted.asked and (left.get("state") in ("claimed", "running") or _counts(left, wanted))
 
 
-def _busy(left: Mapping[str, Any], wanted: Job) -> dict[str, Any] | None:
+def busy(left: Mapping[str, Any], wanted: Job) -> dict[str, Any] | None:
     """None where the job that is there is the one that is wanted."""
     if left.get("asked") == wanted.asked:
         return None
