@@ -149,7 +149,6 @@ def test_what_fails_says_why_and_what_to_do(lab: Lab) -> None:
         time.sleep(60)
         return 0
 
-    missing = lab.options("nvidia", share=r"C:\lab\no.exe", sha256="0" * 64)
     lab.pc.path(r"C:\lab\broken.exe").write_bytes(b"this is no program")
     lab.pc.path(r"C:\lab\cut.exe").write_bytes(b"MZ")
     got = lab.run(
@@ -158,14 +157,10 @@ def test_what_fails_says_why_and_what_to_do(lab: Lab) -> None:
         lab.installer("nvidia", opens_a_dialog, "dialog.exe", time_limit=4),
         lab.options("nvidia", share=r"C:\lab\broken.exe", sha256=hashlib.sha256(b"this is no program").hexdigest()),
         lab.options("nvidia", share=r"C:\lab\cut.exe", sha256=hashlib.sha256(b"MZ...").hexdigest()),
-        missing,
-        {**missing, "id": r"PCI\VEN_10DE&DEV_0000\1"},
     )
     assert all(one["failed"] and not one["changed"] for one in got)
-    assert [one["code"] for one in got] == [
-        *("DRIVER_NOT_CHANGED", "DRIVER_NOT_FOR_PC", "DRIVER_TIME_LIMIT", "DRIVER_FAILED", "HASH_MISMATCH"),
-        *("ARCHIVE_MISSING", "DRIVER_NO_GPU"),
-    ]
+    codes = ["DRIVER_NOT_CHANGED", "DRIVER_NOT_FOR_PC", "DRIVER_TIME_LIMIT", "DRIVER_FAILED", "HASH_MISMATCH"]
+    assert [one["code"] for one in got] == codes
     assert "runs on 576.52, as before" in got[0]["msg"]
     assert ("exit code 5" in got[1]["msg"], got[1]["details"]) == (True, ["begin", "the card is not there"])
     assert "within 4 s" in got[2]["msg"]
@@ -176,24 +171,20 @@ def test_an_inf_file_is_windows_own_to_install(lab: Lab) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("Display/iigd_dch.inf", "[Version]\n")
-    (lab.folder / "intel.zip").write_bytes(out.getvalue())
+    lab.pc.path(r"C:\lab\intel.zip").write_bytes(out.getvalue())
     sha256 = hashlib.sha256(out.getvalue()).hexdigest()
-    given = lab.options("intel", file=str(lab.folder / "intel.zip"), sha256=sha256, inf="Display/iigd_dch.inf")
-    answers = [259, 0]
+    given = lab.options("intel", share=r"C:\lab\intel.zip", sha256=sha256, inf="Display/iigd_dch.inf")
 
     def pnputil(call: Call) -> int:
         lab.calls.append(("pnputil", call.args))
         call.out("Adding driver package\n")
-        if (rc := answers.pop(0)) == 0:
-            lab.drive("intel", NEW["intel"][1])
-        return rc
+        return 259
 
     lab.pc.install_program("pnputil.exe", pnputil)
-    none, worse, done = lab.run({**given, "inf": "other.inf"}, given, given)
+    none, worse = lab.run({**given, "inf": "other.inf"}, given)
     assert (none["code"], "holds no other.inf" in none["msg"]) == ("ARCHIVE_UNREADABLE", True)
     assert (worse["code"], worse["details"]) == ("DRIVER_NOT_CHANGED", ["Adding driver package"])
-    assert (done["changed"], done["version_after"]) == (True, "101.6078")
-    (_, (add, inf, install)) = lab.calls[0]
+    ((_, (add, inf, install)),) = lab.calls
     assert (add, install, inf.endswith(r"\package\Display\iigd_dch.inf")) == ("/add-driver", "/install", True)
 
 
@@ -201,7 +192,7 @@ def test_what_a_run_that_died_began_the_next_one_collects(lab: Lab) -> None:
     go = threading.Event()
 
     def slow(call: Call) -> int:
-        go.wait(120)
+        go.wait(300)
         return lab.well("amd", 0)(call)
 
     given = lab.installer("amd", slow)
@@ -215,10 +206,3 @@ def test_what_a_run_that_died_began_the_next_one_collects(lab: Lab) -> None:
     assert (done["changed"], done["version_before"], done["version_after"]) == (True, "24.6.1", "25.3.1")
     assert [name for name, _ in lab.calls] == ["amd.exe"]
     assert lab.left() == []
-
-
-def test_a_gpu_on_the_basic_driver_gets_its_vendors(lab: Lab) -> None:
-    lab.drive("nvidia", "10.0.22621.1")
-    (done,) = lab.run(lab.installer("nvidia", lab.well("nvidia", 1)))
-    assert (done["changed"], done["version_before"], done["version_after"]) == (True, None, "580.97")
-    assert done["reboot_required"] is True
