@@ -108,6 +108,7 @@ def machine(winlab_machine: Any) -> Any:
 @pytest.fixture
 def lab(machine: Any, ansible: Any, tmp_path: Path) -> Lab:
     found = Lab(machine, ansible, tmp_path)
+    machine.path(r"C:\lab").mkdir(exist_ok=True)
     for vendor, (_, gpu) in GPUS.items():
         found.drive(vendor, gpu.driver, "24.6.1" if vendor == "amd" else "")
     return found
