@@ -12,6 +12,7 @@ Outcome = Literal["ok", "changed", "started", "failed", "skipped", "unreachable"
 _ACTIONS: dict[str, Step] = {
     "gpu_facts": "look",
     "gpu_plan": "plan",
+    "gpu_driver": "apply",
     "python_environment": "apply",
     "training_facts": "verify",
     "environment_pass": "verify",
@@ -25,6 +26,7 @@ _ACTIONS: dict[str, Step] = {
 _JUDGES = ("gpu_facts", "training_facts", "gpu_verdict")
 _TELLS = ("gpu_facts", "training_facts")
 _ROLES: dict[str, Step] = {
+    "gpu_driver": "apply",
     "python_environment": "apply",
     "directml": "apply",
     "wsl": "apply",

@@ -12,7 +12,12 @@ from gpuready import events
 
 PATIENCE = 3000.0  # seconds without an event: the longest of our tasks waits 2700
 # Variables that make a task's time limit longer -> what the task waits beyond it, and we beyond the task.
-_LIMITS = {"python_environment_time_limit": 1200.0, "gpu_verify_time_limit": 600.0, "gpuready_look_timeout": 300.0}
+_LIMITS = {
+    "gpu_driver_time_limit": 1200.0,
+    "python_environment_time_limit": 1200.0,
+    "gpu_verify_time_limit": 600.0,
+    "gpuready_look_timeout": 300.0,
+}
 _ALONE = 20.0  # seconds in which tasks are under way and Ansible has no process that works on them
 _ENDS = ("runner_on_ok", "runner_on_failed", "runner_on_skipped", "runner_on_unreachable")
 

@@ -14,7 +14,7 @@ COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 PLUGINS = COLLECTIONS / "ansible_collections/gpuready/lab/plugins"
 # A room imports itself and those before it.
 GROUND = ("contract", "reading", "record", "hardware", "installers", "remedies", "stacks")
-FLOW = ("evidence", "facts", "plan", "environment", "verdict", "report")
+FLOW = ("evidence", "facts", "plan", "driver", "environment", "verdict", "report")
 ROOMS = GROUND + FLOW
 WITHOUT = {"ansible", "os", "subprocess", "socket", "shutil", "fcntl", "requests", "winrm", "pypsrp"}
 

@@ -25,6 +25,11 @@ def test_each_play_has_the_pcs_on_which_it_has_something_to_do() -> None:
     )
 
 
+def test_what_gets_a_driver_is_looked_at_again_as_if_nothing_were_built() -> None:
+    (_, rest) = waves([Pc("new", False, driver=True), Pc("turn", False, in_turn=True, driver=True)], [])
+    assert (rest.drivers, rest.together, rest.in_turn, rest.train) == (["new", "turn"], ["new"], ["turn"], [])
+
+
 def test_who_goes_first_is_in_the_first_wave_alone() -> None:
     first, rest = waves([Pc("a", True), Pc("b", True)], ["a"])
     assert (first.collect, first.together, rest.collect, rest.together) == (["a"], ["a"], ["b"], ["b"])

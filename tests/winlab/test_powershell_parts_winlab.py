@@ -29,14 +29,14 @@ from gpuready.simlab.models import home as simulated
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
 NAMES = (
     *("Json", "Programs", "Evidence", "Contents", "Damage", "Rights", "Home", "Environment", "Texts", "Archives"),
-    *("Build", "Jobs", "Wsl"),
+    *("Build", "Jobs", "Wsl", "Display"),
 )
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
 $names = 'Json', 'Programs', 'Evidence', 'Contents', 'Damage', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
-    'Build', 'Jobs', 'Wsl'
+    'Build', 'Jobs', 'Wsl', 'Display'
 foreach ($name in $names) {
     Import-Module "C:\lab\parts\$name.psm1"
 }

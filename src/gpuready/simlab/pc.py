@@ -41,6 +41,7 @@ class SimulatedPc:
         self.boot_time = scenario.os.booted
         self.restarting = False
         self.boot_marks: set[str] = set()  # what is forgotten at a restart
+        self.at_restart: list[Callable[[], None]] = []  # what takes effect at one
         self._processes: dict[int, threading.Event] = {}  # what goes on without a connection; set when it is ended
         self._last_process = 4000
         self.journal: list[dict[str, Any]] = []  # what was asked of it: {at, what, check}
@@ -178,6 +179,8 @@ class SimulatedPc:
                 ended.set()
             self._processes.clear()
             self.boot_marks.clear()
+            while self.at_restart:
+                self.at_restart.pop(0)()
             self.boots += 1
             self.boot_time = now()
             self.cim["Win32_OperatingSystem"][0]["LastBootUpTime"] = self.boot_time

@@ -27,6 +27,7 @@ Outcome = Literal[
 STRUCK = (
     *(
         "gpu_facts",
+        "gpu_driver",
         "python_environment",
         "environment_pass",
         "training_facts",

@@ -100,7 +100,7 @@ def test_where_no_role_installs_it_the_blocker_stays_and_names_the_installer() -
 
 
 def test_that_is_what_the_plan_of_a_run_says(tmp_path: Path) -> None:
-    """By the very way of the actions: the catalogue is there, and no plan says that this version installs from it."""
+    """By the very way of the actions: the catalogue is there, and the plan has the installer in the blocker's place."""
     from ansible_collections.gpuready.lab.plugins.plugin_utils import planning
 
     (tmp_path / "new.exe").write_bytes(b"MZ")
@@ -109,8 +109,11 @@ def test_that_is_what_the_plan_of_a_run_says(tmp_path: Path) -> None:
     prepared = planning.prepare(variables, lambda value: value)
     record: Any = {"facts": pc()}
     lines = planning.extend(record, prepared)
-    assert [one["code"] for one in record["plan"]["blockers"]] == ["DRIVER_TOO_OLD", "WSL_SETUP_MANUAL"]
-    assert any("next     Install 580.97 of drivers.yml (new, new.exe) on the PC by hand" in line for line in lines)
+    assert [one["code"] for one in record["plan"]["blockers"]] == ["WSL_SETUP_MANUAL"]
+    assert "steps    wsl, gpu_driver, python_environment, verify" in lines
+    driver = record["plan"]["driver"]
+    assert (driver["id"], driver["version"], driver["file"], driver["required"]) == ("new", "580.97", "new.exe", True)
+    assert (driver["share"], driver["url"], driver["arguments"], driver["packages"]) == (None, None, None, [])
 
 
 def test_without_a_catalogue_nothing_is_different() -> None:

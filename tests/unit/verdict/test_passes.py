@@ -97,6 +97,16 @@ def test_what_is_no_pass_is_none(left: Any) -> None:
     assert judged(record, trainer_sha256="bb") == ("NOT_READY", "NOT_INSTALLED")
 
 
+def test_a_driver_that_the_stack_needs_is_missing_whatever_passed_before() -> None:
+    record = passed()
+    record["plan"]["driver"] = {"vendor": "amd", "version": "25.3.1", "required": True}
+    assert judged(record, trainer_sha256="bb") == ("NOT_READY", "DRIVER_NOT_INSTALLED")
+    assert "the lab's driver amd 25.3.1" in verdict(record, {}, NOW)["cause"]
+    assert judged(record, trainer_sha256="bb", check_mode=True) == ("READY", "TRAINED")
+    record["plan"]["driver"]["required"] = False
+    assert judged(record, trainer_sha256="bb") == ("READY", "TRAINED")
+
+
 def test_a_reused_pass_shows_its_checks_and_believes_no_other_code() -> None:
     record = passed(code="<script>")
     checks = record["facts"]["last_pass"]["verdict"]["checks"]

@@ -49,6 +49,7 @@ def test_the_task_comes_before_the_record() -> None:
     ("place", "value", "why"),
     [
         ("plan.blockers", [{"code": "BASIC_DRIVER"}], "the plan cannot be carried out"),
+        ("plan.driver", {"required": True}, "the driver that the plan names is not installed"),
         ("plan.stack", None, "the plan cannot be carried out"),
         ("plan", None, "the plan cannot be carried out"),
         ("troubles", [{"code": "BUSY"}], "the plan cannot be carried out"),

@@ -32,7 +32,7 @@ from .tree import PREFIXES, ROOT, display, template_in_use
 LOGON_UI = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\AutoLogonChecked"  # there once one can log on
 # A program of Wine's that starts the desktop and ends.  Wine runs it at every boot, in the background: not here.
 DESKTOP_STARTER = "winemenubuilder.exe"
-OVERRIDES = f"shutdown.exe=n,b;{DESKTOP_STARTER}=d"
+OVERRIDES = f"shutdown.exe=n,b;pnputil.exe=n,b;{DESKTOP_STARTER}=d"
 OWN = (
     "system.reg", "user.reg", "userdef.reg", "drive_c/users", "drive_c/ProgramData",
     "drive_c/windows/system32/drivers/etc",

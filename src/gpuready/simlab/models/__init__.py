@@ -5,6 +5,7 @@ from __future__ import annotations
 # Each enters its models as it is imported.
 from gpuready.simlab.models import (  # noqa: F401
     environment_pass,
+    gpu_driver,
     gpu_facts,
     job,
     python_environment,

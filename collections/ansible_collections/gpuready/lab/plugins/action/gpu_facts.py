@@ -45,6 +45,9 @@ class ActionModule(jobs.JobAction):
         judge = verdicts.when(asked["judge"], self, task_vars)
         prepared = planning.prepare(task_vars, self._templar.template) if asked["plan"] else None
         record = records.new(task_vars)
+        done = records.of(task_vars).get("apply")
+        if done is not None and "driver" in done:  # that is why it is looked at again
+            record["apply"] = {"changed": done["changed"], "driver": done["driver"]}
         collected: dict[str, Any] | None
         if asked["evidence_file"]:
             record["host"], collected = self._read(Path(asked["evidence_file"]))

@@ -6,6 +6,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Cim
 #AnsibleRequires -PowerShell ..module_utils.windows.Contents
 #AnsibleRequires -PowerShell ..module_utils.windows.Damage
+#AnsibleRequires -PowerShell ..module_utils.windows.Display
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Evidence
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
@@ -33,7 +34,6 @@ if ($limit -lt 1 -or $limit -gt 600) { $module.FailJson("time_limit: $limit is n
 
 $watch = [System.Diagnostics.Stopwatch]::StartNew()
 $started = [DateTime]::UtcNow
-$displayClass = '{4d36e968-e325-11ce-bfc1-08002be10318}'
 $control = 'SYSTEM\CurrentControlSet\Control'
 $lxss = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Lxss'
 $servicing = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing'
@@ -85,17 +85,7 @@ $queries = @(
         properties = 'Manufacturer', 'Model', 'TotalPhysicalMemory', 'NumberOfLogicalProcessors', 'HypervisorPresent', 'PCSystemType',
             'UserName'
     }
-    @{
-        class = 'Win32_VideoController'
-        properties = 'DeviceID', 'Name', 'AdapterCompatibility', 'AdapterRAM', 'ConfigManagerErrorCode', 'DriverVersion', 'DriverDate',
-            'PNPDeviceID', 'InfFilename', 'InfSection', 'VideoProcessor', 'Status'
-    }
-    @{
-        class = 'Win32_PnPEntity'
-        filter = "ClassGuid='$displayClass' OR DeviceID LIKE 'PCI%'"
-        properties = 'DeviceID', 'Name', 'PNPClass', 'ClassGuid', 'Manufacturer', 'Service', 'ConfigManagerErrorCode', 'Present', 'Status',
-            'HardwareID', 'CompatibleID'
-    }
+    Get-DisplayQuery
     @{
         class = 'Win32_Processor'
         properties = 'Name', 'Manufacturer', 'Architecture', 'NumberOfCores', 'NumberOfLogicalProcessors', 'VirtualizationFirmwareEnabled',
@@ -116,20 +106,7 @@ $currentVersion = Read-OrNull {
         'InstallationType', 'CurrentBuildNumber', 'UBR'
 }
 
-Add-Piece $pieces 'display_class' {
-    $class = Open-Key 'LocalMachine' "$control\Class\$displayClass"
-    $names = 'DriverDesc', 'ProviderName', 'DriverVersion', 'DriverDate', 'MatchingDeviceId', 'InfPath', 'InfSection',
-        'RadeonSoftwareVersion', 'RadeonSoftwareEdition', 'HardwareInformation.qwMemorySize', 'HardwareInformation.MemorySize',
-        'HardwareInformation.AdapterString', 'HardwareInformation.ChipType'
-    $rows = @(if ($class) {
-        foreach ($sub in @($class.GetSubKeyNames() | Sort-Object)) {
-            if ($sub -notmatch '^\d{4}$') { continue }
-            $row = Read-Values 'LocalMachine' "$control\Class\$displayClass\$sub" $names
-            if ($row) { $row.key = $sub; $row }
-        }
-    })
-    , $rows
-}
+Add-Piece $pieces 'display_class' { Read-DisplayClass }
 
 Add-Piece $pieces 'architecture' {
     $machine = Read-Values 'LocalMachine' "$control\Session Manager\Environment" 'PROCESSOR_ARCHITECTURE'
@@ -271,20 +248,6 @@ Add-Piece $pieces 'wsl_version' {
 # Each query has its own limit inside; the provider that does not keep to it is left behind with the process.
 Wait-CimQuery $asked ($limit * 1000 + 10000 - $watch.ElapsedMilliseconds)
 
-function Add-DeviceKey($Rows, [string]$IdName) {
-    # The driver's key in the display class and the place on the bus stand with the device in the registry.
-    foreach ($row in $Rows) {
-        $row.Driver = $null
-        $row.LocationInformation = $null
-        if (-not $row[$IdName]) { continue }
-        $device = Read-OrNull {
-            Read-Values 'LocalMachine' "SYSTEM\CurrentControlSet\Enum\$($row[$IdName])" 'Driver', 'LocationInformation'
-        }
-        if ($device) { $row.Driver = $device.Driver; $row.LocationInformation = $device.LocationInformation }
-    }
-    , @($Rows)
-}
-
 Add-Piece $pieces 'operating_system' {
     $empty = @{ registry = $currentVersion }
     foreach ($name in $queries[0].properties) { $empty[$name] = $null }
@@ -297,13 +260,8 @@ Add-Piece $pieces 'operating_system' {
 }
 Add-Piece $pieces 'computer_system' { (Get-CimAnswer $asked 'Win32_ComputerSystem') | Select-Object -First 1 }
 Add-Piece $pieces 'processors' { , (Get-CimAnswer $asked 'Win32_Processor') }
-Add-Piece $pieces 'video_controllers' { Add-DeviceKey (Get-CimAnswer $asked 'Win32_VideoController') 'PNPDeviceID' }
-Add-Piece $pieces 'pnp_display' {
-    $rows = @((Get-CimAnswer $asked 'Win32_PnPEntity') | Where-Object {
-        "$($_.ClassGuid)" -eq $displayClass -or (-not $_.ClassGuid -and @($_.CompatibleID) -like 'PCI\CC_03*')
-    })
-    Add-DeviceKey $rows 'DeviceID'
-}
+Add-Piece $pieces 'video_controllers' { Get-Controller $asked }
+Add-Piece $pieces 'pnp_display' { Get-DisplayEntity $asked }
 Add-Piece $pieces 'features' {
     $features = @{}
     foreach ($name in $featureNames) { $features[$name] = @{ install_state = $null; dism_state = $null } }

@@ -19,7 +19,7 @@ $ErrorActionPreference = 'Stop'
 $spec = @{
     options = @{
         home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
-        name = @{ type = 'str'; choices = 'building', 'importing', 'exporting', 'training'; required = $true }
+        name = @{ type = 'str'; choices = 'building', 'importing', 'exporting', 'installing', 'training'; required = $true }
         state = @{ type = 'str'; choices = 'status', 'claimed', 'absent'; default = 'status' }
         asked = @{ type = 'str' }
         run = @{ type = 'str' }

@@ -28,23 +28,26 @@ _STARTUP = (
     60  # seconds in which the process of a job must be there: a slow PC takes longer than the 5 s that Ansible gives it
 )
 _COLLECTABLE = 3600.0  # seconds after which what a job of an earlier run gave is of the past
-Name = Literal["building", "importing", "exporting", "training"]
+Name = Literal["building", "importing", "exporting", "installing", "training"]
 _WORK = {
     "building": "built the environment",
     "importing": "imported the distribution",
     "exporting": "exported the distribution",
+    "installing": "installed the driver",
     "training": "trained",
 }
 _KILLED = {
     "building": "ENVIRONMENT_FAILED",
     "importing": "WSL_IMPORT_LOST",
     "exporting": "WSL_EXPORT_LOST",
+    "installing": "DRIVER_LOST",
     "training": "KILLED",
 }
 _LATE = {
     "building": "ENVIRONMENT_TIME_LIMIT",
     "importing": "WSL_TIME_LIMIT",
     "exporting": "WSL_TIME_LIMIT",
+    "installing": "DRIVER_TIME_LIMIT",
     "training": "TIMED_OUT",
 }
 _PASSING = ("HOST_OFF", "PORT_CLOSED", "CONNECT_TIMEOUT", "CONNECTION_CUT", "UNREACHABLE", "OUTPUT_GARBAGE")
@@ -113,7 +116,7 @@ class JobAction(RemoteAction):
         if "trouble" in answer or answer.get("failed"):
             return answer
         if not answer.get("claimed"):
-            return _busy(answer.get("job") or {}, wanted)
+            return busy(answer.get("job") or {}, wanted)
         background = (str(answer["folder"]), wanted.limit + MARGIN)
         for _ in range(_STARTS):
             started = self.run_once(module, arguments, _with_time_to_start(task_vars), background)
@@ -232,6 +235,8 @@ def _counts(left: Mapping[str, Any], wanted: Job) -> bool:
         return False
     if left.get("run") == wanted.run:
         return True
+    if wanted.name == "installing" and left.get("state") == "ended" and not left.get("restarted"):
+        return (reading.number(left.get("seconds")) or 0) < _COLLECTABLE  # a failure too: it is told before a new try
     if wanted.name != "training":  # what was built, imported or exported shows on the PC, as it is now
         return False
     failed = bool(reading.section(left, "result").get("failed"))
@@ -243,7 +248,7 @@ def _under_way(left: Mapping[str, Any], wanted: Job) -> bool:
     return left.get("asked") == wanted.asked and (left.get("state") in ("claimed", "running") or _counts(left, wanted))
 
 
-def _busy(left: Mapping[str, Any], wanted: Job) -> dict[str, Any] | None:
+def busy(left: Mapping[str, Any], wanted: Job) -> dict[str, Any] | None:
     """None where the job that is there is the one that is wanted."""
     if left.get("asked") == wanted.asked:
         return None

@@ -70,7 +70,9 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
     if not isinstance(record.get("facts"), dict):
         return []
     facts = Facts.of(record["facts"])
-    record["plan"] = plan.plan(facts, prepared.wishes, prepared.stacks, installers=prepared.installers)
+    record["plan"] = plan.plan(
+        facts, prepared.wishes, prepared.stacks, installers=prepared.installers, drivers_automated=True
+    )
     return plan_steps.summary(record["plan"])
 
 

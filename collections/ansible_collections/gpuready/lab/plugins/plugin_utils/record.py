@@ -76,6 +76,25 @@ class PlannedEnvironment(TypedDict):
     licence: str
 
 
+class PlannedDriver(TypedDict):
+    """The lab's installer that is run first: an entry of drivers.yml. One of file, share and url is there.
+
+    `required`: without it the stack cannot train; else it is pinned.
+    """
+
+    id: str
+    vendor: str
+    version: str
+    file: str | None
+    share: str | None
+    url: str | None
+    sha256: str
+    inf: str | None
+    arguments: list[str] | None
+    packages: list[str]
+    required: bool
+
+
 class Rejected(TypedDict):
     """A stack on a target that was not chosen; `here`: the PC has that target."""
 
@@ -102,6 +121,7 @@ class Plan(TypedDict):
     variant: str | None
     adapter: PlannedAdapter | None
     steps: list[PlannedStep]
+    driver: PlannedDriver | None
     environment: PlannedEnvironment | None
     reasons: list[str]
     rejected: list[Rejected]
@@ -110,15 +130,25 @@ class Plan(TypedDict):
     wishes: dict[str, Any]
 
 
-class Apply(TypedDict):
-    """What was done."""
+class AppliedDriver(TypedDict):
+    """The driver that the GPU got, as its vendor numbers them."""
 
-    changed: bool
+    id: str
+    before: str | None
+    after: str | None
+    reboot_required: bool
+
+
+class Apply(TypedDict, total=False):
+    """What was done. What belongs to the environment is there once that was seen to."""
+
+    changed: Required[bool]
+    driver: AppliedDriver
     environment: dict[str, Any]  # as the module python_environment gives it, and `built`
     home: str | None
     switched: bool
     seconds: float
-    keep_old: NotRequired[int]
+    keep_old: int
 
 
 class CheckResult(TypedDict):

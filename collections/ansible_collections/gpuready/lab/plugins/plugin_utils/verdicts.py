@@ -59,7 +59,8 @@ def conclude(action: Action, record: Record, task_vars: Mapping[str, Any], when:
     verdict = judge(action, record, task_vars)  # wrong thresholds are wrong before anything is built
     plan = reading.section(record, "plan")
     stopped = bool(record["troubles"]) or not plan.get("stack") or bool(plan.get("blockers"))
-    if when == "always" or stopped or (when == "unchanged" and verdict["reused"]):
+    unchanged = when == "unchanged" and verdict["reused"] and not plan.get("driver")
+    if when == "always" or stopped or unchanged:
         record["verdict"] = verdict
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 class Pc:
     """A PC that has no verdict after its look. `in_turn`: few build at once.
 
-    `waited`: its training is not one to start now; `trains_in_turn`: because few train at once.
+    `waited`: its training is not one to start now; `trains_in_turn`: because few train at once. `driver`: its GPU gets
+    a driver first, and what is built then may differ.
     """
 
     host: str
@@ -23,12 +24,14 @@ class Pc:
     in_turn: bool = False
     waited: bool = False
     trains_in_turn: bool = False
+    driver: bool = False
 
 
 @dataclass(frozen=True)
 class Wave:
-    """The PCs of each play: those to build, at once or in turn; to start training; to collect, at once or in turn."""
+    """The PCs of each play: to get a driver; to build, at once or in turn; to start training; to collect, the same."""
 
+    drivers: list[str] = field(default_factory=list)
     build: list[str] = field(default_factory=list)
     together: list[str] = field(default_factory=list)
     in_turn: list[str] = field(default_factory=list)
@@ -43,7 +46,9 @@ def waves(pcs: Iterable[Pc], first: Collection[str]) -> tuple[Wave, Wave]:
     for pc in pcs:
         wave = found[0 if pc.host in chosen else 1]
         (wave.collect_in_turn if pc.trains_in_turn else wave.collect).append(pc.host)
-        if pc.to_build:
+        if pc.driver:
+            wave.drivers.append(pc.host)
+        if pc.to_build or pc.driver:
             wave.build.append(pc.host)
             (wave.in_turn if pc.in_turn else wave.together).append(pc.host)
         elif not pc.waited:

@@ -18,7 +18,7 @@ from typing import Any
 from .contents import json_of
 from .folder import Home, as_json, boot, of_os, write_whole
 
-NAMES = ["building", "importing", "exporting", "training"]
+NAMES = ["building", "importing", "exporting", "installing", "training"]
 ASKED = "asked.json"
 MOST = 16 * 2**20  # bytes of a result
 _LATE = 3.0  # seconds that the wrapper may take to write a result when the work is done

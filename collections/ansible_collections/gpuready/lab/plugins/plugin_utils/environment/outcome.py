@@ -29,6 +29,8 @@ def section(before: Mapping[str, Any] | None, answer: Mapping[str, Any], seconds
         "switched": bool(answer.get("switched")) or bool(before.get("switched")),
         "seconds": round(seconds + float(before.get("seconds") or 0), 1),
     }
+    if "driver" in before:
+        apply["driver"] = before["driver"]
     if "keep_old" in before:
         apply["keep_old"] = before["keep_old"]
     return apply

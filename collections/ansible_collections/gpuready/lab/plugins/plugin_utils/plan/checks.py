@@ -36,7 +36,7 @@ class Candidate:
     """A stack on a target; `rule` is null when nobody it is meant for has such a PC and such wishes.
 
     `driver` is the lab's installer that is run first, for whose driver the lock is chosen; `driver_reason` is what the
-    lab's drivers.yml has to do with this GPU.
+    lab's drivers.yml has to do with this GPU, `driver_required` whether the GPU cannot train without it.
     """
 
     stack: Stack
@@ -49,6 +49,7 @@ class Candidate:
     warnings: tuple[str, ...] = field(default=())
     driver: Installer | None = None
     driver_reason: str = ""
+    driver_required: bool = False
 
     @property
     def possible(self) -> bool:

@@ -40,8 +40,8 @@ def plan(
     `wsl_automated` says whether the roles that set WSL 2 up from the Windows side exist. In this version they do not: a
     stack that runs natively too is planned natively, and one that does not carries the blocker WSL_SETUP_MANUAL.
 
-    `installers` are the lab's drivers.yml. `drivers_automated` says whether the role that runs them exists. In this
-    version it does not: a blocker that an installer would mend stays, and its next step names the installer.
+    `installers` are the lab's drivers.yml. `drivers_automated` says whether the run installs from it: then a blocker
+    that an installer mends is none. Otherwise it stays, and its next step names the installer.
     """
     adapters, adapter_problem = plan_adapters.meant(wishes.adapter, facts.gpus or ())
     if facts.gpus is None:
@@ -72,6 +72,7 @@ def plan(
         variant=chosen.variant.name if chosen.variant else None,
         adapter=_planned_adapter(adapter) if adapter else None,
         steps=plan_steps.steps(chosen, facts),
+        driver=plan_steps.planned_driver(chosen),
         environment=plan_steps.planned_environment(chosen, facts),
         reasons=_reasons(chosen, ordered, at, native),
         rejected=_rejected(ordered, chosen, at),
@@ -215,6 +216,7 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
         variant=None,
         adapter=None,
         steps=[],
+        driver=None,
         environment=None,
         reasons=[],
         rejected=_rejected(ordered, None, at),

@@ -35,7 +35,8 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
         changed = _changed(today, lambda one: drivers.by_hand(catalogue, installer, one, at.drivers_automated))
         has = f"{trouble.cause}; the lab has {drivers.told(catalogue, installer)} for it"
         return replace(changed, driver_reason=has)
-    return _with(today, then, installer, f"{trouble.cause}; it gets {drivers.told(catalogue, installer)}")
+    reason = f"{trouble.cause}; it gets {drivers.told(catalogue, installer)}"
+    return replace(_with(today, then, installer, reason), driver_required=True)
 
 
 def _pinned(today: Candidate, then: Candidate, catalogue: Catalogue, installer: Installer, at: Situation) -> Candidate:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from .. import reading
 from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
 from ..hardware import oldest
-from ..record import Plan, PlannedEnvironment, PlannedStep
+from ..record import Plan, PlannedDriver, PlannedEnvironment, PlannedStep
 from . import adapters as plan_adapters
 from . import drivers
 from .checks import SIDES, Candidate, built
@@ -41,6 +41,26 @@ def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
         "verify": (True, "only training proves it"),
     }
     return [{"name": name, "needed": needed, "reason": reason} for name, (needed, reason) in todo.items()]
+
+
+def planned_driver(chosen: Candidate) -> PlannedDriver | None:
+    """The section `driver`: null where no installer is run."""
+    one = chosen.driver
+    if one is None:
+        return None
+    return {
+        "id": one.id,
+        "vendor": one.vendor,
+        "version": one.version,
+        "file": one.file,
+        "share": one.share,
+        "url": one.url,
+        "sha256": one.sha256,
+        "inf": one.inf,
+        "arguments": None if one.arguments is None else list(one.arguments),
+        "packages": list(one.packages),
+        "required": chosen.driver_required,
+    }
 
 
 def _needs_runtime(chosen: Candidate) -> bool:

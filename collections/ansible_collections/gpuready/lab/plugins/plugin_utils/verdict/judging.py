@@ -125,6 +125,11 @@ def _judge(record: Mapping[str, Any], rules: Mapping[str, Any], now: datetime) -
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan's stack cannot be read")
     if not isinstance(reading.section(plan, "environment").get("reference"), bool):
         return word("UNKNOWN", "EVIDENCE_INCOMPLETE", "the plan does not say whether its stack is a reference")
+    if (driver := reading.section(plan, "driver")).get("required") and not rules["check_mode"]:
+        wanted = f"{reading.said(driver.get('vendor'))} {reading.said(driver.get('version'))}"
+        return word(
+            "NOT_READY", "DRIVER_NOT_INSTALLED", f"the GPU needs the lab's driver {wanted}, and has an older one"
+        )
     damaged = verdict_passes.damaged(record)
     if damaged is not None:
         return damaged

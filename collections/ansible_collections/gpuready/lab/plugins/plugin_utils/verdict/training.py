@@ -21,6 +21,8 @@ def request(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, An
     if not asked.get("interpreter"):
         if record.get("troubles") or not plan.get("stack") or plan.get("blockers"):
             return "nothing is trained: the plan cannot be carried out"
+        if section(plan, "driver").get("required"):
+            return "nothing is trained: the driver that the plan names is not installed"
         path = interpreter(record)
         if not path:
             return "nothing is trained: the stack's environment is not on the PC"
