@@ -167,6 +167,8 @@ class SimulatedPc:
             self.cim["Win32_OptionalFeature"] = [
                 {"Name": name, "InstallState": 1 if state == "Enabled" else 2} for name, state in self.features.items()
             ]
+            if self.features.get("VirtualMachinePlatform") == "Enabled" and self.scenario.machine.virtualization:
+                self.cim["Win32_ComputerSystem"][0]["HypervisorPresent"] = True  # Windows starts its own
             for key in (
                 rf"{documents.WINDOWS}\Component Based Servicing\RebootPending",
                 rf"{documents.WINDOWS}\Component Based Servicing\PackagesPending",
