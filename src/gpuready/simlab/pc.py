@@ -128,6 +128,7 @@ class SimulatedPc:
             machine = self.subsystem.machine
             machine.restart_service()
             machine.version = version
+            machine.new_kernel()
             if version:
                 self.programs[WSL] = self.subsystem.wsl
                 self.disk.write(WSL, b"MZ", machine=34404)
@@ -163,7 +164,11 @@ class SimulatedPc:
     def restart(self) -> None:
         """What a restart does: processes end, pending features take effect, pending markers go."""
         with self.lock:
-            self.subsystem.machine.restart()
+            done = not self.faults.has("stays_pending")
+            if done:
+                self.subsystem.machine.restart()
+            else:
+                self.subsystem.machine.restart_service()
             self.cim["Win32_OptionalFeature"] = [
                 {"Name": name, "InstallState": 1 if state == "Enabled" else 2} for name, state in self.features.items()
             ]
@@ -174,7 +179,8 @@ class SimulatedPc:
                 rf"{documents.WINDOWS}\Component Based Servicing\PackagesPending",
                 rf"{documents.WINDOWS}\WindowsUpdate\Auto Update\RebootRequired",
             ):
-                self.registry.remove(key)
+                if done:
+                    self.registry.remove(key)
             self.show()
             for ended in self._processes.values():
                 ended.set()
