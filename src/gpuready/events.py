@@ -30,6 +30,7 @@ _ROLES: dict[str, Step] = {
     "python_environment": "apply",
     "directml": "apply",
     "wsl": "apply",
+    "restart": "apply",
     "gpu_verify": "verify",
     "fleet_report": "report",
 }

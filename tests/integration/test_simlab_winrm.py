@@ -221,7 +221,7 @@ def test_ansibles_own_modules(lab: SimulatedLab, tmp_path: Path) -> None:
                 "flat": True,
             }
         },
-        {"ansible.windows.win_service": {"name": "spooler"}, "ignore_errors": True},
+        {"ansible.windows.win_user": {"name": "spooler"}, "ignore_errors": True},
         {"gpuready.lab.gpu_facts": {}},
     ]
     found = play(lab, tmp_path, tasks, "--limit", "basic,tls-ntlm")
@@ -232,7 +232,7 @@ def test_ansibles_own_modules(lab: SimulatedLab, tmp_path: Path) -> None:
         assert (first["changed"], second["changed"]) == (True, False)
         assert stat["stat"]["size"] == 700_000
         assert (tmp_path / host).read_bytes() == (tmp_path / "large.bin").read_bytes()
-        assert "there is no model of the module ansible.windows.win_service" in unknown["msg"]
+        assert "there is no model of the module ansible.windows.win_user" in unknown["msg"]
         assert look["ansible_facts"]["gpuready"]["simulated"] is True
 
 

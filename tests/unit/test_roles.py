@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -49,3 +50,10 @@ def test_readme_names_every_variable_and_shows_two_examples(role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_has_a_molecule_scenario(role: str) -> None:
     assert (ROOT / "molecule" / role / "converge.yml").is_file()
+
+
+def test_what_the_role_wsl_mends_is_what_the_catalogue_says() -> None:
+    mends = set(yaml.safe_load((ROOT / "roles/wsl/vars/main.yml").read_text())["wsl_mends"])
+    said = {code for code in catalogue.codes() if catalogue.remedy(code).mended_by == "wsl"}
+    before = {"WSL_FEATURE_OFF", "WSL_VM_PLATFORM_MISSING", "WSL_DISABLED_BY_UPDATE", "WSL_NOT_INSTALLED"}
+    assert said == mends | before

@@ -50,7 +50,7 @@ def test_no_arrow_runs_up(room: str) -> None:
         assert ours <= allowed, (file, sorted(ours - allowed))
 
 
-@pytest.mark.parametrize("folder", ["action", "connection", "modules", "module_utils", "plugin_utils"])
+@pytest.mark.parametrize("folder", ["action", "connection", "filter", "modules", "module_utils", "plugin_utils"])
 def test_imports_of_our_own_are_relative(folder: str) -> None:
     for file in files(folder):
         assert not [name for name in imports(file) if name[0] == "ansible_collections"], file

@@ -18,6 +18,7 @@ PIECES = {
     "features",
     "pending_reboot",
     "wsl_registry",
+    "wsl_place",
     "wsl_version",
     "nvidia_smi",
     "uv",

@@ -68,6 +68,7 @@ def test_check_mode_and_psrp_see_the_same(bare, ansible):
     for one in facts:
         one.pop("collected_at")
         one["disk"].pop("free_bytes")
+        one["wsl"]["place"].pop("free_bytes")
     assert facts[0] == facts[1]
 
 
@@ -157,6 +158,12 @@ def test_a_full_pc(full, ansible, tmp_path):
         "Microsoft-Windows-Subsystem-Linux": "Disabled",
         "Microsoft-Hyper-V": "Absent",
     }
+    place = facts["wsl"].pop("place")
+    assert place.pop("free_bytes") > 0
+    assert place == {
+        "name": "gpuready", "folder": r"C:\users\labadmin\AppData\Local\gpuready\wsl\gpuready", "registered": False,
+        "ours": False, "disk": False, "held": False, "other_user": False, "drive": "C:\\",
+    }  # fmt: skip
     # DISM was not asked.
     assert pieces["features"]["value"]["VirtualMachinePlatform"] == {"install_state": 1, "dism_state": None}
     assert facts["wsl"] == {

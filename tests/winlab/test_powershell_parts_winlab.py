@@ -879,7 +879,18 @@ def test_a_pc_without_wsl_and_what_is_registered_on_one(pc: Machine) -> None:
         $one = Get-Registered $me 'lab'
         $found.one = $one.id, $one.disk, $one.state, $one.wsl2
         $found.theirs = Get-CodeOf { Assert-Ours $one 'lab' }
+        $found.place = Get-Place 'lab' ''
+        $key.SetValue('BasePath', '\\server\share')
+        $found.share = (Get-Registered $me 'lab').marker
         $me.DeleteSubKeyTree('Software\Microsoft\Windows\CurrentVersion\Lxss')
+        $null = [System.IO.Directory]::CreateDirectory('C:\lab\place')
+        [System.IO.File]::WriteAllText('C:\lab\place\ext4.vhdx', '')
+        [System.IO.File]::WriteAllText('C:\lab\place\gpuready.json', '{}')
+        $file = [System.IO.File]::Open('C:\lab\place\ext4.vhdx', 'Open', 'ReadWrite', 'None')
+        $found.held = Get-Place 'lab' '%SystemDrive%\lab\place\'
+        $file.Dispose()
+        $found.free = Get-Holding 'C:\lab\place\ext4.vhdx'
+        $found.no_drive = (Get-Place 'lab' 'Q:\place').free_bytes
         Assert-Room 'C:\lab' 0 'it'
         $found.room = Get-CodeOf { Assert-Room 'C:\lab' 1PB 'it' }
         $policy = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey('Software\Policies\WSL')
@@ -892,6 +903,19 @@ def test_a_pc_without_wsl_and_what_is_registered_on_one(pc: Machine) -> None:
     )
     assert (found["program"], found["without"], found["nobody"]) == (None, "WSL_NOT_INSTALLED", None)
     assert found["one"] == ["{1}", r"C:\lab\guest\ext4.vhdx", 0, False]
+    place = found["place"]
+    assert (place["registered"], place["folder"], place["marker"], place["disk"]) == (
+        True,
+        r"C:\lab\guest",
+        False,
+        False,
+    )
+    held = found["held"]
+    assert (held["registered"], held["folder"], held["marker"], held["disk"]) == (False, r"C:\lab\place", True, True)
+    assert held["held"]
+    assert held["free_bytes"] > 0
+    assert (held["drive"], held["other_sid"]) == ("C:\\", None)
+    assert (found["share"], found["free"], found["no_drive"]) == (None, None, None)
     assert (found["theirs"], found["room"]) == ("WSL_NOT_OURS", "WSL_DISK_TOO_SMALL")
     assert (found["policy"], found["late"]) == ("WSL_POLICY", "WSL_TIME_LIMIT")
     assert found["arguments"] == ['"a b"', '"C:\\a b\\\\"', r'"say \"no\""']

@@ -152,6 +152,8 @@ class SimulatedLab:
         if listener:
             server.remove(listener)
         pc.restart()
+        if pc.faults.has("stays_off"):
+            return
         timer = threading.Timer(self._boot_seconds, self._up, args=(pc,))
         timer.daemon = True
         timer.start()
@@ -160,6 +162,11 @@ class SimulatedLab:
         with suppress(OSError):
             self._listen(pc)
         pc.restarting = False
+        again = pc.faults.has("restarts_again")
+        if again and pc.faults.take(again):
+            timer = threading.Timer(again.seconds, self.restart, args=(pc, 0))
+            timer.daemon = True
+            timer.start()
 
     def inventory(self) -> dict[str, Any]:
         """The inventory of this lab, as Ansible reads it."""

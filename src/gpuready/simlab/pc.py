@@ -129,6 +129,7 @@ class SimulatedPc:
             machine = self.subsystem.machine
             machine.restart_service()
             machine.version = version
+            machine.new_kernel()
             if version:
                 self.programs[WSL] = self.subsystem.wsl
                 self.disk.write(WSL, b"MZ", machine=34404)
@@ -164,16 +165,23 @@ class SimulatedPc:
     def restart(self) -> None:
         """What a restart does: processes end, pending features take effect, pending markers go."""
         with self.lock:
-            self.subsystem.machine.restart()
+            done = not self.faults.has("stays_pending")
+            if done:
+                self.subsystem.machine.restart()
+            else:
+                self.subsystem.machine.restart_service()
             self.cim["Win32_OptionalFeature"] = [
                 {"Name": name, "InstallState": 1 if state == "Enabled" else 2} for name, state in self.features.items()
             ]
+            if self.features.get("VirtualMachinePlatform") == "Enabled" and self.scenario.machine.virtualization:
+                self.cim["Win32_ComputerSystem"][0]["HypervisorPresent"] = True  # Windows starts its own
             for key in (
                 rf"{documents.WINDOWS}\Component Based Servicing\RebootPending",
                 rf"{documents.WINDOWS}\Component Based Servicing\PackagesPending",
                 rf"{documents.WINDOWS}\WindowsUpdate\Auto Update\RebootRequired",
             ):
-                self.registry.remove(key)
+                if done:
+                    self.registry.remove(key)
             self.show()
             for ended in self._processes.values():
                 ended.set()

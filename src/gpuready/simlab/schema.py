@@ -14,7 +14,7 @@ Vendor = Literal["amd", "intel", "nvidia", "other"]
 FaultKind = Literal[
     "off", "wrong_password", "untrusted_certificate", "http_on_https", "https_on_http", "quota", "cut", "hang",
     "garbage", "slow", "disk_full", "restart", "program_hangs", "program_garbage", "program_fails", "fail",
-    "flood",
+    "flood", "stays_off", "restarts_again", "stays_pending", "does_not_restart",
 ]  # fmt: skip
 Outcome = Literal[
     "trained", "cpu_fallback", "operator_fallback", "nan", "hang", "crash", "access_violation", "out_of_memory",
@@ -35,6 +35,7 @@ STRUCK = (
         "wsl_distribution",
         "wsl_offer",
         "win_package",
+        "win_service",
     ),
     *("win_ping", "setup", "win_stat", "win_file", "win_copy"),
     *("win_optional_feature", "win_command", "put_file", "fetch_file", "mkdtemp", "expand_user", "script"),
@@ -134,6 +135,8 @@ class Distribution(Strict):
 class Wsl(Strict):
     """WSL; `version` null: not installed. `latest` is what `wsl --update` finds; empty: it reaches nobody.
 
+    `disabled` are services that somebody has disabled (wslservice), `broken` is the code with which its machine does
+    not start.
     `lists` are DistributionListUrl and DistributionListUrlAppend, addresses of the lab's own lists.
     """
 
@@ -147,6 +150,8 @@ class Wsl(Strict):
     inbox: bool = True
     answer: Literal["version", "error", "hang"] = "version"
     error: str = "Wsl/0x80040154"
+    disabled: list[Literal["wslservice"]] = []
+    broken: str = ""
 
 
 class Interpreter(Strict):

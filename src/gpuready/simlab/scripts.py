@@ -28,8 +28,12 @@ def run(pc: SimulatedPc, power: Power, text: str, command: Command) -> int:
             return 1
         return 0
     if match := _SHUTDOWN.search(text):
-        known = power.restart(pc, float(match[1]))
-        stderr, rc = ("", 0) if known else ("A system shutdown has already been scheduled.(1190)", 1190)
+        if pc.faults.has("does_not_restart"):
+            stderr, rc = "Access is denied.(5)", 5
+        elif power.restart(pc, float(match[1])):
+            stderr, rc = "", 0
+        else:
+            stderr, rc = "A system shutdown has already been scheduled.(1190)", 1190
         command.write("stdout", json.dumps({"stdout": "", "stderr": stderr, "rc": rc}).encode() + b"\r\n")
         return 0
     if "LastBootUpTime" in text:

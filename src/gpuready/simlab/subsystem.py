@@ -67,6 +67,8 @@ class Subsystem:
             features=features,
             policies=dict(said.policies or {}),
             lists=dict(said.lists),
+            disabled=set(said.disabled),
+            vm_error=(said.broken,) if said.broken else (),
         )
         self.machine.user(SID)
         for number, one in enumerate(said.distributions, 1):

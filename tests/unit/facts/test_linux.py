@@ -20,6 +20,7 @@ def test_machine_without_a_gpu(tmp_path: Path) -> None:
         "name": "Debian GNU/Linux 12 (bookworm)",
         "version": "12",
         "build": None,
+        "revision": None,
         "kind": None,
         "architecture": "x86_64",
         "language": "de_DE.UTF-8",

@@ -19,6 +19,7 @@ def test_a_whole_pc() -> None:
         "name": "Microsoft Windows 11 Pro",
         "version": "10.0.22631",
         "build": 22631,
+        "revision": 4602,
         "kind": "workstation",
         "architecture": "x86_64",
         "language": "de-DE",
@@ -53,8 +54,13 @@ def test_a_whole_pc() -> None:
             {"name": "Ubuntu-24.04", "state": "installed", "wsl_version": 2, "default": True, "uid": 1000},
             {"name": "Legacy", "state": "installed", "wsl_version": 1, "default": False, "uid": 0},
         ],
+        "place": {
+            "name": "gpuready", "folder": r"C:\Users\labadmin\AppData\Local\gpuready\wsl\gpuready", "registered": False,
+            "ours": False, "disk": False, "held": False, "other_user": False, "drive": "C:\\",
+            "free_bytes": 200000000000,
+        },
         "error": None,
-    }
+    }  # fmt: skip
     assert facts["features"] == {
         "VirtualMachinePlatform": "Enabled",
         "Microsoft-Windows-Subsystem-Linux": "Disabled",
@@ -94,7 +100,7 @@ def test_nothing_is_known_without_pieces() -> None:
             None,
         )
         assert {p["code"] for p in facts["problems"]} == {"PIECE_MISSING"}
-        assert len(facts["problems"]) == 20
+        assert len(facts["problems"]) == 21
 
 
 @pytest.mark.parametrize("piece", sorted(values()))

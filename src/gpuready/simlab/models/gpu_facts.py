@@ -21,6 +21,7 @@ from gpuready.simlab.models.reading import (
     SYSTEM,
     Reader,
 )
+from gpuready.simlab.models.wsl_distribution import place
 from gpuready.simlab.pc import now
 from gpuready.simlab.programs import NVIDIA_SMI
 from gpuready.simlab.subsystem import INBOX_WSL, SID, WSL
@@ -29,7 +30,7 @@ from gpuready.simlab.subsystem import INBOX_WSL, SID, WSL
 @model("gpuready.lab.gpu_facts")
 def gpu_facts(task: Task) -> dict[str, Any]:
     """The evidence of the PC."""
-    task.only("home", "time_limit", "runtime_files", "check_hashes")
+    task.only("home", "time_limit", "runtime_files", "check_hashes", "distribution", "location")
     limit = int(task.arguments.get("time_limit") or 20)
     if not 1 <= limit <= 600:
         raise ModuleFailed(f"time_limit: {limit} is not between 1 and 600 seconds")
@@ -37,6 +38,8 @@ def gpu_facts(task: Task) -> dict[str, Any]:
     start = time.monotonic()
     names, hashes = list(task.arguments.get("runtime_files") or []), bool(task.arguments.get("check_hashes"))
     collector = Collector(task.pc, Home(task.pc, home), limit, names, hashes)
+    collector.distribution = str(task.arguments.get("distribution") or "gpuready")
+    collector.location = str(task.arguments.get("location") or "")
     pieces = {name: collector.piece(name) for name in PIECES}
     evidence = {
         "schema_version": 1,
@@ -50,6 +53,8 @@ def gpu_facts(task: Task) -> dict[str, Any]:
 
 class Collector(Reader):
     """Collects the pieces of one PC."""
+
+    distribution, location = "gpuready", ""
 
     def operating_system(self) -> Any:
         """Win32_OperatingSystem and the registry's word on it."""
@@ -162,6 +167,10 @@ class Collector(Reader):
             "policies": registry.values(r"HKLM\SOFTWARE\Policies\WSL"),
             "inbox": self.pc.disk.is_file(INBOX_WSL),
         }
+
+    def wsl_place(self) -> Any:
+        """Where the guest lies or would lie."""
+        return place(self.pc, self.distribution, self.location)
 
     def wsl_version(self) -> Any:
         """`wsl --version`, only where WSL is installed."""

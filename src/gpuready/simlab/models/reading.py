@@ -54,8 +54,8 @@ ENTITY = (
 PIECES = (
     "operating_system", "computer_system", "processors", "video_controllers", "pnp_display", "display_class",
     "architecture", "features",
-    "pending_reboot", "wsl_registry", "wsl_version", "nvidia_smi", "uv", "interpreters", "vc_runtime", "disk",
-    "users", "environments",
+    "pending_reboot", "wsl_registry", "wsl_place", "wsl_version", "nvidia_smi", "uv", "interpreters",
+    "vc_runtime", "disk", "users", "environments",
     "last_pass", "marker",
 )  # fmt: skip
 

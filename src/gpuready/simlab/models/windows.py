@@ -171,6 +171,19 @@ def win_package(task: Task) -> dict[str, Any]:
     return {"changed": changed, "rc": 0, "reboot_required": False}
 
 
+@model("ansible.windows.win_service")
+def win_service(task: Task) -> dict[str, Any]:
+    """How WSL's service starts."""
+    task.only("name", "start_mode")
+    name, disabled = str(task.need("name")).lower(), task.pc.subsystem.machine.disabled
+    if name != "wslservice" or task.need("start_mode") != "manual":
+        raise ModuleFailed(f"simlab: win_service of {name} is not modelled (WSLService, start_mode manual)")
+    changed = name in disabled
+    if changed and not task.check:
+        disabled.discard(name)
+    return {"changed": changed, "start_mode": "manual"}
+
+
 @model("ansible.windows.win_command")
 def win_command(task: Task) -> dict[str, Any]:
     """A program that is modelled."""

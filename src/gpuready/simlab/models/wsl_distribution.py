@@ -60,8 +60,7 @@ class _Work:
 
     def _present(self) -> None:
         pc, found = self.pc, registered(self.pc, self.name)
-        local = pc.variables["LOCALAPPDATA"]
-        folder = pc.expand(str(self.task.arguments.get("location") or rf"{local}\gpuready\wsl\{self.name}"))
+        folder = folder_of(pc, self.name, str(self.task.arguments.get("location") or ""))
         if found:
             marker = self._ours(found)
             folder = found.base_path
@@ -108,11 +107,10 @@ class _Work:
         return marker
 
     def _nobody_elses(self, folder: str) -> None:
-        for sid, user in self.pc.subsystem.machine.users.items():
-            for one in user.distributions.values():
-                if sid != SID and one.name.lower() == self.name.lower() and marker_of(self.pc, one.base_path) is None:
-                    text = f"a distribution {self.name} is registered for another user of this PC ({sid})"
-                    raise fail("WSL_OTHER_USER", text)
+        other = other_owner(self.pc, self.name)
+        if other:
+            text = f"a distribution {self.name} is registered for another user of this PC ({other})"
+            raise fail("WSL_OTHER_USER", text)
         if self.pc.disk.is_file(rf"{folder}\ext4.vhdx") and marker_of(self.pc, folder) is None:
             raise fail("WSL_NOT_OURS", f"{folder} holds the disk of another distribution")
 
@@ -233,6 +231,39 @@ def registered(pc: SimulatedPc, name: str) -> Distribution | None:
     """The distribution of this name of the user that Ansible logs on as."""
     mine = pc.subsystem.me.distributions.values()
     return next((one for one in mine if one.name.lower() == name.lower()), None)
+
+
+def other_owner(pc: SimulatedPc, name: str) -> str | None:
+    """The user, if there is one, who has a distribution of this name that is not gpuready's."""
+    for sid, user in pc.subsystem.machine.users.items():
+        for one in user.distributions.values():
+            if sid != SID and one.name.lower() == name.lower() and marker_of(pc, one.base_path) is None:
+                return sid
+    return None
+
+
+def folder_of(pc: SimulatedPc, name: str, location: str) -> str:
+    """Where a distribution's disk is to lie."""
+    return pc.expand(location or rf"%LOCALAPPDATA%\gpuready\wsl\{name}").rstrip("\\")
+
+
+def place(pc: SimulatedPc, name: str, location: str) -> dict[str, Any]:
+    """Where it lies or would lie, what lies there now, and whose it is."""
+    found = registered(pc, name)
+    folder = found.base_path if found else folder_of(pc, name, location)
+    disk = found.disk if found else rf"{folder}\ext4.vhdx"
+    running = found is not None and found.guid in pc.subsystem.me.running
+    return {
+        "name": name,
+        "folder": folder,
+        "registered": found is not None,
+        "marker": pc.disk.is_file(rf"{folder}\gpuready.json"),
+        "disk": pc.disk.is_file(disk),
+        "held": f"{disk} is in use" if running else None,
+        "drive": "C:\\",
+        "free_bytes": pc.disk.free,
+        "other_sid": other_owner(pc, name),
+    }
 
 
 def marker_of(pc: SimulatedPc, folder: str) -> dict[str, Any] | None:

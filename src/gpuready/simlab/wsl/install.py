@@ -149,6 +149,7 @@ def update(run: Run, rest: str) -> None:
     with machine.lock:
         machine.restart_service()
         machine.version = machine.latest
+        machine.new_kernel()
 
 
 def uninstall(run: Run, rest: str) -> None:

@@ -21,6 +21,7 @@ SYSTEM = "S-1-5-18"
 INSTALLED, INSTALLING, UNINSTALLING = 1, 3, 4
 LXSS = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Lxss"
 WINDOWS_11 = 22000  # the first build
+OLD_KERNEL = "0x800701bc"
 NEEDED = ("DistributionName", "BasePath")
 
 
@@ -168,6 +169,11 @@ class Machine:
     def user(self, sid: str) -> User:
         """The user of a SID; a new one where none was."""
         return self.users.setdefault(sid, User(sid))
+
+    def new_kernel(self) -> None:
+        """What a package brings: with its kernel a machine starts that wanted a newer one."""
+        if self.vm_error == (OLD_KERNEL,):
+            self.vm_error = ()
 
     def restart_service(self) -> None:
         """The service ends and starts: what it remembered is gone, what it wrote stays."""

@@ -23,7 +23,11 @@ ON_THE_PC = {
     "time_limit": {"type": "int"},
     "sysfs": {"type": "str"},
     "check_hashes": {"type": "bool"},
+    "distribution": {"type": "str"},
+    "location": {"type": "str"},
 }
+# What the role wsl calls the guest, and where it puts it.
+OF_THE_GUEST = {"distribution": "wsl_distribution", "location": "wsl_location"}
 
 
 class ActionModule(jobs.JobAction):
@@ -55,6 +59,7 @@ class ActionModule(jobs.JobAction):
             arguments = {name: asked[name] for name in ON_THE_PC if asked[name] is not None}
             if self.is_windows:
                 arguments["runtime_files"] = list(runtime.FILES)
+                arguments = {**self._guest(task_vars), **arguments}
             collected = self.evidence("gpuready_evidence", record, "look", MODULE, arguments, task_vars)
         if collected is not None:
             record["facts"] = facts.interpret(collected).as_dict()
@@ -71,6 +76,20 @@ class ActionModule(jobs.JobAction):
         if asked["train"] and quick and not self._task.check_mode and trainings.can_start(record, task_vars):
             result["under_way"] = self._train(asked["home"], record, task_vars)
         return result
+
+    def _guest(self, task_vars: dict[str, Any]) -> dict[str, str]:
+        """The name and place of the guest that the lab sets."""
+        given = {}
+        for option, name in OF_THE_GUEST.items():
+            try:
+                value = self._templar.template(task_vars.get(name))
+            except AnsibleError as error:
+                raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
+            if value is not None and not isinstance(value, str):
+                raise BadInput(f"{name}: this is not a text")
+            if value:
+                given[option] = str(value)
+        return given
 
     def _train(self, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
         """Whether the training is under way; where it is not, who collects it starts it, and says what is wrong."""

@@ -11,6 +11,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Evidence
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
+#AnsibleRequires -PowerShell ..module_utils.windows.Wsl
 
 # Collects raw evidence and interprets nothing: docs/evidence.md has the shape of every piece.  Programs and CIM queries are started
 # first and run beside the reading of the registry; each has a time limit, so that a hanging one costs its own piece alone.
@@ -24,6 +25,8 @@ $spec = @{
         time_limit = @{ type = 'int'; default = 20 }
         runtime_files = @{ type = 'list'; elements = 'str'; default = @() }
         check_hashes = @{ type = 'bool'; default = $false }
+        distribution = @{ type = 'str'; default = 'gpuready' }
+        location = @{ type = 'str' }
     }
     supports_check_mode = $true
 }
@@ -167,6 +170,8 @@ Add-Piece $pieces 'wsl_registry' {
     }
     @{ msi = $msi; store = $store; user = $user; policies = $policies; inbox = [System.IO.File]::Exists("$system\wsl.exe") }
 }
+
+Add-Piece $pieces 'wsl_place' { Get-Place $module.Params.distribution $module.Params.location }
 
 Add-Piece $pieces 'interpreters' {
     $interpreters = [ordered]@{}

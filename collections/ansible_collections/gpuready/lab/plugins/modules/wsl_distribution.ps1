@@ -44,27 +44,10 @@ $look = '[ -z "$1" ] && echo 0 || id -u -- "$1" 2>/dev/null || echo -; base64 -w
 $set = 'set -e; [ -z "$1" ] || id -u -- "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash -- "$1"; [ -n "$2" ] || exit 0; ' +
     'n=/etc/wsl.conf.gpuready-new; printf %s "$2" | base64 -d > "$n"; chmod 644 "$n"; mv -f "$n" /etc/wsl.conf'
 
-function Get-OfOther {
-    # The user, if there is one, who has a distribution of this name that is not gpuready's. Only users who are logged on are seen.
-    foreach ($sid in [Microsoft.Win32.Registry]::Users.GetSubKeyNames()) {
-        if ($sid -eq $me -or $sid -notlike 'S-1-5-21-*' -or $sid -like '*_Classes') { continue }
-        try { $found = Get-Registered ([Microsoft.Win32.Registry]::Users.OpenSubKey($sid)) $name } catch { continue }
-        if ($found -and $null -eq $found.marker) { return $sid }
-    }
-}
-
 function Invoke-Guest([string]$Script, [string[]]$Values) {
     $line = "-d $name -u root --cd / --exec /bin/sh -c $(ConvertTo-Argument $Script) gpuready"
     foreach ($value in $Values) { $line += ' ' + (ConvertTo-Argument $value) }
     Invoke-Wsl $wsl $line 300
-}
-
-function Assert-Free([string]$Path) {
-    # Whether nobody holds the disk: a guest that runs, a backup.
-    if (-not [System.IO.File]::Exists($Path)) { return }
-    try { [System.IO.File]::Open($Path, 'Open', 'ReadWrite', 'None').Dispose() } catch [System.IO.IOException] {
-        Stop-With 'WSL_DISK_LOCKED' "$Path is in use: $(Get-Problem $_.Exception)"
-    }
 }
 
 function Assert-Space([string]$Folder, [long]$Size) {
@@ -150,8 +133,7 @@ function Set-Setting($Is) {
 
 function Set-Present {
     $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser) $name
-    $folder = $(if ($params.location) { $params.location } else { "%LOCALAPPDATA%\gpuready\wsl\$name" })
-    $folder = [System.Environment]::ExpandEnvironmentVariables($folder).TrimEnd('\')
+    $folder = Get-DiskFolder $params.location $name
     if ($found) {
         Assert-Ours $found $name
         $folder = $found.base
@@ -162,12 +144,13 @@ function Set-Present {
         if ($whole -and -not $found.wsl2) { Stop-With 'WSL_VERSION_1' "$name is a distribution of WSL 1" }
         if ($whole) { Set-Setting (Get-Setting); return }
     } else {
-        $other = Get-OfOther
+        $other = Get-OtherOwner $name
         if ($other) { Stop-With 'WSL_OTHER_USER' "a distribution $name is registered for another user of this PC ($other)" }
         if ([System.IO.File]::Exists("$folder\ext4.vhdx") -and $null -eq (Read-Json "$folder\gpuready.json")) {
             Stop-With 'WSL_NOT_OURS' "$folder holds the disk of another distribution"
         }
-        Assert-Free "$folder\ext4.vhdx"
+        $holding = Get-Holding "$folder\ext4.vhdx"
+        if ($holding) { Stop-With 'WSL_DISK_LOCKED' "$folder\ext4.vhdx is in use: $holding" }
     }
     # One that is half there may be under way, and takes the room that it was promised.
     if (-not $found) { Assert-Space $folder ([long]"0$(Get-Field $params.archive 'size')") }

@@ -32,11 +32,15 @@ _MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.C
 
 @dataclass(frozen=True)
 class Preparation:
-    """The wishes of a host, the stacks that it may have, and the lab's installers of drivers; None: it names none."""
+    """The wishes of a host, the stacks that it may have, and the lab's installers of drivers; None: it names none.
+
+    `wsl_package`: the lab names a package of WSL.
+    """
 
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
     installers: Catalogue | None
+    wsl_package: bool = False
 
 
 def prepare(
@@ -56,7 +60,9 @@ def prepare(
     try:
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         brought = {name for stack in library.values() for name in stack.libraries}
-        preparation = Preparation(wishes.parse(values, library, brought), library, catalogue)
+        preparation = Preparation(
+            wishes.parse(values, library, brought), library, catalogue, bool(task_vars.get("wsl_package"))
+        )
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
     for role in sorted({role.rpartition(".")[2] for role in (DEFAULT_ROLE, *(s.role for s in library.values()))}):
@@ -71,7 +77,12 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
         return []
     facts = Facts.of(record["facts"])
     record["plan"] = plan.plan(
-        facts, prepared.wishes, prepared.stacks, installers=prepared.installers, drivers_automated=True
+        facts,
+        prepared.wishes,
+        prepared.stacks,
+        installers=prepared.installers,
+        wsl_package=prepared.wsl_package,
+        drivers_automated=True,
     )
     return plan_steps.summary(record["plan"])
 

@@ -35,10 +35,49 @@ function Get-Registered($Hive, [string]$Name) {
         $base = "$($one.GetValue('BasePath'))" -replace '^\\\\\?\\', ''
         $disk = "$($one.GetValue('VhdFileName'))"
         if (-not $disk) { $disk = 'ext4.vhdx' }
+        $marker = $(if ($base -match '^[A-Za-z]:\\') { Read-Json "$base\gpuready.json" })   # what stands in a hive is its user's: no share
         return @{
             id = $id; base = $base; disk = "$base\$disk"; state = [int]$one.GetValue('State', 0)
-            wsl2 = [bool]([int]$one.GetValue('Flags', 7) -band 8); marker = Read-Json "$base\gpuready.json"
+            wsl2 = [bool]([int]$one.GetValue('Flags', 7) -band 8); marker = $marker
         }
+    }
+}
+
+function Get-OtherOwner([string]$Name) {
+    # The user, if there is one, who has a distribution of this name that is not gpuready's. Only users who are logged on are seen.
+    $me = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+    foreach ($sid in [Microsoft.Win32.Registry]::Users.GetSubKeyNames()) {
+        if ($sid -eq $me -or $sid -notlike 'S-1-5-21-*' -or $sid -like '*_Classes') { continue }
+        try { $found = Get-Registered ([Microsoft.Win32.Registry]::Users.OpenSubKey($sid)) $Name } catch { continue }
+        if ($found -and $null -eq $found.marker) { return $sid }
+    }
+}
+
+function Get-DiskFolder([string]$Location, [string]$Name) {
+    # Where a distribution's disk is to lie.
+    if (-not $Location) { $Location = "%LOCALAPPDATA%\gpuready\wsl\$Name" }
+    [System.Environment]::ExpandEnvironmentVariables($Location).TrimEnd('\')
+}
+
+function Get-Holding([string]$Path) {
+    # Why a disk cannot be opened, as where a guest runs or a backup; nothing where nobody holds it, or it is not there.
+    if (-not [System.IO.File]::Exists($Path)) { return }
+    try { [System.IO.File]::Open($Path, 'Open', 'ReadWrite', 'None').Dispose() } catch [System.IO.IOException] {
+        Get-Problem $_.Exception
+    }
+}
+
+function Get-Place([string]$Name, [string]$Location) {
+    # Where a distribution lies or would lie, what lies there now, and whose it is: raw evidence, before anything is changed.
+    $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser) $Name
+    $folder = $(if ($found) { $found.base } else { Get-DiskFolder $Location $Name })
+    $disk = $(if ($found) { $found.disk } else { "$folder\ext4.vhdx" })
+    $drive, $free, $holding, $other = [System.IO.Path]::GetPathRoot($folder), $null, (Get-Holding $disk), (Get-OtherOwner $Name)
+    try { $free = (New-Object -TypeName System.IO.DriveInfo -ArgumentList $drive).AvailableFreeSpace } catch { $null = $_ }
+    @{
+        name = $Name; folder = $folder; registered = [bool]$found; marker = [System.IO.File]::Exists("$folder\gpuready.json")
+        disk = [System.IO.File]::Exists($disk); held = $(if ($holding) { $holding } else { $null }); drive = $drive; free_bytes = $free
+        other_sid = $(if ($other) { $other } else { $null })
     }
 }
 
@@ -72,4 +111,5 @@ function Assert-Room([string]$Folder, [long]$Needed, [string]$What) {
     Stop-With 'WSL_DISK_TOO_SMALL' "$($drive.Name) has $has GB free, and $What needs $wants GB there"
 }
 
-Export-ModuleMember -Function Find-Wsl, Assert-Wsl, Get-Registered, Assert-Ours, ConvertTo-Argument, Invoke-Wsl, Assert-Room
+Export-ModuleMember -Function Find-Wsl, Assert-Wsl, Get-Registered, Get-OtherOwner, Get-DiskFolder, Get-Holding, Get-Place,
+    Assert-Ours, ConvertTo-Argument, Invoke-Wsl, Assert-Room

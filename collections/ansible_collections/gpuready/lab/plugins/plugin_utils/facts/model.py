@@ -118,6 +118,7 @@ class System:
     name: str | None = None
     version: str | None = None
     build: int | None = None
+    revision: int | None = None  # what Windows' updates raise: 4602 of 22631.4602
     kind: str | None = None
     architecture: str | None = None
     language: str | None = None
@@ -171,6 +172,24 @@ class WslError:
 
 
 @dataclass(frozen=True)
+class WslPlace:
+    """Where the lab's guest lies or would lie. `ours`: gpuready made what lies there; `held`: somebody holds its disk.
+
+    `other_user`: another user of the PC has a distribution of this name that gpuready did not make.
+    """
+
+    name: str | None = None
+    folder: str | None = None
+    registered: bool | None = None
+    ours: bool | None = None
+    disk: bool | None = None
+    held: bool | None = None
+    other_user: bool | None = None
+    drive: str | None = None
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Wsl:
     """WSL, seen from Windows. `local_system`: the PC was looked at as LocalSystem, of whom WSL takes no orders."""
 
@@ -181,7 +200,13 @@ class Wsl:
     policy_allows: bool | None = None
     local_system: bool | None = None
     distributions: tuple[WslDistribution, ...] | None = None
+    place: WslPlace | None = None
     error: WslError | None = None
+
+    @property
+    def inbox_only(self) -> bool:
+        """Whether this is the old WSL that is a part of Windows, without the package."""
+        return self.installed is True and self.version is None and self.error is None
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ def _os(pieces: Pieces) -> tuple[System, Machine]:
         name=(system.text("Caption") if system else None) or _product(registry, build),
         version=version,
         build=build,
+        revision=registry.integer("UBR") if registry else None,
         kind=_kind(system, registry),
         architecture=architecture,
         language=languages[0] if languages else _LANGUAGES.get(code or 0),

@@ -19,6 +19,7 @@ from .model import (
     Wsl,
     WslDistribution,
     WslError,
+    WslPlace,
 )
 
 FEATURES = ("VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux", "Microsoft-Hyper-V")
@@ -110,7 +111,26 @@ def wsl(pieces: Pieces, states: dict[str, str | None]) -> Wsl:
         policy_allows=None if registry is None else allows != 0,
         local_system=user.text("sid") == _LOCAL_SYSTEM if user and user.text("sid") else None,
         distributions=_distributions(user) if user else None,
+        place=_place(pieces),
         error=error,
+    )
+
+
+def _place(pieces: Pieces) -> WslPlace | None:
+    row = pieces.row("wsl_place")
+    if row is None:
+        return None
+    disk, free = row.flag("disk"), row.integer("free_bytes")
+    return WslPlace(
+        name=row.text("name"),
+        folder=row.text("folder"),
+        registered=row.flag("registered"),
+        ours=row.flag("marker"),
+        disk=disk,
+        held=None if disk is None else row.text("held") is not None,
+        other_user=row.text("other_sid") is not None,
+        drive=row.text("drive"),
+        free_bytes=free if free is not None and free >= 0 else None,
     )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from .. import reading
 from ..facts.model import Adapter, Disk, Environment, Facts, Wsl, at_least
 from ..installers.model import Catalogue, Installer
-from ..remedies import catalogue as remedies
 from ..stacks.model import TARGETS, Rule, Stack, Target, Variant
+from . import guest
 from .adapters import Choice, choose
 from .problems import Problem, problem
 from .variants import choose_variant
@@ -29,6 +29,7 @@ class Situation:
     wsl_automated: bool
     installers: Catalogue | None = None
     drivers_automated: bool = False
+    wsl_package: bool = False
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,9 @@ def driver_problem(adapter: Adapter, need: str, stack: str, linux: bool) -> list
 
 def _disk(stack: Stack, target: Target, variant: Variant | None, facts: Facts) -> list[Problem]:
     disk = facts.disk or Disk()
+    place = (facts.wsl or Wsl()).place if target.name == "wsl" and not facts.guest else None
+    if place is not None and place.free_bytes is not None:
+        disk = Disk(place.drive or place.folder, place.free_bytes)
     if variant is None or disk.free_bytes is None or disk.free_bytes >= target.disk_bytes:
         return []
     if built(stack, variant, facts):
@@ -287,12 +291,8 @@ def built(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:
 
 def _wsl(target: Target, at: Situation) -> list[Problem]:
     """What stands between a Windows PC and its WSL side."""
-    problems, wsl = [], at.facts.wsl or Wsl()
-    if wsl.policy_allows is False:
-        problems.append(problem("WSL_POLICY", "a policy of the PC forbids WSL"))
-    if wsl.local_system is True:
-        problems.append(problem("WSL_LOCAL_SYSTEM", "the connection runs as LocalSystem, of whom WSL takes no orders"))
-    problems += _virtualization(at.facts)
+    wsl = at.facts.wsl or Wsl()
+    problems = guest.problems(at.facts, package=at.wsl_automated and at.wsl_package)
     if target.min_kernel is not None and at_least(wsl.kernel, target.min_kernel) is False:
         cause = f"the WSL kernel {wsl.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
         problems.append(problem("WSL_KERNEL_TOO_OLD", cause))
@@ -300,32 +300,6 @@ def _wsl(target: Target, at: Situation) -> list[Problem]:
         cause = "WSL 2 has to be set up by hand: this version of gpuready does not do it"
         problems.append(problem("WSL_SETUP_MANUAL", cause))
     return problems
-
-
-def _virtualization(facts: Facts) -> list[Problem]:
-    """Where virtualization is off: the firmware, Windows, or the host of a virtual machine."""
-    machine, error = facts.machine, (facts.wsl or Wsl()).error
-    said = error is not None and remedies.match(f"{error.code} {error.message}", "wsl") == "VIRTUALIZATION_OFF"
-    enabled = "Enabled" in (
-        (facts.features or {}).get(name) for name in ("VirtualMachinePlatform", "Microsoft-Hyper-V")
-    )
-    if machine.virtualization is False and machine.hypervisor is not True:
-        cause = "virtualization is off in the firmware, and WSL 2 needs it"
-        step = "Switch on Intel VT-x or AMD SVM in the firmware, switch the PC off and on, and run again."
-    elif machine.virtualization is True and machine.hypervisor is False and (said or enabled):
-        cause = "virtualization is on in the firmware, and Windows has not started its hypervisor, which WSL 2 needs"
-        step = "Run bcdedit /set hypervisorlaunchtype auto and wsl --install --no-distribution as administrator"
-        step += ", enable the devices of Hyper-V that are disabled in Device Manager, restart and run again."
-    elif said and machine.virtualization is None and machine.hypervisor is True:
-        cause = "the host of this virtual machine passes no virtualization on, and WSL 2 needs it"
-        step = "Switch nested virtualization on at the host (Hyper-V: Set-VMProcessor NAME"
-        step += " -ExposeVirtualizationExtensions $true), or set gpuready_environment to windows."
-    elif said:
-        cause = f"WSL says that virtualization is off, and the PC that it is on: {error.message if error else ''}"
-        step = ""
-    else:
-        return []
-    return [problem("VIRTUALIZATION_OFF", cause, step)]
 
 
 __all__ = ["SIDES", "TARGETS", "Candidate", "Situation", "built", "candidate", "driver_problem", "host_targets"]

@@ -34,11 +34,13 @@ def plan(
     wsl_automated: bool = False,
     installers: Catalogue | None = None,
     drivers_automated: bool = False,
+    wsl_package: bool = False,
 ) -> Plan:
     """Choose the stack, its target, lock and GPU for a PC.
 
     `wsl_automated` says whether the roles that set WSL 2 up from the Windows side exist. In this version they do not: a
     stack that runs natively too is planned natively, and one that does not carries the blocker WSL_SETUP_MANUAL.
+    `wsl_package`: the lab has a package of WSL, which such a role would install.
 
     `installers` are the lab's drivers.yml. `drivers_automated` says whether the run installs from it: then a blocker
     that an installer mends is none. Otherwise it stays, and its next step names the installer.
@@ -48,7 +50,7 @@ def plan(
         adapter_problem = None
     elif not facts.gpus and not facts.guest and adapter_problem is not None:
         adapter_problem = no_adapter()
-    at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated, installers, drivers_automated)
+    at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated, installers, drivers_automated, wsl_package)
     here = host_targets(facts)
     candidates = [
         candidate(stacks[name], target, at)

@@ -36,7 +36,10 @@ _OF_WSL = re.compile(r"(?:^|[\s:(])Wsl/\w|\bWslRegisterDistribution\b")  # wsl.e
 _PLACE = re.compile(r"\{(\w+)\|([^{}|]+)\}")
 TRANSPORTS = ("winrm", "psrp", "ssh")
 _ROW_KEYS = frozenset(
-    ("code", "category", "severity", "cause", "next_step", "next_step_over", "said_by", "transient", "controller")
+    (
+        *("code", "category", "severity", "cause", "next_step", "next_step_over", "said_by", "transient", "controller"),
+        "mended_by",
+    )
 )
 _SAID_KEYS = frozenset(("channel", "phase", "pattern", "name", "last", "with", *NUMBERS))
 _RANGE = re.compile(r"(0x[0-9a-fA-F]+|\d+)-(0x[0-9a-fA-F]+|\d+)")
@@ -55,6 +58,7 @@ class Remedy:
     `controller`: of the controller, not of the PCs by which it shows.
     `transient`: often gone a little later, so that it is tried again before anybody is told.
     `steps_over`: the next step over one of TRANSPORTS, where it is another one there.
+    `mended_by`: the role that mends it by itself where it meets it; empty: none does.
     """
 
     code: str
@@ -66,6 +70,7 @@ class Remedy:
     transient: bool = False
     controller: bool = False
     steps_over: Mapping[str, str] = field(default_factory=dict)
+    mended_by: str = ""
 
     def step_over(self, transport: str | None) -> str:
         """The next step where the PC is reached by this connection (`ansible.builtin.ssh` is ssh)."""
@@ -243,6 +248,7 @@ def _remedy(row: dict[str, Any]) -> Remedy:
         row.get("transient", False),
         row.get("controller", False),
         {transport: " ".join(_list(steps)) for transport, steps in row.get("next_step_over", {}).items()},
+        row.get("mended_by", ""),
     )
 
 
@@ -305,6 +311,8 @@ def _mistakes(row: object) -> Iterator[str]:
     for key in ("transient", "controller"):
         if not isinstance(row.get(key, False), bool):
             yield f"{key}: this is not true or false"
+    if not re.fullmatch(r"[a-z_]*", str(row.get("mended_by", ""))):
+        yield "mended_by: this is no name of a role"
     said_by = row.get("said_by", [])
     if not isinstance(said_by, list):
         yield "said_by: this is not a list"

@@ -53,6 +53,8 @@ def _part(remedy: Remedy, sayings: Iterable[Saying]) -> str:
     lines += [f"- Next step over {transport}: {step}" for transport, step in remedy.steps_over.items()]
     if said := list(dict.fromkeys(one for saying in sayings for one in _said(saying))):
         lines.append(f"- Known by: {', '.join(said)}.")
+    if remedy.mended_by:
+        lines.append(f"- The role {remedy.mended_by} mends it where it meets it.")
     if remedy.transient:
         lines.append("- It is tried again twice, a little later, before anybody is told.")
     return "\n".join((*lines, ""))

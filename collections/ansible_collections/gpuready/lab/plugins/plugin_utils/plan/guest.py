@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What keeps a Windows PC from a guest of WSL 2, known before anything is changed there."""
+
+from __future__ import annotations
+
+from .. import reading
+from ..facts.model import Facts, Wsl, WslPlace
+from ..remedies import catalogue as remedies
+from .problems import Problem, problem
+
+_WINDOWS_10 = range(19041, 19046)
+_TAKES_THE_PACKAGE = 2311  # with KB5020030
+_OLDEST_BUILD = 19041
+_LEFT_TO_WINDOWS = 2**30
+
+
+def problems(facts: Facts, package: bool = False) -> list[Problem]:
+    """What stands in the way; `package`: one is declared, and would be installed."""
+    wsl, found = facts.wsl or Wsl(), []
+    if wsl.policy_allows is False:
+        found.append(problem("WSL_POLICY", "a policy of the PC forbids WSL"))
+    if wsl.local_system is True:
+        found.append(problem("WSL_LOCAL_SYSTEM", "the connection runs as LocalSystem, of whom WSL takes no orders"))
+    return [*found, *_virtualization(facts), *_package(facts, package), *_place(wsl.place or WslPlace())]
+
+
+def of_any(facts: Facts, package: bool = False) -> list[Problem]:
+    """What stands in the way of any guest, whatever stack it is for."""
+    found, place = problems(facts, package), (facts.wsl or Wsl()).place or WslPlace()
+    if facts.os.build is not None and facts.os.build < _OLDEST_BUILD:
+        cause = f"Windows build {facts.os.build} is older than {_OLDEST_BUILD}, which the package of WSL needs"
+        found.append(problem("OS_BUILD_TOO_OLD", cause))
+    if not place.registered and place.free_bytes is not None and place.free_bytes < _LEFT_TO_WINDOWS:
+        free = reading.shown_bytes(place.free_bytes)
+        found.append(problem("WSL_DISK_TOO_SMALL", f"{place.drive} has {free} free, and a gigabyte is left to Windows"))
+    return found
+
+
+def _package(facts: Facts, declared: bool) -> list[Problem]:
+    """Whether this Windows takes the package of WSL, and whether there is one."""
+    system, wsl = facts.os, facts.wsl or Wsl()
+    if system.build in _WINDOWS_10 and system.revision is not None and system.revision < _TAKES_THE_PACKAGE:
+        least = f"{system.build}.{_TAKES_THE_PACKAGE}"
+        cause = f"Windows 10 {system.build}.{system.revision} is older than {least}, which the package of WSL needs"
+        return [problem("WSL_OS_OLD", cause)]
+    if wsl.inbox_only and not declared:
+        cause = "WSL is the old part of Windows itself, without the package: no guest of it can be reached from afar"
+        return [problem("WSL_INBOX_ONLY", cause)]
+    return []
+
+
+def _place(place: WslPlace) -> list[Problem]:
+    """What lies where the guest would lie, or has its name."""
+    if place.registered and place.ours is False:
+        cause = f"a distribution {place.name} is registered already ({place.folder}), and gpuready did not make it"
+        return [problem("WSL_NOT_OURS", cause)]
+    if place.registered:
+        return []
+    problems = []
+    if place.other_user:
+        cause = f"a distribution {place.name} is registered for another user of the PC"
+        problems.append(problem("WSL_OTHER_USER", cause))
+    if place.disk and place.ours is False:
+        problems.append(problem("WSL_NOT_OURS", f"{place.folder} holds the disk of another distribution"))
+    elif place.held:
+        problems.append(problem("WSL_DISK_LOCKED", f"the disk in {place.folder} is in use"))
+    return problems
+
+
+def _virtualization(facts: Facts) -> list[Problem]:
+    """Where virtualization is off: the firmware, Windows, or the host of a virtual machine."""
+    machine, error = facts.machine, (facts.wsl or Wsl()).error
+    said = error is not None and remedies.match(f"{error.code} {error.message}", "wsl") == "VIRTUALIZATION_OFF"
+    enabled = "Enabled" in (
+        (facts.features or {}).get(name) for name in ("VirtualMachinePlatform", "Microsoft-Hyper-V")
+    )
+    if machine.virtualization is False and machine.hypervisor is not True:
+        cause = "virtualization is off in the firmware, and WSL 2 needs it"
+        step = "Switch on Intel VT-x or AMD SVM in the firmware, switch the PC off and on, and run again."
+    elif machine.virtualization is True and machine.hypervisor is False and (said or enabled):
+        cause = "virtualization is on in the firmware, and Windows has not started its hypervisor, which WSL 2 needs"
+        step = "Run bcdedit /set hypervisorlaunchtype auto and wsl --install --no-distribution as administrator"
+        step += ", enable the devices of Hyper-V that are disabled in Device Manager, restart and run again."
+    elif said and machine.virtualization is None and machine.hypervisor is True:
+        cause = "the host of this virtual machine passes no virtualization on, and WSL 2 needs it"
+        step = "Switch nested virtualization on at the host (Hyper-V: Set-VMProcessor NAME"
+        step += " -ExposeVirtualizationExtensions $true), or set gpuready_environment to windows."
+    elif said:
+        cause = f"WSL says that virtualization is off, and the PC that it is on: {error.message if error else ''}"
+        step = ""
+    else:
+        return []
+    return [problem("VIRTUALIZATION_OFF", cause, step)]

@@ -1,0 +1,116 @@
+"""The role restart on simulated PCs: with and without consent, and each way in which a restart goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gpuready.simlab import SimulatedLab, scenario
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from simlab_winrm_help import NET
+
+ROOT = Path(__file__).resolve().parents[2]
+ALLOWED = {"gpuready_reboot": "allowed"}
+IDLE = {"gpuready_reboot": "when_idle"}
+BUSY = {"name": "NVIDIA GeForce RTX 4090", "vendor": "nvidia", "device": "2684", "memory": 25757220864,
+        "driver": {"version": "32.0.15.7652"}, "utilization": 90}  # fmt: skip
+# PC: what differs, its variables, how it ends (empty: restarted), and a word of it
+ENDINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "unasked": ({}, {}, "NOT_READY REBOOT_NEEDED", "the run may not restart it"),
+    "used": ({"users": ["LAB\\anna"]}, IDLE, "NOT_READY REBOOT_NEEDED", "somebody is logged on"),
+    "busy": ({"gpus": [BUSY]}, IDLE, "NOT_READY REBOOT_NEEDED", "a GPU is at work (90 %)"),
+    "spent": ({}, {**ALLOWED, "restart_budget": 0}, "NOT_READY REBOOT_NEEDED", "may not again"),
+    "idle": ({}, IDLE, "", ""),
+    "any-time": ({"users": ["LAB\\anna"]}, ALLOWED, "", ""),
+    "refuses": ({"faults": [{"kind": "does_not_restart"}]}, ALLOWED, "NOT_READY REBOOT_REFUSED", "Access is denied"),
+    "dead": (
+        {"faults": [{"kind": "stays_off"}]},
+        {**ALLOWED, "restart_timeout": 6},
+        "NOT_READY REBOOT_NEVER_UP",
+        "within 6 s",
+    ),
+    "twice": (
+        {"faults": [{"kind": "restarts_again", "times": 1, "seconds": 16}]},
+        {**ALLOWED, "restart_settle": 20},
+        "NOT_READY REBOOT_TWICE",
+        "once more by itself",
+    ),
+    "stuck": ({"faults": [{"kind": "stays_pending"}]}, ALLOWED, "NOT_READY REBOOT_STILL_PENDING", "RebootPending"),
+}
+TASKS = [
+    {
+        "block": [
+            {"gpuready.lab.gpu_facts": {}},
+            {
+                "ansible.builtin.include_role": {"name": "gpuready.lab.restart"},
+                "vars": {"restart_for": "a test", "restart_then": "the next step"},
+            },
+        ],
+        "rescue": [
+            {
+                "name": "Keep what went wrong in the record",
+                "gpuready.lab.gpu_verdict": {
+                    "failure": "{{ ansible_failed_result }}",
+                    "failed_task": "{{ ansible_failed_task.name }}",
+                },
+            }
+        ],
+    },
+    {"name": "End", "ansible.builtin.debug": {"msg": "{{ ansible_facts.gpuready.verdict | default({}) }}"}},
+]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[SimulatedLab]:
+    pcs = [
+        {"name": name, "pending_reboot": ["cbs"], "variables": {"restart_settle": 1, **variables}, **document}
+        for name, (document, variables, _, _) in ENDINGS.items()
+    ]
+    with SimulatedLab(scenario.parse({"pcs": pcs}), base_address=f"{NET}.76.1", port=15976) as lab:
+        yield lab
+
+
+def ends(lab: SimulatedLab, folder: Path, *options: str) -> dict[str, Any]:
+    """The verdicts of all PCs, empty where there is none."""
+    lab.write_inventory(folder / "hosts.yml")
+    one = {"hosts": "all", "gather_facts": False, "strategy": "ansible.builtin.free", "tasks": TASKS}
+    (folder / "play.yml").write_text(yaml.safe_dump([one]))
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml", folder / "play.yml"),
+            *("--forks", "10", *options),
+        ],
+        env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    last = [task for play in found["plays"] for task in play["tasks"] if task["task"]["name"] == "End"]
+    return {host: said["msg"] for task in last for host, said in task["hosts"].items()}
+
+
+def test_every_ending_of_a_restart(lab: SimulatedLab, tmp_path: Path) -> None:
+    """--check before it restarts nobody."""
+    ends(lab, tmp_path, "--check")
+    assert {pc.boots for pc in lab.pcs.values()} == {1}
+    found = ends(lab, tmp_path)
+    assert set(found) == set(ENDINGS)
+    for name, (_, _, end, word) in ENDINGS.items():
+        verdict = found[name]
+        assert f"{verdict.get('state', '')} {verdict.get('code', '')}".strip() == end, (name, verdict)
+        assert word in verdict.get("cause", ""), (name, verdict)
+    boots = {name: pc.boots for name, pc in lab.pcs.items()}
+    once = dict.fromkeys(("idle", "any-time", "dead", "stuck"), 2)
+    assert boots == {"unasked": 1, "used": 1, "busy": 1, "spent": 1, "refuses": 1, "twice": 3, **once}

@@ -1,0 +1,123 @@
+"""The role wsl on simulated PCs whose WSL is broken: what it mends by itself, and what it leaves with its next step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gpuready.simlab import SimulatedLab, scenario
+from gpuready.simlab.wsl.linux import Linux
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from simlab_winrm_help import NET
+
+ROOT = Path(__file__).resolve().parents[2]
+OLD = {"version": "2.3.26.0", "broken": "0x800701bc"}
+PACKAGE = b"wsl 2.6.3.0"
+# PC: its WSL, its variables, how it ends (empty: with a guest)
+ENDINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "disabled": ({"version": "2.6.1.0", "disabled": ["wslservice"]}, {}, ""),
+    "old": ({**OLD, "latest": "2.6.3.0"}, {}, ""),
+    "old-declared": (
+        {**OLD, "latest": "2.6.3.0"},
+        {"wsl_package": {"version": "2.3.26.0"}},
+        "NOT_READY WSL_KERNEL_MISSING",
+    ),
+    "old-no-internet": (OLD, {}, "NOT_READY WSL_KERNEL_MISSING"),
+    "other": ({"version": "2.6.1.0", "broken": "0x80370114"}, {}, "NOT_READY WSL_FEATURE_BLOCKED"),
+    "nobody-knows": ({"version": "2.6.1.0", "broken": "0x8000abcd"}, {}, "NOT_READY WSL_VM_START"),
+}
+TASKS = [
+    {
+        "block": [
+            {"gpuready.lab.gpu_facts": {}},
+            {"ansible.builtin.include_role": {"name": "gpuready.lab.wsl"}},
+        ],
+        "rescue": [
+            {
+                "gpuready.lab.gpu_verdict": {
+                    "failure": "{{ ansible_failed_result }}",
+                    "failed_task": "{{ ansible_failed_task.name }}",
+                }
+            }
+        ],
+    },
+    {"name": "End", "ansible.builtin.debug": {"msg": "{{ ansible_facts.gpuready.verdict | default({}) }}"}},
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """The archive and the package, as variables of the role."""
+    folder = tmp_path_factory.mktemp("wsl")
+    given = {}
+    for name, data in (("root.tar.gz", Linux.small().pack("tar.gz")), ("wsl.msi", PACKAGE)):
+        (folder / name).write_bytes(data)
+        given[name] = {"path": str(folder / name), "sha256": hashlib.sha256(data).hexdigest()}
+    return given
+
+
+@pytest.fixture(scope="module")
+def lab(files: dict[str, dict[str, str]]) -> Iterator[SimulatedLab]:
+    pcs = []
+    for name, (wsl, variables, _) in ENDINGS.items():
+        package = {"wsl_package": {**files["wsl.msi"], **variables["wsl_package"]}} if variables else {}
+        pcs.append(
+            {
+                "name": name,
+                "wsl": wsl,
+                "machine": {"hypervisor": True},
+                "features": {"VirtualMachinePlatform": "Enabled"},
+                "variables": {"wsl_archive": files["root.tar.gz"], "wsl_config": {}, **package},
+            }
+        )
+    with SimulatedLab(scenario.parse({"pcs": pcs}), base_address=f"{NET}.77.1", port=15977) as lab:
+        yield lab
+
+
+def played(lab: SimulatedLab, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The verdicts of all PCs, empty where there is none, and what changed."""
+    lab.write_inventory(folder / "hosts.yml")
+    one = {"hosts": "all", "gather_facts": False, "strategy": "ansible.builtin.free", "tasks": TASKS}
+    (folder / "play.yml").write_text(yaml.safe_dump([one]))
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml", folder / "play.yml"),
+            *("--forks", "6"),
+        ],
+        env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    last = [task for play in found["plays"] for task in play["tasks"] if task["task"]["name"] == "End"]
+    verdicts = {host: said["msg"] for task in last for host, said in task["hosts"].items()}
+    return verdicts, {host: one["changed"] for host, one in found["stats"].items()}
+
+
+def test_what_is_broken_is_mended_or_told(lab: SimulatedLab, tmp_path: Path) -> None:
+    found, _ = played(lab, tmp_path)
+    for name, (_, _, end) in ENDINGS.items():
+        verdict = found[name]
+        assert f"{verdict.get('state', '')} {verdict.get('code', '')}".strip() == end, (name, verdict)
+        assert bool(verdict.get("next_step")) is bool(end), (name, verdict)
+    assert "0x8000abcd" in found["nobody-knows"]["cause"]
+    machines = {name: pc.subsystem.machine for name, pc in lab.pcs.items()}
+    assert machines["disabled"].disabled == set()
+    assert machines["old"].version == "2.6.3.0"
+    assert machines["old-declared"].version == "2.3.26.0", "a package that is declared stays"
+    again, changed = played(lab, tmp_path)
+    for name in ("disabled", "old"):
+        assert (again[name], changed[name]) == ({}, 0), name
