@@ -287,7 +287,7 @@ class Machine:
             "WINEDLLOVERRIDES": OVERRIDES,
             # .NET maps its code twice so that it is never both writable and executable: dear, and brittle, under Wine
             "DOTNET_EnableWriteXorExecute": "0",
-            # Wine was seen to lose registers of AVX-512 in the middle of .NET's base64; the second name is that of .NET 9 and older
+            # Wine loses registers of AVX-512 in the middle of .NET's base64. The second name is that of older ones.
             "DOTNET_EnableAVX512": "0",
             "DOTNET_EnableAVX512F": "0",
             # TensorFlow's own copy of DirectML is licensed for Windows alone: it must load this one
