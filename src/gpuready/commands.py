@@ -412,6 +412,49 @@ def demo_command(
     raise typer.Exit(demo.command(report, lab, port, provision=provision, as_json=as_json, verbose=verbose > 0))
 
 
+@app.command(
+    "rehearse",
+    short_help="A whole run over simulated PCs of your lab's names.",
+    help="A whole run over simulated PCs with the names and wishes of your lab's. No real PC is reached.",
+    epilog=_after("gpuready rehearse -i lab --fault pc03=off --fault pc07=used", _CODES["provision"]),
+)
+def rehearse_command(
+    inventory: Inventory = None,
+    limit: Limit = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="PC=FAULT", help="What goes wrong on a PC: off, used, basic, ...; repeatable."),
+    ] = None,
+    lab_dir: LabDir = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="DIR", help="Folder of the report (reports/rehearsal).", parser=folder),
+    ] = None,
+    check: Check = False,
+    vault_password_file: Vault = None,
+    as_json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """The lab's state stays as it is; it says which GPUs the PCs have."""
+    from gpuready import rehearsal  # the simulated lab
+
+    if not inventory:
+        raise GpureadyError("rehearse: name the inventory of your lab (-i); a lab of made-up PCs is gpuready demo")
+    base = project.root()
+    sources = [resolve(one) for one in inventory]
+    options: dict[str, Any] = {"lab_dir": lab_dir or project.reports(base), "limit": limit, "faults": fault or []}
+    with rehearsal.lab(sources, vault_password_file=vault_password_file, **options) as made:
+        typer.echo("These PCs are SIMULATED: they have your PCs' names, and none of yours is reached.", err=True)
+        for line in rehearsal.about(made):
+            typer.echo(line, err=True)
+
+        def work(progress: Progress) -> LabResult:
+            given: dict[str, Any] = {"report_dir": report or project.reports(base) / "rehearsal", "lab_dir": ""}
+            return Lab(made.inventory).provision(on_event=progress, check=check, **given)
+
+        _finish(work, as_json, verbose, check=check)
+
+
 def _lab(
     inventory: list[str] | None,
     extra_vars: list[str] | None,

@@ -68,7 +68,7 @@ def demo(
     lab = scenario.load(file)
     action = "provision" if provision else "plan"
     with tempfile.TemporaryDirectory(prefix="gpuready-demo-") as folder:
-        free = _free_port(lab, port)
+        free = free_port(lab, port)
         with background.running(file, Path(folder), free) as inventory:
             run = Lab(inventory)
             method = run.provision if provision else run.plan
@@ -90,13 +90,13 @@ def surprises(lab: scenario.Scenario, result: LabResult, action: str) -> list[st
     return lines
 
 
-def _free_port(lab: scenario.Scenario, port: int) -> int:
-    """The first port from `port` on that is free on all addresses of the lab."""
+def free_port(lab: scenario.Scenario, port: int, base_address: str = "127.0.1.1") -> int:
+    """The first port from `port` on that is free on all addresses of the lab. Raises GpureadyError."""
     if not 1 <= port <= 65535 - _PORTS:
         raise GpureadyError(f"demo: --port {port} is not between 1 and {65535 - _PORTS}")
     for candidate in range(port, port + _PORTS):
         try:
-            with SimulatedLab(lab, port=candidate):
+            with SimulatedLab(lab, port=candidate, base_address=base_address):
                 return candidate
         except GpureadyError:
             if candidate == port + _PORTS - 1:

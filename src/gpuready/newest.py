@@ -82,6 +82,15 @@ def verdicts(lab_dir: Path, sources: Sequence[str], words: Sequence[str] | None 
     return [one for one in found if wanted is None or (one.state or None) in wanted]
 
 
+def records(lab_dir: Path, sources: Sequence[str]) -> dict[str, Any]:
+    """The newest record of each PC of a lab; none where no run has judged one yet, or the state cannot be read."""
+    try:
+        hosts = _lab(lab_dir, sources, "list")["hosts"]
+    except GpureadyError:
+        return {}
+    return {str(name): entry["record"] for name, entry in hosts.items() if _state(entry) is not None}
+
+
 def _states(words: Sequence[str]) -> set[str | None]:
     """The states that `--only` means by these words. Raises GpureadyError."""
     wrong = [word for word in words if word not in WORDS]
