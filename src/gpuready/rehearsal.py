@@ -19,20 +19,21 @@ import yaml
 from gpuready import contract, demo, inventory, newest, project
 from gpuready.errors import GpureadyError
 from gpuready.simlab import background, scenario
+from gpuready.wishes import PREFIX
 
-# What may go wrong on a PC -> what that is, and how the simulated PC has it.
+# What may go wrong on a PC -> what that is, and how the simulated PC has it: `gpus` is of each of its GPUs.
 FAULTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "off": ("it is switched off", {"faults": [{"kind": "off"}]}),
     "password": ("it refuses the password", {"faults": [{"kind": "wrong_password"}]}),
     "hangs": ("it never answers the look", {"faults": [{"kind": "hang", "on": "gpu_facts"}]}),
     "used": ("a student is logged on", {"users": [r"LAB\student"]}),
-    "basic": ("its GPU has no vendor's driver", {}),
+    "basic": ("its GPU has no vendor's driver", {"gpus": {"driver": "basic"}}),
     "disk": ("its disk is full", {"disk": {"free": 2**30}}),
     "restart": ("it restarts while it trains", {"faults": [{"kind": "restart", "on": "training_facts", "times": 1}]}),
     "nan": ("its GPU computes nonsense", {"training": {"outcome": "nan"}}),
     "processor": ("it trains on the processor instead", {"training": {"outcome": "cpu_fallback"}}),
 }
-_PREFIXES = ("gpuready_", "gpu_verify_", "gpu_driver_", "python_environment_", "directml_", "restart_")
+_REPORT = "fleet_report"  # the role whose variables say where a report goes, and nothing of a PC
 _OWN = ("gpuready_simulated", "gpuready_lab_dir", "gpuready_report_dir", "gpuready_hosts", "gpuready_evidence_dir")
 _PATHS = (
     "gpuready_drivers",
@@ -72,21 +73,21 @@ def lab(
     struck = _struck(faults, list(found))
     records = newest.records(lab_dir, sources) if lab_dir else {}
     gpus = {name: gpus for name in found if (gpus := _gpus(records.get(name)))}
-    secret = contract.load(base).secret_name
+    roles = [role.name for role in (project.collection(base) / "roles").iterdir() if role.name != _REPORT]
+    ours, secret = (PREFIX, *(f"{role}_" for role in roles)), contract.load(base).secret_name
     pcs = []
     for name, variables in found.items():
         kept = {
             key: value
             for key, value in variables.items()
-            if key.startswith(_PREFIXES) and key not in _OWN and not secret.search(key)
+            if key.startswith(ours) and key not in _OWN and not secret.search(key)
         }
         kept |= {key: _absolute(kept[key], sources) for key in _PATHS if key in kept}
         pc: dict[str, Any] = {"name": name, "variables": kept, "gpus": deepcopy(gpus.get(name, [_GPU]))}
         for fault in struck.get(name, ()):
             more = deepcopy(dict(FAULTS[fault][1]))
+            more["gpus"] = [{**gpu, **more.get("gpus", {})} for gpu in pc["gpus"]]
             pc |= more | {"faults": [*pc.get("faults", []), *more.get("faults", [])]}
-            if fault == "basic":
-                pc["gpus"] = [{**gpu, "driver": "basic"} for gpu in pc["gpus"]]
         pcs.append(pc)
     content = {"defaults": {"uv": "0.9.2"}, "pcs": pcs}
     simulated = scenario.parse(content, "the rehearsal")

@@ -28,7 +28,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     variables = {
         "ansible_user": "anna", "ansible_password": "s3cret", "proxy_password": "s3cret",
         "gpuready_experience": "student", "gpuready_drivers": "drivers.yml", "python_environment_token": "s3cret",
-        "gpuready_lab_dir": "/somewhere",
+        "gpuready_lab_dir": "/somewhere", "fleet_report_lab": "/somewhere", "directml_vc_archive": "{{ archive }}",
     }  # fmt: skip
     content = {"all": {"hosts": {"pc01": {"ansible_host": "10.1.2.3"}, "pc02": None, "pc03": None}, "vars": variables}}
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(content))
@@ -59,6 +59,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_names_and_wishes_are_taken_and_no_way_to_a_pc(made: Any, tmp_path: Path) -> None:
     found, pcs = made()
     wishes = {"gpuready_experience": "student", "gpuready_drivers": str(tmp_path / "drivers.yml")}
+    wishes["directml_vc_archive"] = "{{ archive }}"
     assert {name: pc["variables"] for name, pc in pcs.items()} == dict.fromkeys(("pc01", "pc02", "pc03"), wishes)
     assert (found.known, found.others) == (["pc01"], ["pc02", "pc03"])
 
