@@ -35,6 +35,7 @@ from gpuready.options import (
     Redact,
     ReportDir,
     Resume,
+    SaveCopy,
     Stack,
     Vault,
     Verbose,
@@ -357,9 +358,7 @@ def explain_command(
     adapter: Adapter = None,
     prefer: Prefer = None,
     report: ReportDir = None,
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Folder for the evidence, as --redact has it.", parser=folder)
-    ] = None,
+    save: SaveCopy = None,
     redact: Redact = False,
     extra_vars: Extra = None,
     as_json: Json = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -141,6 +142,15 @@ def _reason(errors: str, sources: Sequence[str]) -> str:
             return f"the inventory is broken: {reason}"
     lines = re.findall(r"^(?:\[ERROR\]|ERROR): (.+)$", errors, re.MULTILINE)
     return lines[0] if lines else "the inventory is broken: ansible-inventory gives no list of it"
+
+
+def is_number(address: str) -> bool:
+    """Whether an address is an IP address, and not a name."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_addresses(pcs: Mapping[str, Mapping[str, Any]], sources: Sequence[str]) -> None:

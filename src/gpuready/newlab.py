@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from gpuready import project, table
+from gpuready import inventory, project, table
 from gpuready.errors import GpureadyError
 
 _EXAMPLE = "inventories/lab"
@@ -116,17 +115,9 @@ def _variables(pc: table.Pc, way: str, domain: str) -> dict[str, str] | None:
     full = f"{pc.name}.{domain}".lower() if domain and "." not in pc.name else pc.name
     address = pc.address or full
     variables = {} if address == pc.name else {"ansible_host": address}
-    if way == "domain" and _is_number(address):
+    if way == "domain" and inventory.is_number(address):
         variables["ansible_winrm_kerberos_hostname_override"] = full
     return {**variables, **pc.wishes} or None
-
-
-def _is_number(address: str) -> bool:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return True
 
 
 def _with_user(text: str, way: str, user: str, domain: str) -> str:

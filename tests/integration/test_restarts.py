@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from gpuready.simlab import SimulatedLab, scenario
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from role_help import played
 from simlab_winrm_help import NET
 
-ROOT = Path(__file__).resolve().parents[2]
+ROLE = ("gpuready.lab.restart", {"restart_for": "a test", "restart_then": "the next step"})
 ALLOWED = {"gpuready_reboot": "allowed"}
 IDLE = {"gpuready_reboot": "when_idle"}
 BUSY = {"name": "NVIDIA GeForce RTX 4090", "vendor": "nvidia", "device": "2684", "memory": 25757220864,
@@ -46,27 +43,6 @@ ENDINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     ),
     "stuck": ({"faults": [{"kind": "stays_pending"}]}, ALLOWED, "NOT_READY REBOOT_STILL_PENDING", "RebootPending"),
 }
-TASKS = [
-    {
-        "block": [
-            {"gpuready.lab.gpu_facts": {}},
-            {
-                "ansible.builtin.include_role": {"name": "gpuready.lab.restart"},
-                "vars": {"restart_for": "a test", "restart_then": "the next step"},
-            },
-        ],
-        "rescue": [
-            {
-                "name": "Keep what went wrong in the record",
-                "gpuready.lab.gpu_verdict": {
-                    "failure": "{{ ansible_failed_result }}",
-                    "failed_task": "{{ ansible_failed_task.name }}",
-                },
-            }
-        ],
-    },
-    {"name": "End", "ansible.builtin.debug": {"msg": "{{ ansible_facts.gpuready.verdict | default({}) }}"}},
-]
 
 
 @pytest.fixture(scope="module")
@@ -79,33 +55,11 @@ def lab() -> Iterator[SimulatedLab]:
         yield lab
 
 
-def ends(lab: SimulatedLab, folder: Path, *options: str) -> dict[str, Any]:
-    """The verdicts of all PCs, empty where there is none."""
-    lab.write_inventory(folder / "hosts.yml")
-    one = {"hosts": "all", "gather_facts": False, "strategy": "ansible.builtin.free", "tasks": TASKS}
-    (folder / "play.yml").write_text(yaml.safe_dump([one]))
-    done = subprocess.run(
-        [
-            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml", folder / "play.yml"),
-            *("--forks", "10", *options),
-        ],
-        env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    found = json.loads(done.stdout[done.stdout.index("{") :])
-    last = [task for play in found["plays"] for task in play["tasks"] if task["task"]["name"] == "End"]
-    return {host: said["msg"] for task in last for host, said in task["hosts"].items()}
-
-
 def test_every_ending_of_a_restart(lab: SimulatedLab, tmp_path: Path) -> None:
     """--check before it restarts nobody."""
-    ends(lab, tmp_path, "--check")
+    played(lab, tmp_path, *ROLE, "--check")
     assert {pc.boots for pc in lab.pcs.values()} == {1}
-    found = ends(lab, tmp_path)
+    found, _ = played(lab, tmp_path, *ROLE)
     assert set(found) == set(ENDINGS)
     for name, (_, _, end, word) in ENDINGS.items():
         verdict = found[name]

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from gpuready.simlab import SimulatedLab, scenario
 from gpuready.simlab.wsl.linux import Linux
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from role_help import played
 from simlab_winrm_help import NET
 
-ROOT = Path(__file__).resolve().parents[2]
+ROLE = ("gpuready.lab.wsl", {})
 OLD = {"version": "2.3.26.0", "broken": "0x800701bc"}
 PACKAGE = b"wsl 2.6.3.0"
 # PC: its WSL, its variables, how it ends (empty: with a guest)
@@ -36,23 +33,6 @@ ENDINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "other": ({"version": "2.6.1.0", "broken": "0x80370114"}, {}, "NOT_READY WSL_FEATURE_BLOCKED"),
     "nobody-knows": ({"version": "2.6.1.0", "broken": "0x8000abcd"}, {}, "NOT_READY WSL_VM_START"),
 }
-TASKS = [
-    {
-        "block": [
-            {"gpuready.lab.gpu_facts": {}},
-            {"ansible.builtin.include_role": {"name": "gpuready.lab.wsl"}},
-        ],
-        "rescue": [
-            {
-                "gpuready.lab.gpu_verdict": {
-                    "failure": "{{ ansible_failed_result }}",
-                    "failed_task": "{{ ansible_failed_task.name }}",
-                }
-            }
-        ],
-    },
-    {"name": "End", "ansible.builtin.debug": {"msg": "{{ ansible_facts.gpuready.verdict | default({}) }}"}},
-]
 
 
 @pytest.fixture(scope="module")
@@ -84,31 +64,8 @@ def lab(files: dict[str, dict[str, str]]) -> Iterator[SimulatedLab]:
         yield lab
 
 
-def played(lab: SimulatedLab, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The verdicts of all PCs, empty where there is none, and what changed."""
-    lab.write_inventory(folder / "hosts.yml")
-    one = {"hosts": "all", "gather_facts": False, "strategy": "ansible.builtin.free", "tasks": TASKS}
-    (folder / "play.yml").write_text(yaml.safe_dump([one]))
-    done = subprocess.run(
-        [
-            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml", folder / "play.yml"),
-            *("--forks", "6"),
-        ],
-        env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    found = json.loads(done.stdout[done.stdout.index("{") :])
-    last = [task for play in found["plays"] for task in play["tasks"] if task["task"]["name"] == "End"]
-    verdicts = {host: said["msg"] for task in last for host, said in task["hosts"].items()}
-    return verdicts, {host: one["changed"] for host, one in found["stats"].items()}
-
-
 def test_what_is_broken_is_mended_or_told(lab: SimulatedLab, tmp_path: Path) -> None:
-    found, _ = played(lab, tmp_path)
+    found, _ = played(lab, tmp_path, *ROLE)
     for name, (_, _, end) in ENDINGS.items():
         verdict = found[name]
         assert f"{verdict.get('state', '')} {verdict.get('code', '')}".strip() == end, (name, verdict)
@@ -118,6 +75,6 @@ def test_what_is_broken_is_mended_or_told(lab: SimulatedLab, tmp_path: Path) -> 
     assert machines["disabled"].disabled == set()
     assert machines["old"].version == "2.6.3.0"
     assert machines["old-declared"].version == "2.3.26.0", "a package that is declared stays"
-    again, changed = played(lab, tmp_path)
+    again, changed = played(lab, tmp_path, *ROLE)
     for name in ("disabled", "old"):
         assert (again[name], changed[name]) == ({}, 0), name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -191,7 +190,11 @@ def _of_pc(name: str, variables: Mapping[str, Any], *, asked: bool) -> Iterator[
             "Put the certificates (PEM) there that sign the PCs' (docs/remoting.md).",
         )
     address = text("ansible_host") or name
-    if transport == "kerberos" and _is_number(address) and not text("ansible_winrm_kerberos_hostname_override"):
+    if (
+        transport == "kerberos"
+        and inventory.is_number(address)
+        and not text("ansible_winrm_kerberos_hostname_override")
+    ):
         yield (
             "wrong",
             "Kerberos knows names and no addresses",
@@ -212,11 +215,3 @@ def _windows(variables: Mapping[str, Any]) -> str:
         if name == "ansible_shell_type" and str(value) in ("powershell", "cmd"):
             return f"shell {value}"
     return ""
-
-
-def _is_number(address: str) -> bool:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return True

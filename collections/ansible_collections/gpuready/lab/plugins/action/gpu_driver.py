@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The driver of a GPU of a Windows PC, brought to a version: what the device says decides, before and after.
 
-One call where the driver is there. An installation is a job on the PC: it outlives the network, which it may cut.
+Two calls where the driver is there: is an installation under way, and what does the device say.
+An installation is a job on the PC: it outlives the network, which it may cut.
 """
 
 from __future__ import annotations
