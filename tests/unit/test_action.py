@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.task import Task
+from ansible.template import Templar, trust_as_template
 from ansible_collections.gpuready.lab.plugins.action import fleet_report, gpu_facts, gpu_plan, gpu_verdict
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remote import RemoteAction
@@ -43,6 +46,50 @@ def test_options_are_converted_and_what_is_not_given_is_none_or_its_default() ->
         "pc1",
         "pc2",
     ]
+
+
+class Asked(gpu_plan.ActionModule):
+    """Says what it was asked."""
+
+    SPEC: ClassVar[Any] = {"home": {"type": "str"}, "redact": {"type": "bool", "default": False}}
+    OF_LAB: ClassVar[Any] = {"home": "the_home", "redact": "the_redact"}
+
+    def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        return {"asked": asked}
+
+
+def asked_of(arguments: dict[str, Any], **variables: Any) -> dict[str, Any]:
+    task = Task()
+    task.action, task.args = "gpuready.lab.asked", arguments
+    there, loader = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/tmp/there")), DataLoader()
+    of_lab = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in variables.items()}
+    return Asked(task, there, SimpleNamespace(), loader, Templar(loader, of_lab), None).run(task_vars=of_lab)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "home", "redact"),
+    [
+        ({}, {}, None, False),
+        ({}, {"the_home": "C:\\gpu", "the_redact": "yes"}, "C:\\gpu", True),
+        ({}, {"the_home": "{{ root }}/gpu", "root": "/srv"}, "/srv/gpu", False),
+        ({"home": "/mine"}, {"the_home": "/srv"}, "/mine", False),
+        ({}, {"the_home": "", "the_redact": ""}, None, False),
+        ({}, {"the_home": None}, None, False),
+    ],
+)
+def test_what_a_task_leaves_out_a_variable_says(arguments: Any, variables: Any, home: Any, redact: bool) -> None:
+    assert asked_of(arguments, **variables)["asked"] == {"home": home, "redact": redact}
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [({"the_redact": "perhaps"}, "(so says the_redact)"), ({"the_home": "{{ nowhere }}"}, "the_home: ")],
+)
+def test_a_wrong_variable_is_named(variables: Any, says: str) -> None:
+    result = asked_of({}, **variables)
+    assert (result["failed"], result["code"]) == (True, "BAD_INPUT")
+    assert says in result["msg"]
+    assert "\n" not in result["msg"]
 
 
 @pytest.mark.parametrize(

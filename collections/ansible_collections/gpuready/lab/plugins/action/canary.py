@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from ..plugin_utils import canaries, reading, verdicts, waves
+from ..plugin_utils import canaries, others, reading, verdicts, waves
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Action, Spec
 from ..plugin_utils.plan import wishes
@@ -27,7 +27,7 @@ class ActionModule(Action):
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Choose; with `first`, those that were chosen, judge their kinds."""
-        every = {host: (task_vars.get("hostvars") or {})[host] for host in asked["hosts"]}
+        every = {host: others.Variables(task_vars, host) for host in asked["hosts"]}
         pcs = [] if self._task.check_mode else list(self._pcs(every))
         facts: dict[str, Any] = {}
         if asked["first"] is None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..plugin_utils import hiding, labfolder, trainer
+from ..plugin_utils import hiding, labfolder, others, trainer
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Action, BadInput, Spec
 from ..plugin_utils.files import write_together
@@ -95,10 +95,9 @@ class ActionModule(Action):
     ) -> dict[str, Any]:
         """Of the records that the hosts left among their facts, or of those `kept` of an earlier Ansible."""
         simulated = self._flag(task_vars.get("gpuready_simulated"))
-        known = task_vars.get("hostvars") or {}
         collected = []
         for host in dict.fromkeys(kept["hosts"] if kept else hosts):
-            variables = known[host] if host in known else {}  # noqa: SIM401 its get() fails for a host that is not there
+            variables = others.Variables(task_vars, host)
             left = kept["hosts"][host].get("record") if kept else _left(variables)
             if isinstance(left, Mapping) and left.get("run") != records.run_of(task_vars):
                 left = None  # of an earlier run, out of a fact cache
@@ -166,7 +165,7 @@ def _end(record: dict[str, Any], kept: Mapping[str, Any]) -> None:
 
 def _left(variables: Any) -> Any:
     """The record that a host left among its facts. Nothing else of its variables is looked at: they may be broken."""
-    facts = variables["ansible_facts"] if "ansible_facts" in variables else {}  # noqa: SIM401 as above
+    facts = variables.get("ansible_facts")
     return facts.get("gpuready") if isinstance(facts, Mapping) else None
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,6 +43,15 @@ class ActionModule(jobs.JobAction):
         "judge": {"type": "str", "choices": verdicts.WHENS, "default": "never"},
         "train": {"type": "bool", "default": False},
     }
+    OF_LAB: ClassVar[Mapping[str, str]] = {
+        "home": "python_environment_home",
+        "check_hashes": "python_environment_check_hashes",
+        "save_evidence": "gpuready_evidence_dir",
+        "redact": "gpuready_redact",
+        "judge": "look_judge",
+        "train": "look_train",
+        **OF_THE_GUEST,
+    }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Collect, interpret, keep, plan, judge, start what can train at once."""
@@ -56,10 +66,10 @@ class ActionModule(jobs.JobAction):
         if asked["evidence_file"]:
             record["host"], collected = self._read(Path(asked["evidence_file"]))
         else:
-            arguments = {name: asked[name] for name in ON_THE_PC if asked[name] is not None}
+            mine = [name for name in ON_THE_PC if self.is_windows or name not in OF_THE_GUEST]
+            arguments = {name: asked[name] for name in mine if asked[name] is not None}
             if self.is_windows:
                 arguments["runtime_files"] = list(runtime.FILES)
-                arguments = {**self._guest(task_vars), **arguments}
             collected = self.evidence("gpuready_evidence", record, "look", MODULE, arguments, task_vars)
         if collected is not None:
             record["facts"] = facts.interpret(collected).as_dict()
@@ -76,20 +86,6 @@ class ActionModule(jobs.JobAction):
         if asked["train"] and quick and not self._task.check_mode and trainings.can_start(record, task_vars):
             result["under_way"] = self._train(asked["home"], record, task_vars)
         return result
-
-    def _guest(self, task_vars: dict[str, Any]) -> dict[str, str]:
-        """The name and place of the guest that the lab sets."""
-        given = {}
-        for option, name in OF_THE_GUEST.items():
-            try:
-                value = self._templar.template(task_vars.get(name))
-            except AnsibleError as error:
-                raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
-            if value is not None and not isinstance(value, str):
-                raise BadInput(f"{name}: this is not a text")
-            if value:
-                given[option] = str(value)
-        return given
 
     def _train(self, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
         """Whether the training is under way; where it is not, who collects it starts it, and says what is wrong."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..plugin_utils import breaker, jobs, kept_pass, trainer, trainings, verdicts
@@ -23,6 +24,7 @@ class ActionModule(jobs.JobAction):
         "lay_aside": {"type": "bool", "default": False},
         "keep_pass": {"type": "bool", "default": False},
     }
+    OF_LAB: ClassVar[Mapping[str, str]] = {"home": "python_environment_home"}
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Send the trainer, start it, keep what comes back, judge it where that is asked."""

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
@@ -40,17 +41,42 @@ class Action(ActionBase):
     """Base of all actions. `SPEC` is what the task may say; a path of the PC is a `str` there, for the PC to expand."""
 
     SPEC: ClassVar[Spec]
+    # Options that a task need not say: by which variable the lab does. An expression at the task says the same, and
+    # costs each PC more than all else that Ansible does before it calls the action.
+    OF_LAB: ClassVar[Mapping[str, str]] = {}
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask, and give what came of it; `failed` with the code BAD_INPUT for what cannot be asked."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            asked = options(self._task.action.rpartition(".")[2], self._task.args, self.SPEC)
+            asked = self._options(task_vars or {})
             result |= {"changed": False, **self.call(asked, task_vars or {})}
         except BadInput as error:
             result |= {"failed": True, "changed": False, "code": "BAD_INPUT", "msg": str(error)}
         return dict(hiding.without_secrets(result, self.secrets(task_vars or {})))
+
+    def _options(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        of_lab = self._of_lab(task_vars)
+        try:
+            return options(self._task.action.rpartition(".")[2], {**of_lab, **self._task.args}, self.SPEC)
+        except BadInput as error:
+            by = next((f" (so says {self.OF_LAB[option]})" for option in of_lab if f"'{option}'" in str(error)), "")
+            raise BadInput(f"{error}{by}") from None
+
+    def _of_lab(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """What the lab's variables say of the options that the task leaves out; an empty one says nothing."""
+        found = {}
+        for option, variable in self.OF_LAB.items():
+            if option in self._task.args or task_vars.get(variable) is None:
+                continue
+            try:
+                value = self._templar.template(task_vars[variable])
+            except AnsibleError as error:
+                raise BadInput(f"{variable}: {' '.join(str(error).split())}") from None
+            if value is not None and value != "":
+                found[option] = value
+        return found
 
     def secrets(self, task_vars: Mapping[str, Any]) -> tuple[str, ...]:
         """The passwords of this PC: what it says may hold them, and no record, file or line of ours does."""

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 
 from . import contract
 from .action import BadInput
+from .facts import typed
 from .facts.model import Facts
 from .installers import files as installers
 from .installers.model import Catalogue
@@ -24,6 +25,7 @@ from .stacks.model import DEFAULT_ROLE, Stack
 
 # Ansible imports an action once, before it forks a worker for every PC and task: what is read here is read once a run.
 stackfiles.preload()
+typed.preload(Facts)
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"

@@ -29,6 +29,12 @@ def _types(cls: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
+def preload(kind: Any) -> None:
+    """Find the types of a class and of those within: once, for all processes that are forked later."""
+    for one in (*typing.get_args(kind), *(_types(typing.cast(Any, kind)).values() if is_dataclass(kind) else ())):
+        preload(one)
+
+
 def read[T](cls: type[T], value: object) -> T:
     """One of a class from JSON, each field by its type."""
     given, kinds = reading.section(value), _types(typing.cast(Any, cls))

@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is known of the other PCs of a run, for the actions that act once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# No templates: the answers of PCs and of tasks. Ansible's hostvars would go through each of their values for one.
+_AS_THEY_ARE = ("ansible_facts", "look_planned")
+
+
+class Variables(Mapping[str, Any]):
+    """The variables of `host`, out of Ansible's hostvars: those that the lab wrote with their templates filled in.
+
+    One that is broken raises Ansible's error when it is asked for, and not before. A host that the inventory has not
+    has none.
+    """
+
+    def __init__(self, task_vars: Mapping[str, Any], host: str) -> None:
+        self._all, self._host = task_vars.get("hostvars") or {}, host
+        known = host in self._all
+        self._raw: Mapping[str, Any] = getattr(self._all, "raw_get", self._all.__getitem__)(host) if known else {}
+        self._filled: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._raw[name]
+        if name in _AS_THEY_ARE or value is None or isinstance(value, int):
+            return value
+        if self._filled is None:
+            self._filled = self._all[self._host]
+        return self._filled[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
