@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.model import Facts
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import choosing
+from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import choosing, guest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks.model import Stack
 
 
-def plan(facts: object, wishes: Wishes, stacks: Mapping[str, Stack], wsl_automated: bool = False) -> SimpleNamespace:
+GIVEN = guest.Given(archive=True, package="2.6.3.0")
+
+
+def plan(
+    facts: object, wishes: Wishes, stacks: Mapping[str, Stack], given: guest.Given = guest.Given()
+) -> SimpleNamespace:
     """The plan's keys as attributes; `vars()` of it is the section of the record."""
-    return SimpleNamespace(**choosing.plan(Facts.of(facts), wishes, stacks, wsl_automated))
+    return SimpleNamespace(**choosing.plan(Facts.of(facts), wishes, stacks, given))

@@ -17,6 +17,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import choosing,
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from installers_help import entry, file_of
+from plans import GIVEN
 
 DATA = Path(__file__).parents[2] / "data"
 PCS = yaml.safe_load((DATA / "plan/pcs.yml").read_text())
@@ -42,7 +43,7 @@ def pc(adapter: str | dict[str, Any] = "rtx5090_old_driver", os: Any = None, mac
 
 def planned(facts: Any, *entries: dict[str, Any], wishes: Wishes = CUDA, automated: bool = True) -> SimpleNamespace:
     found = choosing.plan(
-        Facts.of(facts), wishes, STACKS, wsl_automated=True, installers=catalogue(*entries), drivers_automated=automated
+        Facts.of(facts), wishes, STACKS, GIVEN, installers=catalogue(*entries), drivers_automated=automated
     )
     return SimpleNamespace(**found)
 
@@ -109,7 +110,7 @@ def test_that_is_what_the_plan_of_a_run_says(tmp_path: Path) -> None:
     prepared = planning.prepare(variables, lambda value: value)
     record: Any = {"facts": pc()}
     lines = planning.extend(record, prepared)
-    assert [one["code"] for one in record["plan"]["blockers"]] == ["WSL_SETUP_MANUAL"]
+    assert [one["code"] for one in record["plan"]["blockers"]] == ["WSL_NOT_INSTALLED", "WSL_NO_ARCHIVE"]
     assert "steps    wsl, gpu_driver, python_environment, verify" in lines
     driver = record["plan"]["driver"]
     assert (driver["id"], driver["version"], driver["file"], driver["required"]) == ("new", "580.97", "new.exe", True)

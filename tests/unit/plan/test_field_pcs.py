@@ -13,6 +13,7 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import choosing
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.record import Plan
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
+from plans import GIVEN
 from words import DATA
 
 STACKS = stackfiles.load()
@@ -26,12 +27,12 @@ def pc(name: str) -> Facts:
 
 
 def planned(name: str, wishes: Wishes) -> Plan:
-    return choosing.plan(pc(name), wishes, STACKS)
+    return choosing.plan(pc(name), wishes, STACKS, GIVEN)
 
 
 TABLE: list[tuple[str, Wishes, tuple[str | None, str | None], list[str]]] = [
     ("33", BEGINNER, PLUGIN, []),
-    ("33", PROFESSIONAL, ("cuda", "wsl"), ["TCC_MODE", "WSL_SETUP_MANUAL"]),
+    ("33", PROFESSIONAL, ("cuda", "wsl"), ["TCC_MODE"]),
     ("33c", BEGINNER, ("tensorflow-directml-plugin", "wsl"), ["NVIDIA_GPU_BLOCKED"]),
     ("33c", PROFESSIONAL, ("cuda", "wsl"), ["NVIDIA_GPU_BLOCKED"]),
     ("33c", CUDA, ("cuda", "wsl"), ["NVIDIA_GPU_BLOCKED"]),
@@ -50,7 +51,7 @@ TABLE: list[tuple[str, Wishes, tuple[str | None, str | None], list[str]]] = [
     ("40", CUDA, (None, None), ["NO_ADAPTER"]),
     ("41", PROFESSIONAL, (None, None), ["TCC_MODE"]),
     ("42", BEGINNER, PLUGIN, []),
-    ("42", PROFESSIONAL, ("cuda", "wsl"), ["WSL_SETUP_MANUAL"]),
+    ("42", PROFESSIONAL, ("cuda", "wsl"), []),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.filter.wsl_blockers import wsl_blockers
 from ansible_collections.gpuready.lab.plugins.plugin_utils import facts as interpretation
 from ansible_collections.gpuready.lab.plugins.plugin_utils.facts.model import Facts
-from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import choosing
+from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import choosing, guest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import files as stackfiles
 from simlab_help import pc_of, run
@@ -23,6 +23,7 @@ DISK = rf"{FOLDER}\ext4.vhdx"
 INBOX = {"VirtualMachinePlatform": "Enabled", "Microsoft-Windows-Subsystem-Linux": "Enabled"}
 HYPERVISOR = {"hypervisor": True}
 WSL = {"version": "2.6.1.0"}
+PACKAGE = "2.6.3.0"
 
 
 def facts(pc: SimulatedPc, **asked: str) -> Facts:
@@ -30,8 +31,8 @@ def facts(pc: SimulatedPc, **asked: str) -> Facts:
     return interpretation.interpret(said["ansible_facts"]["gpuready_evidence"])
 
 
-def blockers(found: Facts, automated: bool = True, package: bool = False) -> list[str]:
-    planned = choosing.plan(found, IN_WSL, STACKS, wsl_automated=automated, wsl_package=package)
+def blockers(found: Facts, package: str | None = PACKAGE, archive: bool = True) -> list[str]:
+    planned = choosing.plan(found, IN_WSL, STACKS, guest.Given(archive, "the lab names none", package))
     assert all(one["cause"] and one["next_step"] for one in planned["blockers"])
     return [one["code"] for one in planned["blockers"]]
 
@@ -41,7 +42,6 @@ def blockers(found: Facts, automated: bool = True, package: bool = False) -> lis
     ({"wsl": WSL}, None),
     ({"machine": {"virtualization": False}}, "VIRTUALIZATION_OFF"),
     ({"wsl": {**WSL, "policies": {"AllowWSL": 0}}}, "WSL_POLICY"),
-    ({"features": INBOX, "machine": HYPERVISOR}, "WSL_INBOX_ONLY"),
     ({"wsl": {**WSL, "distributions": [{"name": "GPUready", "owner": HIM}]}}, "WSL_OTHER_USER"),
     ({"wsl": {**WSL, "distributions": [{"name": "GPUready"}]}}, "WSL_NOT_OURS"),
     ({"wsl": {**WSL, "distributions": [{"name": "another"}]}}, None),
@@ -77,8 +77,16 @@ def test_what_lies_where_the_guest_would_lie(place: dict[str, Any], code: str | 
 
 def test_a_package_of_the_lab_takes_the_place_of_the_old_wsl() -> None:
     found = facts(pc_of(features=INBOX, machine=HYPERVISOR))
-    assert blockers(found, package=True) == []
-    assert blockers(found, automated=False, package=True) == ["WSL_INBOX_ONLY", "WSL_SETUP_MANUAL"]
+    assert blockers(found) == []
+    assert blockers(found, package=None) == ["WSL_INBOX_ONLY"]
+
+
+def test_what_the_lab_must_give_is_told_before_anything_is_changed() -> None:
+    assert blockers(facts(pc_of()), None, archive=False) == ["WSL_NOT_INSTALLED", "WSL_NO_ARCHIVE"]
+    assert blockers(facts(pc_of(wsl=WSL)), None, archive=False) == ["WSL_NO_ARCHIVE"]
+    pc = pc_of(wsl={**WSL, "distributions": [{"name": "gpuready"}]})
+    pc.disk.write(r"C:\wsl\gpuready\gpuready.json", b"{}")
+    assert blockers(facts(pc), None, archive=False) == []
 
 
 def test_the_place_of_a_guest_is_looked_at() -> None:

@@ -12,13 +12,14 @@ from ansible.errors import AnsibleError
 
 from . import contract
 from .action import BadInput
+from .environment.sources import RequestError, Sources
 from .facts import typed
 from .facts.model import Facts
 from .installers import files as installers
 from .installers.model import Catalogue
 from .plan import choosing as plan
+from .plan import guest, wishes
 from .plan import steps as plan_steps
-from .plan import wishes
 from .record import Record
 from .stacks import files as stackfiles
 from .stacks.model import DEFAULT_ROLE, Stack
@@ -29,20 +30,21 @@ typed.preload(Facts)
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"
+_GUEST = ("wsl_archive", "wsl_package")
 _MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | {*_LIBRARY, _DRIVERS})
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """The wishes of a host, the stacks that it may have, and the lab's installers of drivers; None: it names none.
+    """The wishes of a host, the stacks that it may have, the lab's installers of drivers (None: it names none).
 
-    `wsl_package`: the lab names a package of WSL.
+    `guest`: what the lab gives for a guest of WSL 2.
     """
 
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
     installers: Catalogue | None
-    wsl_package: bool = False
+    guest: guest.Given = guest.Given()
 
 
 def prepare(
@@ -63,7 +65,7 @@ def prepare(
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         brought = {name for stack in library.values() for name in stack.libraries}
         preparation = Preparation(
-            wishes.parse(values, library, brought), library, catalogue, bool(task_vars.get("wsl_package"))
+            wishes.parse(values, library, brought), library, catalogue, _guest(task_vars, template)
         )
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
@@ -82,8 +84,8 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
         facts,
         prepared.wishes,
         prepared.stacks,
+        guest=prepared.guest,
         installers=prepared.installers,
-        wsl_package=prepared.wsl_package,
         drivers_automated=True,
     )
     return plan_steps.summary(record["plan"])
@@ -113,6 +115,34 @@ def _catalogue(value: object, base: str) -> Catalogue | None:
         raise BadInput(f"{_DRIVERS}: {error}") from None
     except RuntimeError:  # ~nobody
         raise BadInput(f"{_DRIVERS}: {value[:100]}: there is no such user's home: write the path out") from None
+
+
+def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> guest.Given:
+    """The archive and the package of the role wsl: what a guest is made from is known before anything is changed."""
+    found = {}
+    for name in _GUEST:
+        try:
+            value = template(task_vars.get(name))
+        except AnsibleError as error:
+            raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
+        if value and not isinstance(value, dict):
+            raise BadInput(f"{name}: this is not a mapping with path or url, and sha256")
+        found[name] = dict(value or {})
+    version = found["wsl_package"].pop("version", None)
+    try:
+        for name, value in found.items():
+            Sources().archive(name, value, None)
+    except RequestError as error:
+        raise BadInput(str(error)) from None
+    if found["wsl_package"] and not version:
+        raise BadInput("wsl_package: it needs the version of WSL that it brings")
+    package = str(version) if version else None
+    if not (archive := found["wsl_archive"]):
+        return guest.Given(package=package)
+    path = str(archive.get("path") or "")
+    if path.startswith("/") and not Path(path).is_file():
+        return guest.Given(no_archive=f"wsl_archive: {path} is not there on the controller", package=package)
+    return guest.Given(archive=True, package=package)
 
 
 def _list(value: object) -> list[str]:

@@ -26,10 +26,9 @@ class Situation:
     wishes: Wishes
     adapters: tuple[Adapter, ...]
     adapter_problem: Problem | None
-    wsl_automated: bool
+    guest: guest.Given
     installers: Catalogue | None = None
     drivers_automated: bool = False
-    wsl_package: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,13 +291,10 @@ def built(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:
 def _wsl(target: Target, at: Situation) -> list[Problem]:
     """What stands between a Windows PC and its WSL side."""
     wsl = at.facts.wsl or Wsl()
-    problems = guest.problems(at.facts, package=at.wsl_automated and at.wsl_package)
+    problems = guest.problems(at.facts, at.guest)
     if target.min_kernel is not None and at_least(wsl.kernel, target.min_kernel) is False:
         cause = f"the WSL kernel {wsl.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
         problems.append(problem("WSL_KERNEL_TOO_OLD", cause))
-    if not at.wsl_automated:
-        cause = "WSL 2 has to be set up by hand: this version of gpuready does not do it"
-        problems.append(problem("WSL_SETUP_MANUAL", cause))
     return problems
 
 

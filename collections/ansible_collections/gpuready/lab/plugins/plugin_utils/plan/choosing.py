@@ -15,6 +15,7 @@ from ..installers.model import Catalogue
 from ..record import Plan, PlannedAdapter, Rejected
 from ..stacks.model import Stack
 from . import adapters as plan_adapters
+from . import guest as plan_guest
 from . import steps as plan_steps
 from .checks import SIDES, TARGETS, Candidate, Situation, host_targets, no_adapter
 from .installing import candidate
@@ -31,16 +32,14 @@ def plan(
     facts: Facts,
     wishes: Wishes,
     stacks: Mapping[str, Stack],
-    wsl_automated: bool = False,
+    guest: plan_guest.Given = plan_guest.Given(),
     installers: Catalogue | None = None,
     drivers_automated: bool = False,
-    wsl_package: bool = False,
 ) -> Plan:
     """Choose the stack, its target, lock and GPU for a PC.
 
-    `wsl_automated` says whether the roles that set WSL 2 up from the Windows side exist. In this version they do not: a
-    stack that runs natively too is planned natively, and one that does not carries the blocker WSL_SETUP_MANUAL.
-    `wsl_package`: the lab has a package of WSL, which such a role would install.
+    `guest` is what the lab gives for a guest of WSL 2. Where a guest cannot be, a stack that runs natively too is planned
+    natively, and one that does not carries the blocker.
 
     `installers` are the lab's drivers.yml. `drivers_automated` says whether the run installs from it: then a blocker
     that an installer mends is none. Otherwise it stays, and its next step names the installer.
@@ -50,7 +49,7 @@ def plan(
         adapter_problem = None
     elif not facts.gpus and not facts.guest and adapter_problem is not None:
         adapter_problem = no_adapter()
-    at = Situation(facts, wishes, adapters, adapter_problem, wsl_automated, installers, drivers_automated, wsl_package)
+    at = Situation(facts, wishes, adapters, adapter_problem, guest, installers, drivers_automated)
     here = host_targets(facts)
     candidates = [
         candidate(stacks[name], target, at)
@@ -92,7 +91,7 @@ def _preference(contender: Candidate, at: Situation, asked: bool) -> tuple[Any, 
     """Least first: the stack meant for these wishes, then the target in reach, then the target that is preferred."""
     another_was_asked = asked and contender.stack.name != at.wishes.stack
     rank = contender.rule.rank if contender.rule else _UNRANKED
-    by_hand = any(unmet.code == "WSL_SETUP_MANUAL" for unmet in contender.problems)
+    no_guest = any(unmet.code in plan_guest.CODES for unmet in contender.problems)
     order = ("wsl", "windows", "linux") if at.wishes.knows_linux else ("windows", "wsl", "linux")
     out_of_reach = contender.target not in host_targets(at.facts)
     kept = 0 if at.wishes.prefer == "guides" else _kept(contender.stack)
@@ -101,7 +100,7 @@ def _preference(contender: Candidate, at: Situation, asked: bool) -> tuple[Any, 
         kept,
         rank,
         out_of_reach,
-        by_hand,
+        no_guest,
         bool(contender.problems),
         order.index(contender.target),
         contender.stack.name,
@@ -177,7 +176,7 @@ def _native_way(chosen: Candidate, ordered: list[Candidate], at: Situation) -> s
 
 
 def _with_way_out(blocker: Problem, native: str | None) -> Problem:
-    if blocker.code != "WSL_SETUP_MANUAL" or native is None:
+    if blocker.code not in plan_guest.CODES or native is None or "gpuready_environment" in blocker.next_step:
         return blocker
     return replace(
         blocker, next_step=f"{blocker.next_step} Or set gpuready_environment to windows: {native} trains natively."

@@ -3,10 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .. import reading
 from ..facts.model import Facts, Wsl, WslPlace
 from ..remedies import catalogue as remedies
 from .problems import Problem, problem
+
+# What stands in a guest's way alone: a stack that runs natively too has its way out there.
+CODES = (
+    *("VIRTUALIZATION_OFF", "WSL_DISK_LOCKED", "WSL_INBOX_ONLY", "WSL_KERNEL_TOO_OLD", "WSL_LOCAL_SYSTEM"),
+    *("WSL_NOT_INSTALLED", "WSL_NOT_OURS", "WSL_NO_ARCHIVE", "WSL_OS_OLD", "WSL_OTHER_USER", "WSL_POLICY"),
+)
 
 _WINDOWS_10 = range(19041, 19046)
 _TAKES_THE_PACKAGE = 2311  # with KB5020030
@@ -14,8 +22,36 @@ _OLDEST_BUILD = 19041
 _LEFT_TO_WINDOWS = 2**30
 
 
-def problems(facts: Facts, package: bool = False) -> list[Problem]:
-    """What stands in the way; `package`: one is declared, and would be installed."""
+@dataclass(frozen=True)
+class Given:
+    """What the lab gives for a guest: an archive, or why the one that it names is none, and the version of a package.
+
+    The package is that of WSL itself.
+    """
+
+    archive: bool = False
+    no_archive: str = "the lab names no archive that a guest is made from"
+    package: str | None = None
+
+
+def there(facts: Facts) -> bool:
+    """Whether the lab's guest is registered, and gpuready made it."""
+    place = (facts.wsl or Wsl()).place or WslPlace()
+    return place.registered is True and place.ours is True
+
+
+def problems(facts: Facts, given: Given) -> list[Problem]:
+    """What stands in the way of the lab's guest, what it does not give among it."""
+    found = _in_the_way(facts, given.package is not None)
+    if (facts.wsl or Wsl()).installed is False and given.package is None:
+        found.append(problem("WSL_NOT_INSTALLED", "the package of WSL is not installed, and the lab names none"))
+    if not given.archive and not there(facts):
+        found.append(problem("WSL_NO_ARCHIVE", given.no_archive))
+    return found
+
+
+def _in_the_way(facts: Facts, package: bool) -> list[Problem]:
+    """`package`: one is declared, and would be installed."""
     wsl, found = facts.wsl or Wsl(), []
     if wsl.policy_allows is False:
         found.append(problem("WSL_POLICY", "a policy of the PC forbids WSL"))
@@ -26,7 +62,7 @@ def problems(facts: Facts, package: bool = False) -> list[Problem]:
 
 def of_any(facts: Facts, package: bool = False) -> list[Problem]:
     """What stands in the way of any guest, whatever stack it is for."""
-    found, place = problems(facts, package), (facts.wsl or Wsl()).place or WslPlace()
+    found, place = _in_the_way(facts, package), (facts.wsl or Wsl()).place or WslPlace()
     if facts.os.build is not None and facts.os.build < _OLDEST_BUILD:
         cause = f"Windows build {facts.os.build} is older than {_OLDEST_BUILD}, which the package of WSL needs"
         found.append(problem("OS_BUILD_TOO_OLD", cause))
