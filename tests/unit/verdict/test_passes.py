@@ -186,7 +186,7 @@ def test_linux_and_wsl_are_part_of_the_fingerprint() -> None:
     record = good()
     record["plan"]["target"] = "wsl"
     record["facts"]["wsl"] = {"version": "2.6.1.0"}
-    record["facts"]["os"] |= {"kernel": "6.6.87.2-1"}
+    record["facts"]["guest"] = {"os": {"kernel": "6.6.87.2-1"}}
     assert fingerprint(record)["wsl"] == "2.6.1.0"
     assert fingerprint(record)["kernel"] == "6.6.87.2-1"
     assert fingerprint({})["driver"] is None

@@ -15,6 +15,7 @@ from ..plugin_utils.remote import RemoteAction
 class ActionModule(RemoteAction):
     """Run gpuready.lab.environment_pass; a switch is added to the record's `apply`."""
 
+    INSIDE = True
     SPEC: ClassVar[Spec] = request.PASS_OPTIONS
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
 
-from ..plugin_utils import facts, hiding, jobs, planning, trainings, verdicts
+from ..plugin_utils import facts, hiding, inside, jobs, planning, reading, trainings, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.evidence import files as evidence
 from ..plugin_utils.files import write_whole
+from ..plugin_utils.remedies import catalogue
 from ..plugin_utils.stacks import runtime
 
 MODULE = "gpuready.lab.gpu_facts"
@@ -27,6 +28,7 @@ ON_THE_PC = {
     "distribution": {"type": "str"},
     "location": {"type": "str"},
 }
+IN_THE_GUEST = ("time_limit", "check_hashes")
 # What the role wsl calls the guest, and where it puts it.
 OF_THE_GUEST = {"distribution": "wsl_distribution", "location": "wsl_location"}
 
@@ -73,6 +75,9 @@ class ActionModule(jobs.JobAction):
             collected = self.evidence("gpuready_evidence", record, "look", MODULE, arguments, task_vars)
         if collected is not None:
             record["facts"] = facts.interpret(collected).as_dict()
+            if self._leads_in(record, prepared) and (guest := self._inside(record, asked, task_vars)):
+                collected = {**collected, "guest": guest}
+                record["facts"] = facts.interpret(collected).as_dict()
             record["simulated"] = record["simulated"] or facts.simulated(collected)
             if asked["save_evidence"]:
                 kept = hiding.without_secrets(collected, self.secrets(task_vars))
@@ -84,8 +89,36 @@ class ActionModule(jobs.JobAction):
         verdicts.conclude(self, record, task_vars, judge)
         quick = time.monotonic() - since < AT_ONCE  # the task's limit is that of the look
         if asked["train"] and quick and not self._task.check_mode and trainings.can_start(record, task_vars):
-            result["under_way"] = self._train(asked["home"], record, task_vars)
+            if inside.leads_in(record):
+                with inside.guest(self, inside.distribution(record), task_vars) as variables:
+                    result["under_way"] = self._train(None, record, variables)
+            else:
+                result["under_way"] = self._train(asked["home"], record, task_vars)
         return result
+
+    def _leads_in(self, record: records.Record, prepared: planning.Preparation | None) -> bool:
+        """Whether the lab's guest is on the PC and looked into: where nothing is planned, or the plan leads there."""
+        if not self.is_windows or inside.distribution(record) is None:
+            return False
+        if prepared:
+            planning.extend(record, prepared)
+        return prepared is None or inside.leads_in(record)
+
+    def _inside(
+        self, record: records.Record, asked: Mapping[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """{value, error} of the guest's evidence; None where it was the way there that failed, which is a trouble."""
+        arguments = {name: asked[name] for name in IN_THE_GUEST if asked[name] is not None}
+        with inside.guest(self, inside.distribution(record), task_vars) as variables:
+            answer = self.run_remote(MODULE, arguments, variables)
+        if isinstance(found := reading.section(answer, "ansible_facts").get("gpuready_evidence"), dict):
+            self.keep_tries(record, answer, "look")
+            return {"value": found, "error": None}
+        told = self._told(answer, "NO_EVIDENCE")
+        if catalogue.remedy(told["code"]).category == "wsl":
+            return {"value": None, "error": {"code": told["code"], "message": told["message"]}}
+        self.fact("gpuready_evidence", record, "look", answer, "NO_EVIDENCE")
+        return None
 
     def _train(self, home: str | None, record: records.Record, task_vars: dict[str, Any]) -> bool:
         """Whether the training is under way; where it is not, who collects it starts it, and says what is wrong."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..plugin_utils import breaker, controller_uv, jobs
+from ..plugin_utils import breaker, controller_uv, inside, jobs
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Spec
 from ..plugin_utils.environment import outcome, request
@@ -21,12 +21,14 @@ from ..plugin_utils.sending import ASKS_AGAIN, SendingAction
 
 MODULE = "gpuready.lab.python_environment"
 LIMIT = 1800  # seconds, as the module has it
+LATER = "the environment would be built in the guest, which is not on the PC yet"
 NOTHING = "the plan names no stack that can be built: nothing was done"
 
 
 class ActionModule(SendingAction, jobs.JobAction):
     """Run gpuready.lab.python_environment and keep what it did in the host's record, as `apply`."""
 
+    INSIDE = True
     SPEC: ClassVar[Spec] = request.ENVIRONMENT_OPTIONS
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +53,12 @@ class ActionModule(SendingAction, jobs.JobAction):
             return outcome.refused(error)
         if wanted is None:
             return {"msg": NOTHING}
+        if self._task.check_mode and inside.is_to_come(record):
+            given = {name: wanted.arguments.get(name) for name in ("stack", "lock_sha256")}
+            record["apply"] = outcome.section(
+                record.get("apply"), {"changed": True, "environment": given | {"built": True}}, 0
+            )
+            return {"changed": True, "msg": LATER, "ansible_facts": {"gpuready": record}}
         tried: list[Trouble] = []  # again, in any of the calls
         answer = self._bring(wanted, task_vars, asked["wait"], tried)
         self.keep_tries(record, {"tried_again": tried}, "apply")

@@ -16,6 +16,7 @@ from ..plugin_utils.verdict import failure, passes, training
 class ActionModule(jobs.JobAction):
     """Extend the record by its section training; without a plan that can be carried out nothing is asked of the PC."""
 
+    INSIDE = True
     SPEC: ClassVar[Spec] = {
         **trainings.SPEC,
         "home": {"type": "str"},

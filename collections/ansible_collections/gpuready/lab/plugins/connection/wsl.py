@@ -104,6 +104,10 @@ class Connection(ConnectionBase):
         self._connected = True
         return self
 
+    def go_over(self, windows: Any) -> None:
+        """Take a connection to Windows that is open already."""
+        self._windows, self._connected = windows, True
+
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run a command of the guest's shell."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)

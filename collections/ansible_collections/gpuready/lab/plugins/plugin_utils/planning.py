@@ -38,13 +38,13 @@ _MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.C
 class Preparation:
     """The wishes of a host, the stacks that it may have, the lab's installers of drivers (None: it names none).
 
-    `guest`: what the lab gives for a guest of WSL 2.
+    `for_guest`: what the lab gives for a guest of WSL 2.
     """
 
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
     installers: Catalogue | None
-    guest: guest.Given = guest.Given()
+    for_guest: guest.Given = guest.Given()
 
 
 def prepare(
@@ -84,7 +84,7 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
         facts,
         prepared.wishes,
         prepared.stacks,
-        guest=prepared.guest,
+        guest=prepared.for_guest,
         installers=prepared.installers,
         drivers_automated=True,
     )

@@ -13,16 +13,17 @@ from contextlib import suppress
 from ansible.module_utils.common import json
 from ansible.plugins import loader
 
-CONNECTIONS = ("winrm", "psrp", "ssh")
+CONNECTIONS = ("ansible.builtin.winrm", "ansible.builtin.psrp", "ansible.builtin.ssh", "gpuready.lab.wsl")
 
 
 def connections() -> None:
     """Read what there is to set of the ways to a PC."""
     for name in CONNECTIONS:
         with suppress(Exception):  # one that cannot be had is not used, or says so itself
-            loader.connection_loader.get(f"ansible.builtin.{name}", class_only=True)
+            loader.connection_loader.get(name, class_only=True)
     with suppress(Exception):
         loader.shell_loader.get("ansible.builtin.powershell", class_only=True)
+        loader.shell_loader.get("ansible.builtin.sh", class_only=True)
 
 
 def answers() -> None:

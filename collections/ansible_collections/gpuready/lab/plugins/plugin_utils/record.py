@@ -247,6 +247,13 @@ def of(variables: Mapping[str, Any]) -> Record:
     return new(variables)
 
 
+def side(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts of the side on which the planned stack lives: those of the guest, where a Windows PC's plan leads in."""
+    facts, target = section(record, "facts"), section(record, "plan").get("target")
+    inside = target == "wsl" and section(facts, "os").get("family") == "windows"
+    return section(facts, "guest") if inside else facts
+
+
 def fit(left: object, host: str) -> dict[str, Any]:
     """What a PC left, as the report's schema has it. A verdict that is none is left out: the caller judges anew."""
     given = {key: as_json(value) for key, value in section({"record": left}, "record").items() if key in SECTIONS}

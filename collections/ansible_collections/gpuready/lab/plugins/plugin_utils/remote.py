@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from ansible._internal import _display_utils
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
-from . import accounts, apart, controller, hiding, preload, reading
+from . import accounts, apart, controller, hiding, inside, preload, reading
+from . import record as records
 from .action import Action, BadInput
 from .evidence import limits
 from .record import Record, Trouble
@@ -33,6 +34,7 @@ class RemoteAction(Action):
     """Base of the actions that run their own module on the PC."""
 
     _requires_connection = True
+    INSIDE: ClassVar[bool] = False  # whether it works in the guest, where a Windows PC's plan leads into one
     PAUSES: ClassVar[tuple[float, ...]] = (5.0, 20.0)  # seconds before what is often gone later is tried again
     _secrets: tuple[str, ...] = ()
 
@@ -65,8 +67,14 @@ class RemoteAction(Action):
         With the result come the warnings of modules: Ansible keeps them in the process, and this one ends.
         """
         try:
+            record = records.of(task_vars)
             with _display_utils.DeferredWarningContext(variables=task_vars) as kept:
-                result = self.act(asked, task_vars)
+                if self.INSIDE and self.is_windows and inside.leads_in(record):
+                    home = {"home": None} if "home" in asked else {}  # what a lab sets is that of Windows
+                    with inside.guest(self, inside.distribution(record), task_vars) as variables:
+                        result = self.act(asked | home, variables)
+                else:
+                    result = self.act(asked, task_vars)
             return result, [_display_utils.format_message(one, False) for one in kept.get_warnings()]
         finally:
             with contextlib.suppress(Exception):

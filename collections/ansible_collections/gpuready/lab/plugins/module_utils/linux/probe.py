@@ -15,6 +15,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+DISPLAY_DRIVER = r"(cuda-drivers|nvidia-(driver|utils|dkms|kernel|open)|libnvidia-compute|libcuda1)([-0-9].*)?$"
 PCI_NAMES = ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids")
 
 
@@ -150,13 +151,33 @@ def nvidia_driver(sysfs: str = "/sys", proc: str = "/proc", dev: str = "/dev") -
     return {"version": version, "text": words, "nodes": nodes}
 
 
-def dxg(dev: str = "/dev", libraries: str = "/usr/lib/wsl/lib") -> dict[str, Any]:
-    """The GPU that Windows gives a WSL guest: the device file, and the libraries that come with it."""
-    folder = Path(libraries)
+def dxg(dev: str = "/dev", libraries: str = "/usr/lib/wsl/lib", etc: str = "/etc", var: str = "/var") -> dict[str, Any]:
+    """The GPU that Windows gives a WSL guest: the device file, the libraries that come with it, and what is about them.
+
+    `cached`: the loader's cache names that folder; `drivers`: packages of Linux display drivers that are installed.
+    """
+    folder, cache = Path(libraries), Path(etc, "ld.so.cache")
+    there = folder.is_dir()
     return {
         "device": Path(dev, "dxg").exists(),
-        "libraries": sorted(f.name for f in folder.iterdir()) if folder.is_dir() else None,
+        "libraries": sorted(f.name for f in folder.iterdir()) if there else None,
+        "cached": os.fsencode(libraries) + b"/" in cache.read_bytes() if there and cache.is_file() else None,
+        "drivers": _display_drivers(Path(var, "lib/dpkg/status")),
     }
+
+
+def _display_drivers(status: Path) -> list[str]:
+    """NVIDIA's driver for Linux, by the names that Debian, Ubuntu and NVIDIA itself give its packages."""
+    if not status.is_file():
+        return []
+    found, name = [], ""
+    with status.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line.startswith("Package: "):
+                name = line[9:].strip()
+            elif line.startswith("Status: ") and line.endswith(" installed\n") and re.match(DISPLAY_DRIVER, name):
+                found.append(name)
+    return found
 
 
 def wsl(proc: str = "/proc") -> dict[str, Any]:

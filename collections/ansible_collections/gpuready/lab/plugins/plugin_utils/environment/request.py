@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import reading
+from ..record import side
 from ..stacks import files as stackfiles
 from ..stacks import locks, runtime
 from . import packages
@@ -144,7 +145,7 @@ def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> 
             if planned.get(name) is not None:
                 given.setdefault(name, planned[name])
         stack_urls = list(planned.get("extra_index_urls") or [])
-    if bad := unsuitable(given.get("home"), place.windows, planned, reading.section(record, "facts")):
+    if bad := unsuitable(given.get("home"), place.windows, planned, side(record)):
         raise bad
     if missing := [key for key in ("lock", "lock_sha256", "python") if not given.get(key)]:
         raise RequestError(
@@ -183,7 +184,7 @@ def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, source
             raise RequestError("ARGUMENTS", f"{name}: this is not a mapping with path or url, and sha256")
         sent[name] = sources.archive(name, value, _on_controller(value, place))
     if not given.get("uv") and not sent["uv_archive"]:
-        facts = record.get("facts") or {}
+        facts = side(record)
         there = str((facts.get("uv") or {}).get("path") or "").lower()
         ours = str(given.get("home") or WINDOWS_HOME).lower() + r"\uv.exe"  # then none need be fetched for it
         system = "windows" if place.windows else "linux"
@@ -274,7 +275,7 @@ def digest(record: Mapping[str, Any]) -> str:
 def _known_path(record: Mapping[str, Any], lock_sha256: str) -> str | None:
     """Where the record says that this environment lies."""
     applied = (record.get("apply") or {}).get("environment") or {}
-    for one in [applied, *((record.get("facts") or {}).get("environments") or [])]:
+    for one in [applied, *(side(record).get("environments") or [])]:
         if one.get("lock_sha256") == lock_sha256 and one.get("path"):
             return str(one["path"])
     return None

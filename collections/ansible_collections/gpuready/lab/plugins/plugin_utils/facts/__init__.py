@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from .. import reading
 from ..evidence import limits
 from ..evidence.pieces import Pieces
 from ..reading import section
@@ -15,6 +16,9 @@ from .model import Facts, Problem
 
 def simulated(evidence: dict[str, Any]) -> bool | None:
     """Whether the PC says that it is a simulated one; None when that could not be read."""
+    inside = section(evidence, "guest", "value", "pieces", "marker", "value")
+    if inside.get("simulated") is True:
+        return True
     pieces = Pieces(evidence)
     if not pieces.known("marker"):
         return None
@@ -24,6 +28,19 @@ def simulated(evidence: dict[str, Any]) -> bool | None:
 
 def interpret(evidence: dict[str, Any]) -> Facts:
     """The facts of EVIDENCE (docs/evidence.md).  Never raises for what stands in the pieces; it becomes a problem."""
+    guest = evidence.get("guest")
+    facts = _side({name: value for name, value in evidence.items() if name != "guest"})
+    if facts.os.family != "windows" or not isinstance(guest, dict):
+        return facts
+    error = section(guest, "error")
+    if error:
+        told = Problem("guest", reading.code(error.get("code")) or "NO_EVIDENCE", reading.line(error.get("message")))
+        return replace(facts, problems=(*facts.problems, told))
+    return replace(facts, guest=_side(dict(section(guest, "value"))))
+
+
+def _side(evidence: dict[str, Any]) -> Facts:
+    """Each side may say as much as any PC."""
     evidence, cuts = limits.fit(evidence)
     facts = linux.interpret(evidence) if evidence.get("platform") == "linux" else windows.interpret(evidence)
     said = tuple(Problem(cut.partition(":")[0], "CUT", cut) for cut in cuts)

@@ -11,7 +11,7 @@ import re
 from .. import reading
 from ..evidence.pieces import Pieces, Row
 from . import home, linux_adapters, nvidia
-from .model import Disk, Facts, Interpreter, LinuxDistribution, Machine, PendingReboot, Problem, System, User, Uv
+from .model import Disk, Facts, Handed, Interpreter, LinuxDistribution, Machine, PendingReboot, Problem, System, User, Uv
 
 _MACHINES = {
     "x86_64": "x86_64",
@@ -56,6 +56,7 @@ def interpret(evidence: object) -> Facts:
         adapters=adapters if adapters or pieces.known("pci_display") else None,
         ignored_adapters=ignored,
         dxg=dxg.flag("device") if dxg else None,
+        handed=_handed(dxg) if inside_wsl else None,
         pending_reboot=_pending_reboot(kernel),
         users=_users(pieces),
         uv=_uv(pieces.row("uv")),
@@ -78,6 +79,13 @@ def _blocked(pieces: Pieces, dxg: Row | None) -> None:
     said = [one["message"] or one["code"] for one in pieces.problems if one["piece"] == nvidia.PIECE]
     why = said[0] if said else "nvidia-smi is not there" if program is None else "nvidia-smi names none"
     pieces.problem("dxg", "NVIDIA_GPU_BLOCKED", why)
+
+
+def _handed(dxg: Row | None) -> Handed | None:
+    if dxg is None:
+        return None
+    libraries = tuple(dxg.texts("libraries")) if dxg.values.get("libraries") is not None else None
+    return Handed(libraries, dxg.flag("cached"), tuple(dxg.texts("drivers")))
 
 
 def _nvidia_version(driver: Row | None) -> str | None:

@@ -210,6 +210,18 @@ class Wsl:
 
 
 @dataclass(frozen=True)
+class Handed:
+    """What Windows hands a guest of WSL beside /dev/dxg, seen in the guest.
+
+    `cached`: its loader knows these libraries; `drivers`: packages of Linux display drivers, which are in their way.
+    """
+
+    libraries: tuple[str, ...] | None = None
+    cached: bool | None = None
+    drivers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class VcRuntime:
     """Microsoft's C++ runtime."""
 
@@ -324,7 +336,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Facts:
-    """A PC. `adapters` is None when nobody could look; `wsl` to `vc_runtime` where the side has no such thing."""
+    """A PC. `adapters` is None when nobody could look; `wsl` to `vc_runtime` where the side has no such thing.
+
+    `guest` is the lab's own guest of a Windows PC, seen from inside.
+    """
 
     collected_at: str | None = None
     os: System = System()
@@ -333,7 +348,9 @@ class Facts:
     adapters: tuple[Adapter, ...] | None = None
     ignored_adapters: tuple[IgnoredAdapter, ...] = ()
     wsl: Wsl | None = None
+    guest: Facts | None = None
     dxg: bool | None = None
+    handed: Handed | None = None
     features: Mapping[str, str | None] | None = None
     vc_runtime: VcRuntime | None = None
     pending_reboot: PendingReboot | None = None
@@ -348,16 +365,27 @@ class Facts:
     @classmethod
     def of(cls, facts: object) -> Facts:
         """The facts in a record. No input makes it raise."""
-        adapters = reading.section(facts).get("adapters")
-        return replace(typed.read(cls, facts), adapters=_adapters(adapters) if isinstance(adapters, list) else None)
+        given = dict(reading.section(facts))
+        guest, adapters = given.pop("guest", None), given.get("adapters")
+        inside = {key: value for key, value in guest.items() if key != "guest"} if isinstance(guest, Mapping) else None
+        return replace(
+            typed.read(cls, given),
+            adapters=_adapters(adapters) if isinstance(adapters, list) else None,
+            guest=None if inside is None else cls.of(inside),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The section `facts` of a record."""
-        section: dict[str, Any] = typed.as_json(self)
+        section: dict[str, Any] = typed.as_json(replace(self, guest=None))
+        section["guest"] = self.guest.as_dict() if self.guest else None
         return {**section, "last_pass": section["passes"][0] if section["passes"] else None}
 
+    def side(self, target: str) -> Facts:
+        """The facts of the side on which a stack of this target lives."""
+        return self.guest or Facts() if target == "wsl" and self.os.family == "windows" else self
+
     @property
-    def guest(self) -> bool:
+    def in_guest(self) -> bool:
         """Whether this is the inside of a WSL guest."""
         return self.os.wsl is True
 
@@ -365,7 +393,7 @@ class Facts:
     def passed_on(self) -> Adapter | None:
         """The nameless GPU that Windows passes on to a WSL guest."""
         there = (one for one in self.adapters or () if one.id == DXG and one.status != "absent")
-        return next(there, None) if self.guest else None
+        return next(there, None) if self.in_guest else None
 
     @property
     def gpus(self) -> tuple[Adapter, ...] | None:
@@ -378,7 +406,7 @@ class Facts:
     def nvidia_blocked(self) -> str | None:
         """Why a guest of a Windows with NVIDIA's driver reaches no NVIDIA GPU; None where it does, or has none."""
         blocked = (one for one in self.problems if one.code == "NVIDIA_GPU_BLOCKED" and one.piece == "dxg")
-        return next((one.message or one.code for one in blocked), None) if self.guest else None
+        return next((one.message or one.code for one in blocked), None) if self.in_guest else None
 
     @property
     def home_refused(self) -> str | None:

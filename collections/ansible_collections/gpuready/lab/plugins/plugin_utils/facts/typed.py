@@ -29,10 +29,11 @@ def _types(cls: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def preload(kind: Any) -> None:
+def preload(kind: Any, known: tuple[Any, ...] = ()) -> None:
     """Find the types of a class and of those within: once, for all processes that are forked later."""
     for one in (*typing.get_args(kind), *(_types(typing.cast(Any, kind)).values() if is_dataclass(kind) else ())):
-        preload(one)
+        if one not in known:
+            preload(one, (*known, kind))
 
 
 def read[T](cls: type[T], value: object) -> T:

@@ -26,7 +26,7 @@ class Situation:
     wishes: Wishes
     adapters: tuple[Adapter, ...]
     adapter_problem: Problem | None
-    guest: guest.Given
+    for_guest: guest.Given
     installers: Catalogue | None = None
     drivers_automated: bool = False
 
@@ -62,7 +62,7 @@ def host_targets(facts: Facts) -> tuple[str, ...]:
     if facts.os.family == "windows":
         return ("windows", "wsl")
     if facts.os.family == "linux":
-        return ("wsl",) if facts.guest else ("linux",)
+        return ("wsl",) if facts.in_guest else ("linux",)
     return ()
 
 
@@ -89,10 +89,10 @@ def candidate(stack: Stack, name: str, at: Situation, choice: Choice | None = No
             variant, reason, unmet = None, "", [one for one in unmet if one.fatal]
         problems += unmet
     problems += _disk(stack, target, variant, at.facts)
-    if at.facts.home_refused and (name != "wsl" or at.facts.guest):  # a guest has a folder of its own
+    if at.facts.home_refused and (name != "wsl" or at.facts.in_guest):  # a guest has a folder of its own
         problems.append(problem("HOME_NOT_OURS", at.facts.home_refused))
-    if name == "wsl" and not at.facts.guest:
-        problems += _wsl(target, at)
+    if name == "wsl" and not at.facts.in_guest:
+        problems += _wsl(stack, target, choice, at)
     return Candidate(stack, name, rule, choice, variant, reason, tuple(problems))
 
 
@@ -142,7 +142,7 @@ def _not_here(target: str, facts: Facts) -> Problem:
     if facts.os.family == "windows":
         cause = "this is a Windows PC, not a Linux host"
     elif facts.os.family == "linux":
-        kind = "a WSL guest, looked at from inside" if facts.guest else "a Linux host"
+        kind = "a WSL guest, looked at from inside" if facts.in_guest else "a Linux host"
         cause = f"this is {kind}: it has no {SIDES[target]}"
     elif facts.os.family is None:
         return problem("FACTS_INCOMPLETE", "which operating system the PC has is not known", fatal=True)
@@ -168,7 +168,7 @@ def _machine(stack: Stack, target: Target, facts: Facts) -> list[Problem]:
     if system.family == "linux" and target.min_glibc is not None and at_least(system.glibc, target.min_glibc) is False:
         cause = f"glibc {system.glibc} is older than {target.min_glibc}, which the packages of {stack.name} need"
         problems.append(problem("GLIBC_TOO_OLD", cause))
-    if facts.guest and target.min_kernel is not None and at_least(system.kernel, target.min_kernel) is False:
+    if facts.in_guest and target.min_kernel is not None and at_least(system.kernel, target.min_kernel) is False:
         cause = f"the WSL kernel {system.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
         problems.append(problem("WSL_KERNEL_TOO_OLD", cause))
     return problems
@@ -178,7 +178,7 @@ def _gpu(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Pr
     if not stack.vendors:
         return _no_gpu_meant(stack, at)
     problems = []
-    if at.facts.guest:
+    if at.facts.in_guest:
         if at.facts.dxg is False:
             problems.append(problem("NO_DXG", "/dev/dxg, the GPU of a WSL 2 guest, is not there"))
         elif at.facts.dxg is None:
@@ -235,9 +235,9 @@ def _no_gpu(stack: Stack, at: Situation) -> list[Problem]:
     if at.facts.gpus is None:
         return [problem("FACTS_INCOMPLETE", "which GPUs the PC has is not known")]
     if not at.facts.gpus:
-        if at.facts.guest and len(stack.vendors) > 1:
+        if at.facts.in_guest and len(stack.vendors) > 1:
             return []  # a guest does not show the vendor: /dev/dxg is the GPU, and training tells which
-        if at.facts.guest and stack.vendors == ("nvidia",):  # nvidia-smi alone shows one there
+        if at.facts.in_guest and stack.vendors == ("nvidia",):  # nvidia-smi alone shows one there
             return [
                 problem("NO_NVIDIA_GPU", f"the PC has no NVIDIA GPU that can be seen: {stack.gpu_note}", fatal=True)
             ]
@@ -270,12 +270,12 @@ def driver_problem(adapter: Adapter, need: str, stack: str, linux: bool) -> list
 
 def _disk(stack: Stack, target: Target, variant: Variant | None, facts: Facts) -> list[Problem]:
     disk = facts.disk or Disk()
-    place = (facts.wsl or Wsl()).place if target.name == "wsl" and not facts.guest else None
+    place = (facts.wsl or Wsl()).place if target.name == "wsl" and not facts.in_guest else None
     if place is not None and place.free_bytes is not None:
         disk = Disk(place.drive or place.folder, place.free_bytes)
     if variant is None or disk.free_bytes is None or disk.free_bytes >= target.disk_bytes:
         return []
-    if built(stack, variant, facts):
+    if built(stack, variant, facts.side(target.name)):
         return []
     need, have = (reading.shown_bytes(one) for one in (target.disk_bytes, disk.free_bytes))
     where = disk.path or "the disk"
@@ -288,14 +288,22 @@ def built(stack: Stack, variant: Variant, facts: Facts) -> Environment | None:
     return next((one for state in ("current", "old") for one in mine if one.state == state), None)
 
 
-def _wsl(target: Target, at: Situation) -> list[Problem]:
+def _wsl(stack: Stack, target: Target, choice: Choice, at: Situation) -> list[Problem]:
     """What stands between a Windows PC and its WSL side."""
-    wsl = at.facts.wsl or Wsl()
-    problems = guest.problems(at.facts, at.guest)
-    if target.min_kernel is not None and at_least(wsl.kernel, target.min_kernel) is False:
-        cause = f"the WSL kernel {wsl.kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
+    kernel = (at.facts.wsl or Wsl()).kernel
+    problems = guest.problems(at.facts, at.for_guest)
+    if target.min_kernel is not None and at_least(kernel, target.min_kernel) is False:
+        cause = f"the WSL kernel {kernel} is older than {target.min_kernel}, which the GPU in WSL 2 needs"
         problems.append(problem("WSL_KERNEL_TOO_OLD", cause))
-    return problems
+    inside = at.facts.guest
+    if inside is None:
+        return problems
+    if target.min_glibc is not None and at_least(inside.os.glibc, target.min_glibc) is False:
+        cause = f"glibc {inside.os.glibc} of the guest is older than {target.min_glibc}, which {stack.name} needs"
+        problems.append(problem("GLIBC_TOO_OLD", cause))
+    if inside.home_refused:
+        problems.append(problem("HOME_NOT_OURS", f"in the guest: {inside.home_refused}"))
+    return problems + (guest.disagreements(inside, choice.adapter) if choice.adapter else [])
 
 
 __all__ = ["SIDES", "TARGETS", "Candidate", "Situation", "built", "candidate", "driver_problem", "host_targets"]

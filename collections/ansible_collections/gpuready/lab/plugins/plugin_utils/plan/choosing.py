@@ -47,7 +47,7 @@ def plan(
     adapters, adapter_problem = plan_adapters.meant(wishes.adapter, facts.gpus or ())
     if facts.gpus is None:
         adapter_problem = None
-    elif not facts.gpus and not facts.guest and adapter_problem is not None:
+    elif not facts.gpus and not facts.in_guest and adapter_problem is not None:
         adapter_problem = no_adapter()
     at = Situation(facts, wishes, adapters, adapter_problem, guest, installers, drivers_automated)
     here = host_targets(facts)
@@ -72,7 +72,7 @@ def plan(
         life=chosen.stack.life_state,
         variant=chosen.variant.name if chosen.variant else None,
         adapter=_planned_adapter(adapter) if adapter else None,
-        steps=plan_steps.steps(chosen, facts),
+        steps=plan_steps.steps(chosen, facts, guest),
         driver=plan_steps.planned_driver(chosen),
         environment=plan_steps.planned_environment(chosen, facts),
         reasons=_reasons(chosen, ordered, at, native),
@@ -230,7 +230,7 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
 def _gpu_is_missed(ordered: list[Candidate], at: Situation, asked: bool) -> bool:
     """Whether the PC has no GPU, and what is asked for needs one."""
     needs = not asked or any(one.stack.vendors for one in ordered if one.stack.name == at.wishes.stack)
-    return at.facts.gpus == () and not at.facts.guest and needs
+    return at.facts.gpus == () and not at.facts.in_guest and needs
 
 
 def _why(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[str, ...]) -> list[Problem]:

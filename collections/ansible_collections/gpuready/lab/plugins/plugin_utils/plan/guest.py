@@ -6,14 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import reading
-from ..facts.model import Facts, Wsl, WslPlace
+from ..facts.model import Adapter, Facts, Wsl, WslPlace
 from ..remedies import catalogue as remedies
 from .problems import Problem, problem
 
+PIECE = "guest"  # of the evidence
 # What stands in a guest's way alone: a stack that runs natively too has its way out there.
 CODES = (
     *("VIRTUALIZATION_OFF", "WSL_DISK_LOCKED", "WSL_INBOX_ONLY", "WSL_KERNEL_TOO_OLD", "WSL_LOCAL_SYSTEM"),
     *("WSL_NOT_INSTALLED", "WSL_NOT_OURS", "WSL_NO_ARCHIVE", "WSL_OS_OLD", "WSL_OTHER_USER", "WSL_POLICY"),
+    *("D3D12_MISSING", "LIBCUDA_ABSENT", "NO_DXG", "WSL_DISPLAY_DRIVER", "WSL_LOADER_CACHE"),
 )
 
 _WINDOWS_10 = range(19041, 19046)
@@ -38,6 +40,19 @@ def there(facts: Facts) -> bool:
     """Whether the lab's guest is registered, and gpuready made it."""
     place = (facts.wsl or Wsl()).place or WslPlace()
     return place.registered is True and place.ours is True
+
+
+def step(facts: Facts, given: Given) -> tuple[bool, str]:
+    """Whether the role wsl has something to do, and why."""
+    wsl = facts.wsl or Wsl()
+    if not there(facts):
+        return True, "the stack runs in WSL 2, and the lab's guest is not on the PC"
+    if given.package is not None and wsl.version != given.package:
+        return True, f"the lab names WSL {given.package}, and the PC has {wsl.version or 'none'}"
+    if facts.guest is None:
+        said = next((one for one in facts.problems if one.piece == PIECE), None)
+        return True, f"the guest could not be looked into{f' ({said.code})' if said else ''}"
+    return False, "the lab's guest is on the PC"
 
 
 def problems(facts: Facts, given: Given) -> list[Problem]:
@@ -70,6 +85,33 @@ def of_any(facts: Facts, package: bool = False) -> list[Problem]:
         free = reading.shown_bytes(place.free_bytes)
         found.append(problem("WSL_DISK_TOO_SMALL", f"{place.drive} has {free} free, and a gigabyte is left to Windows"))
     return found
+
+
+def disagreements(inside: Facts, adapter: Adapter) -> list[Problem]:
+    """What the guest lacks of a GPU that Windows has, each with why that may be."""
+    name, driver = adapter.name, adapter.driver_number() or "of an unknown version"
+    if inside.dxg is False:
+        cause = f"Windows has {name}, and the guest has no /dev/dxg: gpuSupport=false or safeMode=true in .wslconfig"
+        return [problem("NO_DXG", f"{cause}, gpu.enabled=false in /etc/wsl.conf, or a driver that serves no WSL")]
+    handed, nvidia = inside.handed, adapter.vendor == "nvidia"
+    if handed is None:
+        return []
+    wanted = "libcuda.so.1" if nvidia else "libd3d12.so"
+    if handed.libraries is not None and wanted not in handed.libraries:
+        cause = f"Windows has the driver {driver} of {name}, and the guest has no {wanted} of it in /usr/lib/wsl/lib"
+        usual = remedies.remedy(code := "LIBCUDA_ABSENT" if nvidia else "D3D12_MISSING").next_step
+        step = f"Run wsl --shutdown on the PC: a new driver reaches a guest with its next start. If it stays so: {usual}"
+        return [problem(code, cause, step)]
+    if nvidia and handed.drivers:
+        packages = ", ".join(handed.drivers)
+        step = f"In the guest run apt-get purge {' '.join(handed.drivers)}, and on the PC wsl --shutdown; run again."
+        return [problem("WSL_DISPLAY_DRIVER", f"the guest has a Linux display driver of its own ({packages})", step)]
+    if handed.cached is False:
+        return [problem("WSL_LOADER_CACHE", "the loader of the guest does not know /usr/lib/wsl/lib")]
+    if nvidia and inside.nvidia_blocked:
+        cause = f"Windows has {name}, and the guest is not let to it: {inside.nvidia_blocked}"
+        return [problem("NVIDIA_GPU_BLOCKED", cause)]
+    return []
 
 
 def _package(facts: Facts, declared: bool) -> list[Problem]:

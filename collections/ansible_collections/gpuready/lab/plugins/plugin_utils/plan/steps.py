@@ -8,19 +8,18 @@ from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
 from ..hardware import oldest
 from ..record import Plan, PlannedDriver, PlannedEnvironment, PlannedStep
 from . import adapters as plan_adapters
-from . import drivers
+from . import drivers, guest
 from .checks import SIDES, Candidate, built
 
 _DRIVER_CODES = (*drivers.MENDED, drivers.UNKNOWN, *drivers.NAMED)
 
 
-def steps(chosen: Candidate, facts: Facts) -> list[PlannedStep]:
+def steps(chosen: Candidate, facts: Facts, given: guest.Given) -> list[PlannedStep]:
     """wsl, gpu_driver, cuda, python_environment, verify: each with whether it has something to do."""
     problems = {problem.code: problem for problem in chosen.problems}
-    from_windows = chosen.target == "wsl" and facts.os.family == "windows"
     driver = next((problems[code] for code in _DRIVER_CODES if code in problems), None)
-    if from_windows:
-        wsl = (True, "the stack runs in WSL 2")
+    if chosen.target == "wsl" and facts.os.family == "windows":
+        wsl = guest.step(facts, given)
     elif chosen.target == "wsl":
         wsl = (False, "the PC was looked at from inside the guest, so WSL is there")
     else:
@@ -69,9 +68,10 @@ def _needs_runtime(chosen: Candidate) -> bool:
 
 def _building(chosen: Candidate, facts: Facts) -> tuple[bool, str]:
     """Whether the environment has to be built or completed, and why."""
-    mine = built(chosen.stack, chosen.variant, facts) if chosen.variant is not None else None
+    side = facts.side(chosen.target)
+    mine = built(chosen.stack, chosen.variant, side) if chosen.variant is not None else None
     if mine is None:
-        return True, _building_reason(chosen, facts)
+        return True, _building_reason(chosen, side)
     if mine.damaged or mine.damage is None:
         what = f"is damaged ({mine.damage.shown()})" if mine.damage else "cannot be looked through"
         return True, f"the environment of this lock {what}: it is built anew if it is not whole"
@@ -182,7 +182,7 @@ def warnings(chosen: Candidate, facts: Facts, maintained: Candidate | None = Non
         cautions.append("how much disk space is free is not known")
     if facts.os.family == "linux" and facts.os.glibc is None:
         cautions.append("the C library is not known to be glibc: the packages need it")
-    if facts.guest and stack.vendors and chosen.choice.adapter in (None, facts.passed_on):
+    if facts.in_guest and stack.vendors and chosen.choice.adapter in (None, facts.passed_on):
         cautions.append("which GPU the guest has cannot be seen from inside it: training tells")
     if (
         chosen.target == "wsl"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import reading
-from ..record import READY, CheckResult, Fingerprint, Verdict, Word
+from ..record import READY, CheckResult, Fingerprint, Verdict, Word, side
 from ..remedies import catalogue as remedies
 from . import (
     checks as verdict_checks,
@@ -85,7 +85,7 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
         "host": reading.said(record.get("host")),  # the image of a disk that passed makes no PC ready
         "driver": reading.said(reading.section(known, "driver").get("version")),
         "os_build": reading.said(system.get("version")) or reading.said(system.get("build")),
-        "kernel": reading.said(system.get("kernel")),
+        "kernel": reading.said(reading.section(side(record), "os").get("kernel")),
         "wsl": reading.said(reading.section(facts, "wsl").get("version")) if plan.get("target") == "wsl" else None,
         "stack": reading.said(plan.get("stack")),
         "lock_sha256": reading.said(reading.section(plan, "environment").get("lock_sha256")),
@@ -220,13 +220,13 @@ def _untrained(record: Mapping[str, Any], plan: Mapping[str, Any], rules: Mappin
     if _is_reference(plan):
         return word("SKIPPED", "CHECK_MODE") if checking else _no_gpu(plan)
     bound = fingerprint(record, rules["trainer_sha256"])
-    left = verdict_passes.of_stack(reading.section(record, "facts"), plan["stack"])
+    left = verdict_passes.of_stack(side(record), plan["stack"])
     left = verdict_passes.judge(left, bound, record, rules, now)
     if left is not None:
         return left
     if checking:
         return word("SKIPPED", "CHECK_MODE")
-    failure = verdict_passes.failure_of_stack(reading.section(record, "facts"), plan["stack"])
+    failure = verdict_passes.failure_of_stack(side(record), plan["stack"])
     if verdict_passes.built(record):
         return verdict_passes.failed(failure, bound, now) or verdict_passes.unproven()
     if verdict_passes.environment_is_there(plan) is False:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import reading
 from ..facts.model import Damage
-from ..record import READY, CheckResult, Word
+from ..record import READY, CheckResult, Word, side
 from ..remedies import catalogue as remedies
 from .bounds import missed
 from .checks import NAMES, PASS, WAIVABLE, WAIVED, known_adapter
@@ -115,7 +115,7 @@ def built(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The environments of the planned lock that are on the PC, in use or not: built, and perhaps not proven."""
     plan = reading.section(record, "plan")
     meant = (plan.get("stack"), reading.section(plan, "environment").get("lock_sha256"))
-    there = reading.items(reading.section(record, "facts").get("environments"))
+    there = reading.items(side(record).get("environments"))
     whole = [one for one in there if one.get("state") in ("current", "old")]
     return [one for one in whole if None not in meant and (one.get("stack"), one.get("lock_sha256")) == meant]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..reading import items, section
+from ..record import side
 
 
 def request(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any] | str:
@@ -40,7 +41,7 @@ def interpreter(record: Mapping[str, Any]) -> str | None:
     built = section(record, "apply", "environment")
     if built.get("python") and built.get("lock_sha256") == lock:
         return str(built["python"])
-    for one in items(section(record, "facts").get("environments")):
+    for one in items(side(record).get("environments")):
         if one.get("stack") == stack and one.get("lock_sha256") == lock and one.get("state") != "building":
             return str(one["python"]) if one.get("python") else None
     return None
@@ -48,7 +49,7 @@ def interpreter(record: Mapping[str, Any]) -> str | None:
 
 def has_pass(record: Mapping[str, Any]) -> bool:
     """Whether the planned stack has a pass on the PC."""
-    stack, passes = section(record, "plan").get("stack"), items(section(record, "facts").get("passes"))
+    stack, passes = section(record, "plan").get("stack"), items(side(record).get("passes"))
     return stack is not None and any(section(one, "fingerprint").get("stack") == stack for one in passes)
 
 
