@@ -28,6 +28,7 @@ _TELLS = ("gpu_facts", "training_facts")
 _ROLES: dict[str, Step] = {
     "gpu_driver": "apply",
     "python_environment": "apply",
+    "cuda": "apply",
     "directml": "apply",
     "wsl": "apply",
     "restart": "apply",

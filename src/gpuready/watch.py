@@ -15,6 +15,7 @@ PATIENCE = 3000.0  # seconds without an event: the longest of our tasks waits 27
 _LIMITS = {
     "gpu_driver_time_limit": 1200.0,
     "python_environment_time_limit": 1200.0,
+    "wsl_time_limit": 900.0,
     "gpu_verify_time_limit": 600.0,
     "gpuready_look_timeout": 300.0,
 }

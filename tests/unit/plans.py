@@ -10,12 +10,11 @@ from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import choosing,
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.wishes import Wishes
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks.model import Stack
 
-
 GIVEN = guest.Given(archive=True, package="2.6.3.0")
 
 
 def plan(
-    facts: object, wishes: Wishes, stacks: Mapping[str, Stack], given: guest.Given = guest.Given()
+    facts: object, wishes: Wishes, stacks: Mapping[str, Stack], given: guest.Given = guest.NOTHING
 ) -> SimpleNamespace:
     """The plan's keys as attributes; `vars()` of it is the section of the record."""
     return SimpleNamespace(**choosing.plan(Facts.of(facts), wishes, stacks, given))

@@ -33,3 +33,10 @@ def test_what_gets_a_driver_is_looked_at_again_as_if_nothing_were_built() -> Non
 def test_who_goes_first_is_in_the_first_wave_alone() -> None:
     first, rest = waves([Pc("a", True), Pc("b", True)], ["a"])
     assert (first.collect, first.together, rest.collect, rest.together) == (["a"], ["a"], ["b"], ["b"])
+
+
+def test_a_guest_comes_before_what_is_built_in_it_and_is_offered_after_it_is_proven() -> None:
+    pcs = [Pc("new", False, guest=True, offer=True), Pc("turn", False, in_turn=True, guest=True), Pc("native", True)]
+    (_, rest) = waves(pcs, [])
+    assert (rest.guests, rest.guests_in_turn, rest.offer) == (["new"], ["turn"], ["new"])
+    assert (rest.build, rest.train) == (["new", "turn", "native"], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,3 +91,44 @@ def test_the_launcher_and_its_script_are_what_cmd_and_every_powershell_read() ->
 def test_the_causes_of_wsls_errors_are_the_catalogues(tail: str, cause: str) -> None:
     lines = dict(line.split(" ", 1) for line in students.words()["causes"].splitlines())
     assert cause in lines[tail]
+
+
+RECORD = {
+    "schema_version": 1, "host": "pc", "run": "r", "simulated": False, "troubles": [],
+    "facts": {"os": {"family": "windows"}, "wsl": {"place": {"name": "g", "registered": True, "ours": True}}},
+    "plan": {"target": "wsl", "stack": "cuda", "environment": {"lock_sha256": "a" * 64}},
+    "apply": {"changed": False},
+    "verdict": {"state": "READY", "code": "TRAINED", "fingerprint": {"export": None, "lock_sha256": "a" * 64}},
+}  # fmt: skip
+OFFERED = {"changed": True, "offer": {"sha256": "f" * 64}, "launcher": "wsl-g.cmd"}
+
+
+def kept(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], record: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """What the task gives of an offer, and what was kept in the guest."""
+    asked: list[Any] = []
+
+    def keep(action: Any, given: Any, record: Any, variables: Any) -> dict[str, Any]:
+        asked.append((given, record["verdict"]["fingerprint"]["export"], variables))
+        return {"changed": True}
+
+    monkeypatch.setattr(wsl_offer.kept_pass, "keep", keep)
+    monkeypatch.setattr(wsl_offer.inside, "guest", lambda action, name, variables: nullcontext(name))
+    action = wsl_offer.ActionModule.__new__(wsl_offer.ActionModule)
+    action._task = SimpleNamespace(check_mode=False)
+    given = {"ansible_facts": {"gpuready": record}, "gpuready_run_id": "r", "inventory_hostname": "pc"}
+    return action._kept(answer, given), asked
+
+
+def test_a_pass_is_bound_to_the_export_and_the_record_names_the_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, asked = kept(monkeypatch, OFFERED, RECORD)
+    record = found["ansible_facts"]["gpuready"]
+    assert asked == [({"state": "current"}, "f" * 64, "g")]
+    assert record["apply"] == {"changed": True, "offer": {"launcher": "wsl-g.cmd", "sha256": "f" * 64}}
+    assert record["facts"]["wsl"]["place"]["export"] == "f" * 64
+    again, asked = kept(monkeypatch, {**OFFERED, "changed": False}, record)
+    assert (asked, again["changed"]) == ([], False)
+
+
+def test_what_is_offered_of_a_guest_that_nothing_was_planned_for_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, asked = kept(monkeypatch, OFFERED, {**RECORD, "plan": {"target": "windows"}})
+    assert (found, asked) == (OFFERED, [])

@@ -136,7 +136,7 @@ class Wsl(Strict):
     """WSL; `version` null: not installed. `latest` is what `wsl --update` finds; empty: it reaches nobody.
 
     `disabled` are services that somebody has disabled (wslservice), `broken` is the code with which its machine does
-    not start.
+    not start, `gpu_support` false what keeps the GPU from its guests.
     `lists` are DistributionListUrl and DistributionListUrlAppend, addresses of the lab's own lists.
     """
 
@@ -152,6 +152,7 @@ class Wsl(Strict):
     error: str = "Wsl/0x80040154"
     disabled: list[Literal["wslservice"]] = []
     broken: str = ""
+    gpu_support: bool = True
 
 
 class Interpreter(Strict):

@@ -1,4 +1,4 @@
-"""What the lab's guest says of itself, beside what Windows says of the PC: steps, and disagreements that are explained."""
+"""What the lab's guest says of itself beside what Windows says of the PC: steps, and disagreements explained."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class Collector(Reader):
 
     def wsl_place(self) -> Any:
         """Where the guest lies or would lie."""
-        return place(self.pc, self.distribution, self.location)
+        return place(self.pc, self.distribution, self.location, self.home)
 
     def wsl_version(self) -> Any:
         """`wsl --version`, only where WSL is installed."""

@@ -247,7 +247,14 @@ def folder_of(pc: SimulatedPc, name: str, location: str) -> str:
     return pc.expand(location or rf"%LOCALAPPDATA%\gpuready\wsl\{name}").rstrip("\\")
 
 
-def place(pc: SimulatedPc, name: str, location: str) -> dict[str, Any]:
+def offer_of(home: Home, name: str) -> dict[str, Any] | None:
+    """What every user of the PC is offered, with its file; None where that is not there, or is not the whole of it."""
+    offer = home.json(rf"{home.path}\wsl\{name}.json")
+    node = home.disk.get(rf"{home.path}\wsl\{offer.get('file')}")
+    return offer if node is not None and node.bytes == offer.get("size_bytes") else None
+
+
+def place(pc: SimulatedPc, name: str, location: str, home: Home) -> dict[str, Any]:
     """Where it lies or would lie, what lies there now, and whose it is."""
     found = registered(pc, name)
     folder = found.base_path if found else folder_of(pc, name, location)
@@ -262,6 +269,7 @@ def place(pc: SimulatedPc, name: str, location: str) -> dict[str, Any]:
         "held": f"{disk} is in use" if running else None,
         "drive": "C:\\",
         "free_bytes": pc.disk.free,
+        "export": None if home.refusal() else (offer_of(home, name) or {}).get("sha256"),
         "other_sid": other_owner(pc, name),
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 from gpuready.simlab import documents
 from gpuready.simlab.models.home import Home, fail, fill, note
 from gpuready.simlab.models.model import ModuleFailed, Task, model
-from gpuready.simlab.models.wsl_distribution import asked_of, demand, marker_of, registered, room
+from gpuready.simlab.models.wsl_distribution import asked_of, demand, marker_of, offer_of, registered, room
 from gpuready.simlab.pc import now
 from gpuready.simlab.subsystem import LISTS, MSI
 from gpuready.simlab.wsl.host import local_path
@@ -142,9 +142,7 @@ class _Work:
         return node.bytes if node else 0
 
     def _offer(self, name: str) -> dict[str, Any] | None:
-        offer = self.home.json(rf"{self.folder}\{name}.json")
-        node = self.disk.get(rf"{self.folder}\{offer.get('file')}")
-        return offer if node is not None and node.bytes == offer.get("size_bytes") else None
+        return offer_of(self.home, name)
 
     def _others(self) -> list[dict[str, Any]]:
         names = [one["name"].removesuffix(".json") for one in self.home.texts("wsl")]

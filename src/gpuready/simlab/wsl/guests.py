@@ -5,14 +5,17 @@ Their commands are a shell's few that Ansible sends (`shell`), and models of mod
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gpuready.simlab.wsl import shell
 from gpuready.simlab.wsl.errors import WslError
 from gpuready.simlab.wsl.host import Command, Files, Streams
 from gpuready.simlab.wsl.launch import NO_USER
 from gpuready.simlab.wsl.linux import Linux, NotLinuxError
-from gpuready.simlab.wsl.session import Session
+from gpuready.simlab.wsl.session import Host, Session
 from gpuready.simlab.wsl.state import Distribution
 
 _HEADER = b"simlab: the disk of a guest\n"
@@ -23,6 +26,7 @@ class ModelledGuests:
 
     def __init__(self, files: Files) -> None:
         self._files, self._lock = files, threading.RLock()
+        self.host: Callable[[Distribution], Host] | None = None
 
     def linux(self, one: Distribution) -> Linux:
         """The files of a guest. Raises WslError for a disk that holds none."""
@@ -35,6 +39,16 @@ class ModelledGuests:
     def _not_a_disk(self) -> Linux:
         raise NotLinuxError
 
+    @contextmanager
+    def changed(self, one: Distribution) -> Iterator[Linux]:
+        """A guest's files, held alone; what becomes of them is kept."""
+        with self._lock:
+            linux = self.linux(one)
+            before = linux.pack()
+            yield linux
+            if linux.pack() != before:
+                self.keep(one, linux)
+
     def keep(self, one: Distribution, linux: Linux) -> None:
         """Write what a guest's files have become."""
         self._files.write(one.disk, _HEADER + linux.pack())
@@ -42,17 +56,16 @@ class ModelledGuests:
     def run(self, command: Command, streams: Streams) -> int:
         """Run a command in a guest; 67 for a user that is not there."""
         one = command.distribution
-        with self._lock:
-            linux = self.linux(one)
+        with self.changed(one) as linux:
             who = user_of(linux, one, command.user)
             if who is None:
                 return NO_USER
             argv = command.argv or (("/bin/sh", "-c", command.shell) if command.shell else ("/bin/sh",))
-            before = linux.pack()
             session = Session(linux, who, command.folder or "/", streams.read())
+            session.host = self.host(one) if self.host else None
             rc = shell.run(session, list(argv))
-            if linux.pack() != before:
-                self.keep(one, linux)
+        if session.later:
+            session.say(json.dumps(session.later()))
         streams.out(bytes(session.out))
         streams.err(bytes(session.err))
         if session.endless:

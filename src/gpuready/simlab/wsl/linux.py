@@ -124,6 +124,10 @@ class Linux:
         below = any(one.startswith(path.rstrip("/") + "/") for one in self._entries)
         return path == "/" or (entry.data is None if entry else below)
 
+    def paths(self, folder: str) -> list[str]:
+        """Everything below a folder, whose name ends with a slash, however deep."""
+        return sorted(one for one in self._entries if one.startswith(folder))
+
     def write(self, path: str, data: bytes, mode: int | None = None, uid: int | None = None) -> None:
         """A file, whole; what it was keeps its rights and owner."""
         before = self.get(path)

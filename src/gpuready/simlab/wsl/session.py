@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from gpuready.simlab.wsl.linux import Linux, normal
+
+
+class Host(Protocol):
+    """Who has models of more modules: gpuready's own."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this module."""
+
+    def module(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        """The result of a module."""
+
+    def start(self, name: str, given: dict[str, Any], folder: str, number: str, seconds: float) -> dict[str, Any]:
+        """Start one as a job of Ansible's async; what async_wrapper says."""
 
 
 @dataclass
@@ -19,6 +34,9 @@ class Session:
     out: bytearray = field(default_factory=bytearray)
     err: bytearray = field(default_factory=bytearray)
     endless: bool = False
+    host: Host | None = None
+    folder_of_jobs: str = "/root/.ansible_async"
+    later: Callable[[], dict[str, Any]] | None = None  # a module that is run when nothing holds the guest any more
 
     @property
     def uid(self) -> int:

@@ -9,16 +9,18 @@ import posixpath
 import re
 import shlex
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gpuready.simlab.wsl import modules
-from gpuready.simlab.wsl.session import Session
+from gpuready.simlab.wsl.session import Host, Session
 
 _TEMPORARY = re.compile(
     r'umask 77 && mkdir -p "` echo (\S+) `"\s*&& mkdir "` echo (\S+) `" && echo (\S+?)="` echo \S+ `"'
 )
 _ENDS = '/bin/sh -c "$1"; echo "$2$?" >&2'  # gpuready.lab.wsl: the exit code goes with the errors
 _MORE = re.compile(r"\s*&&\s*|\s*;\s*")
+_VARIABLE = re.compile(r"([A-Z_]+)=(.*)")
 _QUIET = re.compile(r"\s*(?:1?>|2>)\s*(?:/dev/null|&1)")
 
 
@@ -72,8 +74,13 @@ def _simple(session: Session, text: str) -> int:
         session.stdin, words = found, words[:-2]
     if {"|", ">", ">>", "<", "&", "`"} & set(words):
         return session.fail(f"simlab: {text[:120]} is not modelled in a guest", 2)
+    variables = {}
+    while words and (set_to := _VARIABLE.fullmatch(words[0])):
+        variables[set_to[1]] = set_to[2]
+        words = words[1:]
     if not words:
         return 0
+    session.folder_of_jobs = variables.get("ANSIBLE_ASYNC_DIR", session.folder_of_jobs)
     at = len(session.out)
     rc = run(session, words)
     if target is not None:
@@ -197,9 +204,24 @@ def _python(session: Session, args: list[str]) -> int:
     if asked is None:
         return session.fail("simlab: this program of Python is not modelled in a guest")
     name, arguments = asked
+    if name == "ansible.builtin.async_wrapper" and session.host:
+        return _job(session, session.host, args[1:])
+    if session.host and session.host.has(name):
+        session.later = partial(session.host.module, name, arguments)
+        return 0
     result = modules.run(session, name, arguments, lambda argv: run(session, argv))
     session.say(json.dumps(result))
     return 1 if result.get("failed") else 0
+
+
+def _job(session: Session, host: Host, args: list[str]) -> int:
+    """async_wrapper: number, seconds, whether the folder stays, the module's file."""
+    number, seconds, _, path = args[:4]
+    asked = _module((session.linux.read(session.path(path)) or b"").decode("utf-8", "replace"))
+    if asked is None:
+        return session.fail(f"simlab: {path} is no module")
+    session.later = partial(host.start, *asked, session.folder_of_jobs, number, float(seconds))
+    return 0
 
 
 def _module(source: str) -> tuple[str, dict[str, Any]] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from ..plugin_utils import canaries, others, reading, verdicts, waves
+from ..plugin_utils import canaries, inside, others, reading, verdicts, waves
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Action, Spec
 from ..plugin_utils.plan import wishes
@@ -49,8 +49,10 @@ class ActionModule(Action):
                 builds, trains = (bool(wishes.count(given.get(wishes.PREFIX + name))) for name in _AT_ONCE)
                 under_way = reading.section(given, "look_planned").get("under_way") is True
                 waited = trains or under_way or bool(self._task.check_mode)
-                driver = bool(reading.section(record, "plan").get("driver"))
-                yield waves.Pc(host, to_build, builds, waited, trains, driver)
+                plan = reading.section(record, "plan")
+                driver, guest = bool(plan.get("driver")), passes.guest_is_there(plan) is False
+                offer = inside.leads_in(record) and given.get("wsl_students") == "present"
+                yield waves.Pc(host, to_build, builds, waited, trains, driver, guest, offer)
 
     def _pcs(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[canaries.Pc]:
         """The PCs of this run; none where nobody asks for canaries, which costs no more than asking."""

@@ -6,9 +6,11 @@ One call where nothing is to be exported. An export is a job on the PC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..plugin_utils import jobs
+from ..plugin_utils import inside, jobs, kept_pass, reading
+from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
 from ..plugin_utils.environment import outcome
 from ..plugin_utils.guest import distributions, students
@@ -42,6 +44,9 @@ class ActionModule(jobs.JobAction):
             given = {key: given[key] for key in ("state", "name", "home", "lock_wait") if key in given}
             return _told(self.run_remote(MODULE, {**given, "words": students.words()}, task_vars))
         given |= {"words": students.words()}
+        return self._kept(self._offered(asked, given, task_vars), task_vars)
+
+    def _offered(self, asked: dict[str, Any], given: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         answer = self.run_remote(MODULE, {**given, "prepare": True}, task_vars)
         if answer.get("ready"):
             what = [asked["name"], asked["version"], asked["list"], asked["logon"]]
@@ -51,6 +56,34 @@ class ActionModule(jobs.JobAction):
                 return {"msg": "the export is under way", "under_way": True, "changed": True}
             answer = carried
         return _told(answer)
+
+    def _kept(self, answer: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Let the record name the launcher, and the pass what students get of it."""
+        sha256, launcher = reading.section(answer, "offer").get("sha256"), answer.get("launcher")
+        if answer.get("failed") or not (sha256 and launcher):
+            return answer
+        record = records.of(task_vars)
+        if not inside.leads_in(record):
+            return answer
+        apply = record.get("apply") or {"changed": False}
+        apply["changed"] = bool(apply["changed"] or answer.get("changed"))
+        apply["offer"] = {"launcher": str(launcher), "sha256": str(sha256)}
+        record["apply"] = apply
+        verdict = record.get("verdict")
+        if verdict and verdict["state"] in records.READY and verdict["fingerprint"]["export"] != sha256:
+            record["facts"] = _with_export(record.get("facts") or {}, str(sha256))
+            record["verdict"] = {**verdict, "fingerprint": {**verdict["fingerprint"], "export": str(sha256)}}
+            if not self._task.check_mode:
+                with inside.guest(self, inside.distribution(record), task_vars) as variables:
+                    kept = kept_pass.keep(self, {"state": "current"}, record, variables)
+                if kept.get("failed"):
+                    return kept
+        return {**answer, "ansible_facts": {"gpuready": record}}
+
+
+def _with_export(facts: Mapping[str, Any], sha256: str) -> dict[str, Any]:
+    wsl = reading.section(facts, "wsl")
+    return {**facts, "wsl": {**wsl, "place": {**reading.section(wsl, "place"), "export": sha256}}}
 
 
 def _told(answer: dict[str, Any]) -> dict[str, Any]:

@@ -171,7 +171,9 @@ Add-Piece $pieces 'wsl_registry' {
     @{ msi = $msi; store = $store; user = $user; policies = $policies; inbox = [System.IO.File]::Exists("$system\wsl.exe") }
 }
 
-Add-Piece $pieces 'wsl_place' { Get-Place $module.Params.distribution $module.Params.location }
+Add-Piece $pieces 'wsl_place' {
+    Get-Place $module.Params.distribution $module.Params.location $(if (-not $refused) { $homePath })
+}
 
 Add-Piece $pieces 'interpreters' {
     $interpreters = [ordered]@{}

@@ -77,20 +77,12 @@ function Get-Source {
     $found
 }
 
-function Get-Offer([string]$Path) {
-    # What a NAME.json offers, with its file; $null where that is not there, or is not the whole of it.
-    $offer = Read-Json $Path
-    $file = "$folder\$(Get-Field $offer 'file')"
-    if ($null -eq $offer -or -not [System.IO.File]::Exists($file)) { return }
-    if ((New-Object -TypeName System.IO.FileInfo -ArgumentList $file).Length -eq (Get-Field $offer 'size_bytes')) { $offer }
-}
-
 function Get-OtherOffer {
     # Those of other distributions, by their names.
     if (-not [System.IO.Directory]::Exists($folder)) { return }
     foreach ($path in [System.IO.Directory]::GetFiles($folder, '*.json') | Sort-Object) {
         if ([System.IO.Path]::GetFileName($path) -in "$name.json", 'list.json', 'list.before.json') { continue }
-        Get-Offer $path
+        Get-Offer $folder ([System.IO.Path]::GetFileNameWithoutExtension($path))
     }
 }
 
@@ -231,7 +223,7 @@ function Set-Present {
     Assert-Version
     Open-Home
     $found = Get-Source
-    $offer = Get-Offer "$folder\$name.json"
+    $offer = Get-Offer $folder $name
     $same = $null -ne $offer -and (Format-Json (Get-Field $offer 'of')) -ceq (Format-Json $found.of)
     if (-not $same) {
         # What stands in the way of what follows is better known before an export that takes minutes.

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An action that works in the guest of its Windows PC: over the connection that it has, for as long as it is in there."""
+"""An action that works in the guest of its Windows PC: over the connection that it has, as long as it is in there."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Preparation:
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
     installers: Catalogue | None
-    for_guest: guest.Given = guest.Given()
+    for_guest: guest.Given = guest.NOTHING
 
 
 def prepare(

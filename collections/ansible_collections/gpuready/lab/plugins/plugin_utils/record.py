@@ -139,6 +139,13 @@ class AppliedDriver(TypedDict):
     reboot_required: bool
 
 
+class AppliedOffer(TypedDict):
+    """The guest as every user of the PC is offered it: what starts a copy of one's own, and the export's sha256."""
+
+    launcher: str
+    sha256: str
+
+
 class Apply(TypedDict, total=False):
     """What was done. What belongs to the environment is there once that was seen to."""
 
@@ -149,6 +156,7 @@ class Apply(TypedDict, total=False):
     switched: bool
     seconds: float
     keep_old: int
+    offer: AppliedOffer
 
 
 class CheckResult(TypedDict):
@@ -168,6 +176,7 @@ class Fingerprint(TypedDict):
     os_build: str | None
     kernel: str | None
     wsl: str | None
+    export: str | None
     stack: str | None
     lock_sha256: str | None
     trainer_sha256: str | None
@@ -248,7 +257,7 @@ def of(variables: Mapping[str, Any]) -> Record:
 
 
 def side(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The facts of the side on which the planned stack lives: those of the guest, where a Windows PC's plan leads in."""
+    """The facts of the side on which the planned stack lives: of the guest, where a Windows PC's plan leads in."""
     facts, target = section(record, "facts"), section(record, "plan").get("target")
     inside = target == "wsl" and section(facts, "os").get("family") == "windows"
     return section(facts, "guest") if inside else facts

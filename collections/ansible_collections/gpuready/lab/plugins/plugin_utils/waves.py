@@ -16,7 +16,8 @@ class Pc:
     """A PC that has no verdict after its look. `in_turn`: few build at once.
 
     `waited`: its training is not one to start now; `trains_in_turn`: because few train at once. `driver`: its GPU gets
-    a driver first, and what is built then may differ.
+    a driver first, and what is built then may differ; `guest`: so does a guest of WSL 2, in which it is built. `offer`:
+    that guest is for every user, once it is proven.
     """
 
     host: str
@@ -25,19 +26,24 @@ class Pc:
     waited: bool = False
     trains_in_turn: bool = False
     driver: bool = False
+    guest: bool = False
+    offer: bool = False
 
 
 @dataclass(frozen=True)
 class Wave:
-    """The PCs of each play: to get a driver; to build, at once or in turn; to start training; to collect, the same."""
+    """The PCs of each play: to get a driver; a guest, at once or in turn; to build; to start training; to collect."""
 
     drivers: list[str] = field(default_factory=list)
+    guests: list[str] = field(default_factory=list)
+    guests_in_turn: list[str] = field(default_factory=list)
     build: list[str] = field(default_factory=list)
     together: list[str] = field(default_factory=list)
     in_turn: list[str] = field(default_factory=list)
     train: list[str] = field(default_factory=list)
     collect: list[str] = field(default_factory=list)
     collect_in_turn: list[str] = field(default_factory=list)
+    offer: list[str] = field(default_factory=list)
 
 
 def waves(pcs: Iterable[Pc], first: Collection[str]) -> tuple[Wave, Wave]:
@@ -48,7 +54,11 @@ def waves(pcs: Iterable[Pc], first: Collection[str]) -> tuple[Wave, Wave]:
         (wave.collect_in_turn if pc.trains_in_turn else wave.collect).append(pc.host)
         if pc.driver:
             wave.drivers.append(pc.host)
-        if pc.to_build or pc.driver:
+        if pc.offer:
+            wave.offer.append(pc.host)
+        if pc.guest:
+            (wave.guests_in_turn if pc.in_turn else wave.guests).append(pc.host)
+        if pc.to_build or pc.driver or pc.guest:
             wave.build.append(pc.host)
             (wave.in_turn if pc.in_turn else wave.together).append(pc.host)
         elif not pc.waited:

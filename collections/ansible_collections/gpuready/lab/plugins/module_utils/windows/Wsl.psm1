@@ -67,14 +67,23 @@ function Get-Holding([string]$Path) {
     }
 }
 
-function Get-Place([string]$Name, [string]$Location) {
+function Get-Offer([string]$Folder, [string]$Name) {
+    # What NAME.json offers the users of the PC, with its file; $null where that is not there, or is not the whole of it.
+    $offer = Read-Json "$Folder\$Name.json"
+    if ($null -eq $offer -or -not [System.IO.File]::Exists("$Folder\$($offer['file'])")) { return }
+    if ((New-Object -TypeName System.IO.FileInfo -ArgumentList "$Folder\$($offer['file'])").Length -eq $offer['size_bytes']) { $offer }
+}
+
+function Get-Place([string]$Name, [string]$Location, [string]$HomePath) {
     # Where a distribution lies or would lie, what lies there now, and whose it is: raw evidence, before anything is changed.
     $found = Get-Registered ([Microsoft.Win32.Registry]::CurrentUser) $Name
     $folder = $(if ($found) { $found.base } else { Get-DiskFolder $Location $Name })
     $disk = $(if ($found) { $found.disk } else { "$folder\ext4.vhdx" })
     $drive, $free, $holding, $other = [System.IO.Path]::GetPathRoot($folder), $null, (Get-Holding $disk), (Get-OtherOwner $Name)
     try { $free = (New-Object -TypeName System.IO.DriveInfo -ArgumentList $drive).AvailableFreeSpace } catch { $null = $_ }
+    $offer = $(if ($HomePath) { Get-Offer "$HomePath\wsl" $Name })   # without a home nothing of it is believed
     @{
+        export = $(if ($offer) { $offer['sha256'] } else { $null })
         name = $Name; folder = $folder; registered = [bool]$found; marker = [System.IO.File]::Exists("$folder\gpuready.json")
         disk = [System.IO.File]::Exists($disk); held = $(if ($holding) { $holding } else { $null }); drive = $drive; free_bytes = $free
         other_sid = $(if ($other) { $other } else { $null })
@@ -111,5 +120,5 @@ function Assert-Room([string]$Folder, [long]$Needed, [string]$What) {
     Stop-With 'WSL_DISK_TOO_SMALL' "$($drive.Name) has $has GB free, and $What needs $wants GB there"
 }
 
-Export-ModuleMember -Function Find-Wsl, Assert-Wsl, Get-Registered, Get-OtherOwner, Get-DiskFolder, Get-Holding, Get-Place,
-    Assert-Ours, ConvertTo-Argument, Invoke-Wsl, Assert-Room
+Export-ModuleMember -Function Find-Wsl, Assert-Wsl, Get-Registered, Get-OtherOwner, Get-DiskFolder, Get-Holding, Get-Offer,
+    Get-Place, Assert-Ours, ConvertTo-Argument, Invoke-Wsl, Assert-Room

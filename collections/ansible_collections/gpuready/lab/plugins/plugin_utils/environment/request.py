@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import reading
 from ..record import side
 from ..stacks import files as stackfiles
 from ..stacks import locks, runtime

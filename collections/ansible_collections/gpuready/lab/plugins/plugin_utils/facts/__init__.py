@@ -36,7 +36,11 @@ def interpret(evidence: dict[str, Any]) -> Facts:
     if error:
         told = Problem("guest", reading.code(error.get("code")) or "NO_EVIDENCE", reading.line(error.get("message")))
         return replace(facts, problems=(*facts.problems, told))
-    return replace(facts, guest=_side(dict(section(guest, "value"))))
+    inside = dict(section(guest, "value"))
+    pieces = dict(section(inside, "pieces"))
+    # wsl.exe led there, whatever kernel it has and whether it may start programs of Windows.
+    pieces["wsl"] = {"value": {**section(pieces, "wsl", "value"), "interop": True}, "error": None}
+    return replace(facts, guest=_side({**inside, "pieces": pieces}))
 
 
 def _side(evidence: dict[str, Any]) -> Facts:

@@ -11,7 +11,19 @@ import re
 from .. import reading
 from ..evidence.pieces import Pieces, Row
 from . import home, linux_adapters, nvidia
-from .model import Disk, Facts, Handed, Interpreter, LinuxDistribution, Machine, PendingReboot, Problem, System, User, Uv
+from .model import (
+    Disk,
+    Facts,
+    Handed,
+    Interpreter,
+    LinuxDistribution,
+    Machine,
+    PendingReboot,
+    Problem,
+    System,
+    User,
+    Uv,
+)
 
 _MACHINES = {
     "x86_64": "x86_64",

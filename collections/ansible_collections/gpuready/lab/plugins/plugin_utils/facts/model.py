@@ -175,7 +175,8 @@ class WslError:
 class WslPlace:
     """Where the lab's guest lies or would lie. `ours`: gpuready made what lies there; `held`: somebody holds its disk.
 
-    `other_user`: another user of the PC has a distribution of this name that gpuready did not make.
+    `other_user`: another user of the PC has a distribution of this name that gpuready did not make; `export`: the
+    sha256 of the one that every user is offered.
     """
 
     name: str | None = None
@@ -185,6 +186,7 @@ class WslPlace:
     disk: bool | None = None
     held: bool | None = None
     other_user: bool | None = None
+    export: str | None = None
     drive: str | None = None
     free_bytes: int | None = None
 

@@ -129,6 +129,7 @@ def _place(pieces: Pieces) -> WslPlace | None:
         disk=disk,
         held=None if disk is None else row.text("held") is not None,
         other_user=row.text("other_sid") is not None,
+        export=row.text("export"),
         drive=row.text("drive"),
         free_bytes=free if free is not None and free >= 0 else None,
     )

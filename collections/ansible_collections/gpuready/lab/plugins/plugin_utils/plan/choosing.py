@@ -32,14 +32,14 @@ def plan(
     facts: Facts,
     wishes: Wishes,
     stacks: Mapping[str, Stack],
-    guest: plan_guest.Given = plan_guest.Given(),
+    guest: plan_guest.Given = plan_guest.NOTHING,
     installers: Catalogue | None = None,
     drivers_automated: bool = False,
 ) -> Plan:
     """Choose the stack, its target, lock and GPU for a PC.
 
-    `guest` is what the lab gives for a guest of WSL 2. Where a guest cannot be, a stack that runs natively too is planned
-    natively, and one that does not carries the blocker.
+    `guest` is what the lab gives for a guest of WSL 2. Where a guest cannot be, a stack that runs natively too is
+    planned natively, and one that does not carries the blocker.
 
     `installers` are the lab's drivers.yml. `drivers_automated` says whether the run installs from it: then a blocker
     that an installer mends is none. Otherwise it stays, and its next step names the installer.

@@ -36,6 +36,9 @@ class Given:
     package: str | None = None
 
 
+NOTHING = Given()
+
+
 def there(facts: Facts) -> bool:
     """Whether the lab's guest is registered, and gpuready made it."""
     place = (facts.wsl or Wsl()).place or WslPlace()
@@ -100,7 +103,9 @@ def disagreements(inside: Facts, adapter: Adapter) -> list[Problem]:
     if handed.libraries is not None and wanted not in handed.libraries:
         cause = f"Windows has the driver {driver} of {name}, and the guest has no {wanted} of it in /usr/lib/wsl/lib"
         usual = remedies.remedy(code := "LIBCUDA_ABSENT" if nvidia else "D3D12_MISSING").next_step
-        step = f"Run wsl --shutdown on the PC: a new driver reaches a guest with its next start. If it stays so: {usual}"
+        step = (
+            f"Run wsl --shutdown on the PC: a new driver reaches a guest with its next start. If it stays so: {usual}"
+        )
         return [problem(code, cause, step)]
     if nvidia and handed.drivers:
         packages = ", ".join(handed.drivers)

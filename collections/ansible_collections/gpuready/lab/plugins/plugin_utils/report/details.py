@@ -20,6 +20,7 @@ _BOUND = {
     "os_build": "operating system",
     "kernel": "kernel",
     "wsl": "WSL",
+    "export": "export for students (SHA-256)",
     "stack": "stack",
     "lock_sha256": "lock (SHA-256)",
     "trainer_sha256": "trainer (SHA-256)",
@@ -180,9 +181,16 @@ def _plan(record: Mapping[str, Any]) -> str:
             ("GPU", report.adapter_name(record)),
             ("To do", "; ".join(_named(step, "name", "reason") for step in needed)),
             ("Environment", shown(environment.get("path"))),
-            ("How a student starts it", shown(environment.get("start")) if ready else ""),
+            ("How a student starts it", _start(record) if ready else ""),
         ],
     )
+
+
+def _start(record: Mapping[str, Any]) -> str:
+    """The stack's launcher; before it that of a guest, where every user of the PC is offered one."""
+    start = shown(section(record, "apply", "environment").get("start"))
+    launcher = shown(section(record, "apply", "offer").get("launcher"))
+    return f"{launcher} opens a guest of one's own; in it {start}" if launcher and start else start
 
 
 def _adapters(adapters: Iterable[Mapping[str, Any]]) -> str:

@@ -77,7 +77,8 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
     """
     facts, plan, trained = (reading.section(record, name) for name in ("facts", "plan", "training"))
     system, adapter = reading.section(facts, "os"), reading.section(plan, "adapter")
-    known = verdict_checks.known_adapter(record)
+    known, wsl = verdict_checks.known_adapter(record), reading.section(facts, "wsl")
+    place = reading.section(wsl, "place")
     # On Linux the id is a slot alone: which card is in it, the numbers and NVIDIA's own name of it say.
     names = (adapter.get("id"), known.get("vendor_id"), known.get("device_id"), known.get("uuid"))
     card = " ".join(text for name in names if (text := reading.said(name)))
@@ -86,7 +87,8 @@ def fingerprint(record: Mapping[str, Any], trainer_sha256: str | None = None) ->
         "driver": reading.said(reading.section(known, "driver").get("version")),
         "os_build": reading.said(system.get("version")) or reading.said(system.get("build")),
         "kernel": reading.said(reading.section(side(record), "os").get("kernel")),
-        "wsl": reading.said(reading.section(facts, "wsl").get("version")) if plan.get("target") == "wsl" else None,
+        "wsl": reading.said(wsl.get("version")) if plan.get("target") == "wsl" else None,
+        "export": reading.said(place.get("export")) if plan.get("target") == "wsl" else None,
         "stack": reading.said(plan.get("stack")),
         "lock_sha256": reading.said(reading.section(plan, "environment").get("lock_sha256")),
         "trainer_sha256": reading.said(trained.get("trainer_sha256")) or reading.said(trainer_sha256),

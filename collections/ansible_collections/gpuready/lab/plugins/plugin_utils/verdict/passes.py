@@ -23,12 +23,13 @@ BOUND = {
     "os_build": "the build of the operating system",
     "kernel": "the kernel",
     "wsl": "WSL",
+    "export": "what students are offered of it",
     "stack": "the stack",
     "lock_sha256": "the stack's lock",
     "trainer_sha256": "the trainer",
     "adapter": "the GPU",
 }
-_ELSEWHERE = ("kernel", "wsl")
+_ELSEWHERE = ("kernel", "wsl", "export")
 _STATES, _FAILED = ("READY", "DEGRADED"), ("NOT_READY", "UNKNOWN")
 _TRY = "Run gpuready verify."
 
@@ -157,8 +158,17 @@ def failure_of_stack(facts: Mapping[str, Any], stack: object) -> object:
 
 def environment_is_there(plan: Mapping[str, Any]) -> bool | None:
     """Whether the PC has the environment of the planned lock, by the plan's own steps; None when they do not say."""
+    return _is_there(plan, "python_environment")
+
+
+def guest_is_there(plan: Mapping[str, Any]) -> bool | None:
+    """Whether the PC has the guest that the plan leads into, or the plan leads into none; the same."""
+    return _is_there(plan, "wsl")
+
+
+def _is_there(plan: Mapping[str, Any], name: str) -> bool | None:
     steps = reading.items(plan.get("steps"))
-    mine = [step.get("needed") for step in steps if step.get("name") == "python_environment"]
+    mine = [step.get("needed") for step in steps if step.get("name") == name]
     if not mine or not all(isinstance(needed, bool) for needed in mine):
         return None
     return not any(mine)
