@@ -6,6 +6,7 @@ real PC can be reached.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import yaml
 from gpuready import contract, demo, inventory, newest, project
 from gpuready.errors import GpureadyError
 from gpuready.simlab import background, scenario
+from gpuready.simlab.wsl.linux import Linux
 from gpuready.wishes import PREFIX
 
 # What may go wrong on a PC -> what that is, and how the simulated PC has it: `gpus` is of each of its GPUs.
@@ -92,6 +94,8 @@ def lab(
     content = {"defaults": {"uv": "0.9.2"}, "pcs": pcs}
     simulated = scenario.parse(content, "the rehearsal")
     with tempfile.TemporaryDirectory(prefix="gpuready-rehearsal-") as folder:
+        for pc in pcs:
+            pc["variables"] |= _small(pc["variables"], Path(folder))
         file = Path(folder) / "lab.yml"
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
         port = demo.free_port(simulated, demo.PORT, _ADDRESS)
@@ -105,6 +109,22 @@ def about(made: Rehearsed) -> Iterator[str]:
         yield f"{len(made.known)} with the GPUs that they had when a run looked at them last."
     if made.others:
         yield f"{len(made.others)} that no run has looked at yet, each with one {_GPU['name']}."
+
+
+def _small(variables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What a guest of WSL is made from, as small as a simulated PC takes it; what is not there stays as it is."""
+    found = {}
+    for name, data in (("wsl_archive", Linux.small().pack("tar.gz")), ("wsl_package", b"wsl %s")):
+        given = variables.get(name)
+        path = str(given.get("path") or "") if isinstance(given, Mapping) else "/"
+        if not isinstance(given, Mapping) or not given or (path.startswith("/") and not Path(path).is_file()):
+            continue
+        more = {"version": given["version"]} if given.get("version") else {}
+        data = data.replace(b"%s", str(more.get("version")).encode())
+        sha256 = hashlib.sha256(data).hexdigest()
+        (folder / f"{sha256[:12]}.{name}").write_bytes(data)
+        found[name] = {"path": str(folder / f"{sha256[:12]}.{name}"), "sha256": sha256, **more}
+    return found
 
 
 def _absolute(value: object, sources: Sequence[str]) -> object:

@@ -27,7 +27,13 @@ PCS: dict[str, dict[str, Any]] = {
     "professional": {"gpus": [NVIDIA], "variables": {**ALLOWED, "gpuready_experience": "professional"}},
     "linux": {
         "gpus": [AMD],
-        "variables": {**ALLOWED, "gpuready_library": "tensorflow", "gpuready_knows_linux": True},
+        "variables": {
+            **ALLOWED,
+            "gpuready_library": "tensorflow",
+            "gpuready_knows_linux": True,
+            "wsl_students": "present",
+            "wsl_students_list": "alone",
+        },
     },
     "guarded": {"gpus": [NVIDIA], "variables": {"gpuready_experience": "professional"}},
     "native": {"gpus": [AMD], "variables": {}},
@@ -98,6 +104,11 @@ def test_a_pc_without_wsl_trains_in_a_guest(lab: SimulatedLab, tmp_path: Path) -
         assert one["verdict"]["fingerprint"]["wsl"] == "2.6.3.0"
         assert one["facts"]["guest"]["os"]["wsl"] is True
     assert not any("guest" in what or "wsl" in what for what in asked(lab, "native"))
+    offer = hosts(first)["linux"]["apply"]["offer"]
+    assert offer["launcher"] == r"C:\ProgramData\gpuready\bin\wsl-gpuready.cmd"
+    assert hosts(first)["linux"]["verdict"]["fingerprint"]["export"] == offer["sha256"]
+    assert offer["launcher"] in (lab.pcs["linux"].disk.text(r"C:\ProgramData\gpuready\README.txt") or "")
+    assert "offer" not in hosts(first)["professional"]["apply"]
 
     lab.pcs["guarded"].restart()
     for name in PCS:
@@ -110,6 +121,17 @@ def test_a_pc_without_wsl_trains_in_a_guest(lab: SimulatedLab, tmp_path: Path) -
 
     third = here.provision(lab_dir=tmp_path / "lab")
     assert (ended(third), third.document["changed"]["count"]) == (ready, 0)
+    assert hosts(third)["linux"]["verdict"]["fingerprint"]["export"] == offer["sha256"]
+    assert set(ended(here.report(lab_dir=tmp_path / "lab")).values()) == {"READY TRAINED"}
+
+    # A pass is of this WSL and of what students are offered of it.
+    lab.pcs["professional"].put_wsl("2.7.0.0")
+    lab.pcs["linux"].disk.remove(r"C:\ProgramData\gpuready\wsl")
+    found = here.report(lab_dir=tmp_path / "lab")
+    assert ended(found) == ready | dict.fromkeys(("professional", "linux"), "STALE PASS_STALE")
+    assert "WSL changed from 2.6.3.0 to 2.7.0.0" in hosts(found)["professional"]["verdict"]["cause"]
+    assert "what students are offered of it is no longer known" in hosts(found)["linux"]["verdict"]["cause"]
+    lab.pcs["professional"].put_wsl("2.6.3.0")
 
 
 def test_what_was_brought_into_a_guest_goes_from_there(lab: SimulatedLab, tmp_path: Path) -> None:

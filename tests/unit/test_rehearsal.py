@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,19 @@ def test_a_fault_that_is_none_is_refused(made: Any, fault: str, words: str) -> N
     with pytest.raises(GpureadyError) as refused:
         made(fault)
     assert words in str(refused.value)
+
+
+def test_what_a_guest_is_made_from_is_as_small_as_its_pc(tmp_path: Path) -> None:
+    given = {
+        "wsl_archive": {"url": "https://x/u.wsl", "sha256": "0" * 64},
+        "wsl_package": {"path": "/none", "version": "2"},
+    }
+    found = rehearsal._small(given, tmp_path)
+    assert list(found) == ["wsl_archive"]  # what is not there is missed by the plan of a rehearsal too
+    file = Path(found["wsl_archive"]["path"])
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == found["wsl_archive"]["sha256"]
+    (tmp_path / "wsl.msi").touch()
+    package = {"path": str(tmp_path / "wsl.msi"), "version": "2.6.3.0"}
+    made = rehearsal._small({"wsl_package": package}, tmp_path)["wsl_package"]
+    assert (Path(made["path"]).read_bytes(), made["version"]) == (b"wsl 2.6.3.0", "2.6.3.0")
+    assert rehearsal._small({}, tmp_path) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def needed(found: Any) -> set[str]:
     return {one["name"] for one in found.steps if one["needed"]}
 
 
+def test_a_guest_whose_settings_are_those_of_the_lab_needs_no_role() -> None:
+    facts = pc(guest={"handed": {**HANDED, "conf": "[user] default = student"}})
+    given = replace(GIVEN, conf="[user]\ndefault = student\n")
+    assert "wsl" not in needed(plan(facts, CUDA, STACKS, given))
+
+
 def test_a_guest_that_is_there_needs_no_role() -> None:
     found = plan(pc(guest={}), CUDA, STACKS, GIVEN)
     assert (found.stack, found.target, found.blockers) == ("cuda", "wsl", [])
@@ -48,9 +55,11 @@ def test_a_guest_that_is_there_needs_no_role() -> None:
     (pc(problems=[{"piece": "guest", "code": "WSL_SERVICE_DISABLED", "message": "x"}]), "(WSL_SERVICE_DISABLED)"),
     (pc(guest={}, wsl={**WSL, "version": "2.4.0.0"}), "the lab names WSL 2.6.3.0, and the PC has 2.4.0.0"),
     (pc(wsl={**WSL, "place": {**PLACE, "registered": False}}), "the lab's guest is not on the PC"),
+    (pc(guest={"handed": {**HANDED, "conf": "[user] default = anna"}}), "/etc/wsl.conf of the guest is not as"),
 ])  # fmt: skip
 def test_why_the_role_has_something_to_do(facts: dict[str, Any], why: str) -> None:
-    (step,) = (one for one in plan(facts, CUDA, STACKS, GIVEN).steps if one["name"] == "wsl")
+    given = replace(GIVEN, conf="[user]\ndefault = student\n")
+    (step,) = (one for one in plan(facts, CUDA, STACKS, given).steps if one["name"] == "wsl")
     assert (step["needed"], why in step["reason"]) == (True, True)
 
 
@@ -95,3 +104,15 @@ def test_a_guest_is_read_once_and_no_deeper() -> None:
 
     assert Facts.of(deep).guest is not None
     assert Facts.of(deep).as_dict()["guest"]["guest"] is None
+
+
+def test_a_guest_that_nothing_mends_is_a_blocker_unless_a_package_may() -> None:
+    problem = {"piece": "guest", "code": "WSL_VM_START", "message": "x: Wsl/Service/CreateInstance/0x8000abcd"}
+    broken = pc(problems=[problem])
+    (blocker,) = plan(broken, CUDA, STACKS, GIVEN).blockers
+    assert (blocker["code"], "0x8000abcd" in blocker["cause"]) == ("WSL_VM_START", True)
+    assert plan({**broken, "wsl": {**WSL, "version": "2.4.0.0"}}, CUDA, STACKS, GIVEN).blockers == []
+    service = {**problem, "code": "WSL_SERVICE_DISABLED"}
+    assert plan(pc(problems=[service]), CUDA, STACKS, GIVEN).blockers == []
+    (unknown,) = plan(pc(problems=[{**problem, "code": "?"}]), CUDA, STACKS, GIVEN).blockers
+    assert unknown["code"] == "WSL_FAILED"

@@ -178,6 +178,7 @@ class GuestPc:
             smi["stdout"] = call.stdout.decode()
         libraries = ["libd3d12.so", "libdxcore.so", *(["libcuda.so.1"] if nvidia else [])]
         with self.disk._guests.changed(self.disk._one) as linux:
+            conf = linux.text("/etc/wsl.conf").rstrip("\n") or None
             os_release = {key: value.strip('"') for key, value in linux.release().items()}
         values: dict[str, Any] = {
             "nvidia_smi": smi, "uv": None, "users": None, "interpreters": [], "os_release": os_release,
@@ -188,7 +189,7 @@ class GuestPc:
             "glibc": "glibc 2.39", "pci_display": [], "nvidia_driver": None,
             "dxg": {"device": gpu, "libraries": libraries if gpu else None, "cached": True if gpu else None,
                     "drivers": []},
-            "wsl": {"kernel_says_microsoft": True, "interop": True, "distribution": None},
+            "wsl": {"kernel_says_microsoft": True, "interop": True, "distribution": None, "conf": conf},
             "memory": {"total_bytes": said.machine.memory // 2, "available_bytes": said.machine.memory // 3},
             "processors": {"name": said.machine.processor, "logical": said.machine.logical_processors,
                            "flags": ["hypervisor"]},

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..plugin_utils import reading
 from ..plugin_utils.facts.model import Facts
-from ..plugin_utils.hardware import cuda
+from ..plugin_utils.plan import cuda
 
 
 def cuda_toolkit(record: Mapping[str, Any]) -> str:

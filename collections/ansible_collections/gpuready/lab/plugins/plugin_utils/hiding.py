@@ -122,6 +122,7 @@ def _people(value: Any) -> set[str]:
 def _places(value: Any) -> list[Mapping[str, Any]]:
     """The evidence or the records inside: of a file, of a report."""
     places = [section(value), section(value, "gpuready_evidence")]
+    places += [section(place, "guest", "value") for place in places]
     for record in items(section(value).get("hosts")):
         places.append(record)
     return places

@@ -44,7 +44,7 @@ def guest(action: ActionBase, name: str | None, task_vars: Mapping[str, Any]) ->
     connection = connection_loader.get(NAME, context, new_stdin=None)
     if connection is None:
         raise AnsibleError(f"there is no connection plugin {NAME}: the collection is not whole")
-    given = {one: task_vars[one] for one in ("ansible_wsl_user", "ansible_wsl_program") if one in task_vars}
+    given = {one: task_vars[one] for one in ("ansible_wsl_program",) if one in task_vars}
     given = {one: action._templar.template(value) for one, value in given.items()}
     connection.set_options(var_options={**given, "ansible_wsl_distribution": name or DISTRIBUTION})
     connection._shell.set_options(var_options={})

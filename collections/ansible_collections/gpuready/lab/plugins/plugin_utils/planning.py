@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleError
 
 from . import contract
@@ -15,6 +17,7 @@ from .action import BadInput
 from .environment.sources import RequestError, Sources
 from .facts import typed
 from .facts.model import Facts
+from .guest import settings
 from .installers import files as installers
 from .installers.model import Catalogue
 from .plan import choosing as plan
@@ -31,6 +34,7 @@ typed.preload(Facts)
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"
 _GUEST = ("wsl_archive", "wsl_package")
+_ROLE = Path(__file__).resolve().parents[2] / "roles" / "wsl" / "defaults" / "main.yml"
 _MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | {*_LIBRARY, _DRIVERS})
 
 
@@ -136,13 +140,29 @@ def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> gues
         raise BadInput(str(error)) from None
     if found["wsl_package"] and not version:
         raise BadInput("wsl_package: it needs the version of WSL that it brings")
-    package = str(version) if version else None
+    given = guest.Given(package=str(version) if version else None, conf=_conf(task_vars, template))
     if not (archive := found["wsl_archive"]):
-        return guest.Given(package=package)
+        return given
     path = str(archive.get("path") or "")
     if path.startswith("/") and not Path(path).is_file():
-        return guest.Given(no_archive=f"wsl_archive: {path} is not there on the controller", package=package)
-    return guest.Given(archive=True, package=package)
+        return replace(given, no_archive=f"wsl_archive: {path} is not there on the controller")
+    return replace(given, archive=True)
+
+
+def _conf(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str | None:
+    """/etc/wsl.conf of a guest, by the lab's variables and the role's defaults."""
+    conf, user = (template(task_vars.get(name, _of_wsl()[name])) for name in ("wsl_conf", "wsl_default_user"))
+    if (conf is not None and not isinstance(conf, dict)) or not isinstance(user, str | None):
+        raise BadInput("wsl_conf, wsl_default_user: these are not a mapping of sections and the name of a user")
+    try:
+        return settings.text(conf, user)
+    except settings.SettingError as error:
+        raise BadInput(f"wsl_conf: {error}") from None
+
+
+@functools.cache
+def _of_wsl() -> dict[str, Any]:
+    return dict(yaml.safe_load(_ROLE.read_text(encoding="utf-8")))
 
 
 def _list(value: object) -> list[str]:

@@ -180,13 +180,14 @@ def _display_drivers(status: Path) -> list[str]:
     return found
 
 
-def wsl(proc: str = "/proc") -> dict[str, Any]:
-    """What tells a WSL guest from other Linux."""
+def wsl(proc: str = "/proc", conf: str = "/etc/wsl.conf") -> dict[str, Any]:
+    """What tells a WSL guest from other Linux, and its settings as they stand."""
     handlers = Path(proc, "sys/fs/binfmt_misc")
     return {
         "kernel_says_microsoft": "microsoft" in (read(f"{proc}/sys/kernel/osrelease") or "").lower(),
         "interop": any((handlers / name).exists() for name in ("WSLInterop", "WSLInterop-late")),
         "distribution": os.environ.get("WSL_DISTRO_NAME"),
+        "conf": read(conf),
     }
 
 

@@ -68,7 +68,7 @@ def interpret(evidence: object) -> Facts:
         adapters=adapters if adapters or pieces.known("pci_display") else None,
         ignored_adapters=ignored,
         dxg=dxg.flag("device") if dxg else None,
-        handed=_handed(dxg) if inside_wsl else None,
+        handed=_handed(dxg, pieces.row("wsl")) if inside_wsl else None,
         pending_reboot=_pending_reboot(kernel),
         users=_users(pieces),
         uv=_uv(pieces.row("uv")),
@@ -93,11 +93,12 @@ def _blocked(pieces: Pieces, dxg: Row | None) -> None:
     pieces.problem("dxg", "NVIDIA_GPU_BLOCKED", why)
 
 
-def _handed(dxg: Row | None) -> Handed | None:
+def _handed(dxg: Row | None, wsl: Row | None) -> Handed | None:
     if dxg is None:
         return None
     libraries = tuple(dxg.texts("libraries")) if dxg.values.get("libraries") is not None else None
-    return Handed(libraries, dxg.flag("cached"), tuple(dxg.texts("drivers")))
+    conf = reading.line(wsl.text("conf")) if wsl else None
+    return Handed(libraries, dxg.flag("cached"), tuple(dxg.texts("drivers")), conf)
 
 
 def _nvidia_version(driver: Row | None) -> str | None:

@@ -215,12 +215,14 @@ class Wsl:
 class Handed:
     """What Windows hands a guest of WSL beside /dev/dxg, seen in the guest.
 
-    `cached`: its loader knows these libraries; `drivers`: packages of Linux display drivers, which are in their way.
+    `cached`: its loader knows these libraries; `drivers`: packages of Linux display drivers, which are in their way;
+    `conf`: its /etc/wsl.conf, in one line.
     """
 
     libraries: tuple[str, ...] | None = None
     cached: bool | None = None
     drivers: tuple[str, ...] = ()
+    conf: str | None = None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _preference(contender: Candidate, at: Situation, asked: bool) -> tuple[Any, 
     """Least first: the stack meant for these wishes, then the target in reach, then the target that is preferred."""
     another_was_asked = asked and contender.stack.name != at.wishes.stack
     rank = contender.rule.rank if contender.rule else _UNRANKED
-    no_guest = any(unmet.code in plan_guest.CODES for unmet in contender.problems)
+    no_guest = any(plan_guest.is_of_guest(unmet.code) for unmet in contender.problems)
     order = ("wsl", "windows", "linux") if at.wishes.knows_linux else ("windows", "wsl", "linux")
     out_of_reach = contender.target not in host_targets(at.facts)
     kept = 0 if at.wishes.prefer == "guides" else _kept(contender.stack)
@@ -176,7 +176,7 @@ def _native_way(chosen: Candidate, ordered: list[Candidate], at: Situation) -> s
 
 
 def _with_way_out(blocker: Problem, native: str | None) -> Problem:
-    if blocker.code not in plan_guest.CODES or native is None or "gpuready_environment" in blocker.next_step:
+    if not plan_guest.is_of_guest(blocker.code) or native is None or "gpuready_environment" in blocker.next_step:
         return blocker
     return replace(
         blocker, next_step=f"{blocker.next_step} Or set gpuready_environment to windows: {native} trains natively."

@@ -11,12 +11,8 @@ from ..remedies import catalogue as remedies
 from .problems import Problem, problem
 
 PIECE = "guest"  # of the evidence
-# What stands in a guest's way alone: a stack that runs natively too has its way out there.
-CODES = (
-    *("VIRTUALIZATION_OFF", "WSL_DISK_LOCKED", "WSL_INBOX_ONLY", "WSL_KERNEL_TOO_OLD", "WSL_LOCAL_SYSTEM"),
-    *("WSL_NOT_INSTALLED", "WSL_NOT_OURS", "WSL_NO_ARCHIVE", "WSL_OS_OLD", "WSL_OTHER_USER", "WSL_POLICY"),
-    *("D3D12_MISSING", "LIBCUDA_ABSENT", "NO_DXG", "WSL_DISPLAY_DRIVER", "WSL_LOADER_CACHE"),
-)
+# What stands in a guest's way alone, beside all that is of WSL.
+_CODES = ("VIRTUALIZATION_OFF", "WSL_KERNEL_TOO_OLD")
 
 _WINDOWS_10 = range(19041, 19046)
 _TAKES_THE_PACKAGE = 2311  # with KB5020030
@@ -28,15 +24,21 @@ _LEFT_TO_WINDOWS = 2**30
 class Given:
     """What the lab gives for a guest: an archive, or why the one that it names is none, and the version of a package.
 
-    The package is that of WSL itself.
+    The package is that of WSL itself; `conf` is the text of /etc/wsl.conf.
     """
 
     archive: bool = False
     no_archive: str = "the lab names no archive that a guest is made from"
     package: str | None = None
+    conf: str | None = None
 
 
 NOTHING = Given()
+
+
+def is_of_guest(code: str) -> bool:
+    """Whether this stands in a guest's way alone: a stack that runs natively too has its way out there."""
+    return code in _CODES or remedies.remedy(code).category == "wsl"
 
 
 def there(facts: Facts) -> bool:
@@ -55,6 +57,9 @@ def step(facts: Facts, given: Given) -> tuple[bool, str]:
     if facts.guest is None:
         said = next((one for one in facts.problems if one.piece == PIECE), None)
         return True, f"the guest could not be looked into{f' ({said.code})' if said else ''}"
+    handed = facts.guest.handed
+    if given.conf is not None and handed is not None and reading.line(given.conf) != handed.conf:
+        return True, "/etc/wsl.conf of the guest is not as the lab has it"
     return False, "the lab's guest is on the PC"
 
 
@@ -65,7 +70,22 @@ def problems(facts: Facts, given: Given) -> list[Problem]:
         found.append(problem("WSL_NOT_INSTALLED", "the package of WSL is not installed, and the lab names none"))
     if not given.archive and not there(facts):
         found.append(problem("WSL_NO_ARCHIVE", given.no_archive))
-    return found
+    return found + _not_looked_into(facts, given)
+
+
+def _not_looked_into(facts: Facts, given: Given) -> list[Problem]:
+    """Why a guest that is there could not be had, where the role wsl mends it neither by itself nor by a package."""
+    said = next((one for one in facts.problems if one.piece == PIECE), None)
+    if said is None or facts.guest is not None or not there(facts):
+        return []
+    if given.package not in (None, (facts.wsl or Wsl()).version):
+        return []
+    code = said.code if said.code in remedies.codes() else "WSL_FAILED"
+    usual = remedies.remedy(code)
+    if usual.mended_by == "wsl":
+        return []
+    words = (said.message or usual.cause).partition(usual.next_step)[0].strip(" .")
+    return [problem(code, f"the guest could not be looked into: {words}")]
 
 
 def _in_the_way(facts: Facts, package: bool) -> list[Problem]:

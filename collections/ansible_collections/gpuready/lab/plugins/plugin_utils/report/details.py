@@ -48,6 +48,7 @@ def body(record: Mapping[str, Any], plan_at: str) -> str:
             _plan(record),
             f'<p><a href="#{plan_at}">Why this stack, and why not another</a></p>' if plan_at else why(record),
             _adapters(items(facts.get("adapters"))),
+            _guest(facts),
             _list("GPUs left aside", (_named(one, "name", "reason") for one in items(facts.get("ignored_adapters")))),
             _list(
                 "Evidence that could not be had",
@@ -204,6 +205,19 @@ def _adapters(adapters: Iterable[Mapping[str, Any]]) -> str:
         name = shown(adapter.get("name")) or shown(adapter.get("id"))
         lines.append(f"{name}: {size}, driver {version}, {shown(adapter.get('status'))}")
     return _list("GPUs of the PC", lines)
+
+
+def _guest(facts: Mapping[str, Any]) -> str:
+    guest, name = section(facts, "guest"), section(facts, "wsl", "place").get("name")
+    system = section(guest, "os")
+    pairs = [
+        ("Distribution", shown(name)),
+        ("Linux", shown(system.get("name"))),
+        ("Kernel", shown(system.get("kernel"))),
+        ("GPUs that it sees", ", ".join(shown(one.get("name")) for one in items(guest.get("adapters")))),
+        ("What could not be had", "; ".join(_named(one, "piece", "message") for one in items(guest.get("problems")))),
+    ]
+    return _pairs("The guest", pairs) if guest else ""
 
 
 def _bound(fingerprint: Mapping[str, Any]) -> str:

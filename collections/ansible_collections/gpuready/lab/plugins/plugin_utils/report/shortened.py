@@ -65,6 +65,8 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("passes", "failures"):
         if isinstance(short.get(name), list):
             short[name] = [_without_checks(one) for one in short[name]]
+    if isinstance(short.get("guest"), Mapping):
+        short["guest"] = _facts(short["guest"])
     return short
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.filter.cuda_toolkit import cuda_toolkit
-from ansible_collections.gpuready.lab.plugins.plugin_utils.hardware.cuda import toolkit
+from ansible_collections.gpuready.lab.plugins.plugin_utils.plan.cuda import toolkit
 
 
 @pytest.mark.parametrize(("driver", "capability", "windows", "version"), [
