@@ -880,6 +880,13 @@ def test_a_pc_without_wsl_and_what_is_registered_on_one(pc: Machine) -> None:
         $found.one = $one.id, $one.disk, $one.state, $one.wsl2
         $found.theirs = Get-CodeOf { Assert-Ours $one 'lab' }
         $found.place = Get-Place 'lab' ''
+        $null = [System.IO.Directory]::CreateDirectory('C:\lab\home\wsl')
+        [System.IO.File]::WriteAllText('C:\lab\home\wsl\lab.json', '{"file":"lab.wsl","size_bytes":3,"sha256":"ab"}')
+        $found.exports = @((Get-Place 'lab' '' 'C:\lab\home').export)
+        foreach ($text in 'abc', 'ab') {
+            [System.IO.File]::WriteAllText('C:\lab\home\wsl\lab.wsl', $text)
+            $found.exports += (Get-Place 'lab' '' 'C:\lab\home').export
+        }
         $key.SetValue('BasePath', '\\server\share')
         $found.share = (Get-Registered $me 'lab').marker
         $me.DeleteSubKeyTree('Software\Microsoft\Windows\CurrentVersion\Lxss')
@@ -910,6 +917,7 @@ def test_a_pc_without_wsl_and_what_is_registered_on_one(pc: Machine) -> None:
         False,
         False,
     )
+    assert (place["export"], found["exports"]) == (None, [None, "ab", None])
     held = found["held"]
     assert (held["registered"], held["folder"], held["marker"], held["disk"]) == (False, r"C:\lab\place", True, True)
     assert held["held"]

@@ -9,15 +9,18 @@ import json
 import logging
 import random
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from gpuready.simlab import asynchronous, manifest, models, scripts
 from gpuready.simlab.disk import DiskFullError, normal
 from gpuready.simlab.models import python_environment
+from gpuready.simlab.models.guest import GuestPc
 from gpuready.simlab.pc import USER_PROFILE, Power, SimulatedPc
 from gpuready.simlab.schema import Fault
 from gpuready.simlab.winrm.messages import Cut
 from gpuready.simlab.winrm.shells import Command
+from gpuready.simlab.wsl.guests import ModelledGuests
 
 log = logging.getLogger("gpuready.simlab")
 NO_SPACE = "There is not enough space on the disk."
@@ -55,6 +58,8 @@ def run(pc: SimulatedPc, power: Power, command: Command) -> int:
         if isinstance(request, manifest.Script):
             return scripts.run(pc, power, request.text, command)
         if isinstance(request, manifest.Guest):
+            if isinstance(pc.subsystem.guests, ModelledGuests):
+                pc.subsystem.guests.host = partial(GuestPc, pc)
             return scripts.guest(pc, request, command)
         if isinstance(request, manifest.Helper):
             return _help(pc, request, command)

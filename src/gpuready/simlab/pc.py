@@ -17,10 +17,8 @@ from gpuready.simlab.faults import Faults
 from gpuready.simlab.programs import Run
 from gpuready.simlab.schema import Pc
 from gpuready.simlab.subsystem import MSI, WSL, Subsystem
-from gpuready.simlab.wsl.guests import ModelledGuests
 from gpuready.simlab.wsl.host import DiskFiles
-from gpuready.simlab.wsl.session import Host
-from gpuready.simlab.wsl.state import LXSS, Distribution
+from gpuready.simlab.wsl.state import LXSS
 
 USER_PROFILE = r"C:\Users\labadmin"
 
@@ -36,8 +34,6 @@ class SimulatedPc:
         self.disk = Disk(scenario.disk.free, scenario.disk.total)
         self.features: dict[str, str] = dict(scenario.features)
         self.subsystem = Subsystem(scenario, DiskFiles(self.disk), self.features)
-        if isinstance(self.subsystem.guests, ModelledGuests):
-            self.subsystem.guests.host = self._host
         self.programs = programs.for_pc(scenario, self.subsystem)
         self.cim = documents.to_cim(scenario)
         self.registry = Registry(documents.to_registry(scenario, self.subsystem))
@@ -53,11 +49,6 @@ class SimulatedPc:
             None  # gets what, command line and input of each command
         )
         self._fill()
-
-    def _host(self, one: Distribution) -> Host:
-        from gpuready.simlab.models.guest import GuestPc  # the models know PCs
-
-        return GuestPc(self, one)
 
     def _fill(self) -> None:
         free, self.disk.free = self.disk.free, self.disk.total  # what is there already is not what is free

@@ -56,8 +56,8 @@ def test_a_whole_pc() -> None:
         ],
         "place": {
             "name": "gpuready", "folder": r"C:\Users\labadmin\AppData\Local\gpuready\wsl\gpuready", "registered": False,
-            "ours": False, "disk": False, "held": False, "other_user": False, "drive": "C:\\",
-            "free_bytes": 200000000000,
+            "ours": False, "disk": False, "held": False, "other_user": False, "export": None,
+            "drive": "C:\\", "free_bytes": 200000000000,
         },
         "error": None,
     }  # fmt: skip

@@ -27,6 +27,7 @@ def test_a_pc_that_trained_is_ready() -> None:
         "os_build": "10.0.22631",
         "kernel": None,
         "wsl": None,
+        "export": None,
         "stack": "tensorflow-directml-plugin",
         "lock_sha256": "aa",
         "trainer_sha256": "bb",

@@ -51,7 +51,7 @@ class ActionModule(Action):
                 waited = trains or under_way or bool(self._task.check_mode)
                 plan = reading.section(record, "plan")
                 driver, guest = bool(plan.get("driver")), passes.guest_is_there(plan) is False
-                offer = inside.leads_in(record) and given.get("wsl_students") == "present"
+                offer = inside.leads_in(record) and given.get("wsl_students") in ("present", "absent")
                 yield waves.Pc(host, to_build, builds, waited, trains, driver, guest, offer)
 
     def _pcs(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[canaries.Pc]:
