@@ -16,9 +16,9 @@ def test_building_and_a_switch_after_it_are_one_piece_of_work() -> None:
         "seconds": 4.2,
     }
     switched = {"changed": False, "switched": True, "environment": {"path": "p", "built": False}, "home": "h"}
-    second = outcome.section({**first, "keep_old": 0}, switched, 1.0)
+    second = outcome.section({**first, "keep_old": 0, "offer": {"launcher": "l"}}, switched, 1.0)
     assert (second["changed"], second["switched"], second["environment"]["built"]) == (True, True, True)
-    assert (second["seconds"], second["keep_old"]) == (5.2, 0)
+    assert (second["seconds"], second["keep_old"], second["offer"]) == (5.2, 0, {"launcher": "l"})
 
 
 def test_a_failure_is_one_line_without_passwords() -> None:

@@ -33,6 +33,8 @@ def section(before: Mapping[str, Any] | None, answer: Mapping[str, Any], seconds
         apply["driver"] = before["driver"]
     if "keep_old" in before:
         apply["keep_old"] = before["keep_old"]
+    if "offer" in before:
+        apply["offer"] = before["offer"]
     return apply
 
 
