@@ -75,6 +75,12 @@ def test_it_is_imported_set_kept_and_taken_away(wsl: RealSubsystem, pc: Any, ans
         assert pc.commands - before == 1
     inside = ansible(pc, "ansible.builtin.command", {"cmd": "id -un anna"}, task={"vars": GUEST})
     assert inside.get("stdout") == "anna", inside
+    before = pc.commands
+    looked = ansible(pc, "gpuready.lab.gpu_facts", {"distribution": "lab"})["ansible_facts"]["gpuready"]["facts"]
+    assert pc.commands - before == 2, "one call on Windows, one in the guest"
+    guest = looked["guest"]
+    assert (looked["os"]["family"], guest["os"]["family"], guest["os"]["wsl"]) == ("windows", "linux", True)
+    assert guest["handed"]["conf"] == "[boot] systemd = true [user] default = anna"
     (one,) = [one for one in wsl.model.me.distributions.values() if one.name == "lab"]
     root = wsl.guests.root(one)
     assert (root / "etc/wsl.conf").read_text() == "[boot]\nsystemd = true\n\n[user]\ndefault = anna\n"
