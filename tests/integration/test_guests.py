@@ -143,9 +143,9 @@ def test_a_pc_without_wsl_trains_in_a_guest(lab: SimulatedLab, tmp_path: Path) -
 def test_what_was_brought_into_a_guest_goes_from_there(lab: SimulatedLab, tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     lab.write_inventory(inventory)
-    here = Lab(inventory)
-    gone = here.remove("cuda", limit="professional", lab_dir=tmp_path / "lab")
+    here = Lab(inventory, limit="professional")
+    gone = here.remove("cuda", lab_dir=tmp_path / "lab")
     one = hosts(gone)["professional"]
     assert (one["facts"]["guest"]["environments"], one["verdict"]["code"]) == ([], "NOT_INSTALLED")
     assert changed(gone) == {"professional"}
-    assert here.remove("cuda", limit="professional", lab_dir=tmp_path / "lab").document["changed"]["count"] == 0
+    assert here.remove("cuda", lab_dir=tmp_path / "lab").document["changed"]["count"] == 0
