@@ -73,7 +73,7 @@ def test_modules_work_in_a_simulated_guest(lab: SimulatedLab, tmp_path: Path, pi
             copy,
             {"ansible.builtin.stat": {"path": name}},
             {"ansible.builtin.fetch": {"src": name, "dest": str(back), "flat": True}},
-            {"ansible.builtin.apt": {"name": "x"}, "ignore_errors": True},
+            {"ansible.builtin.user": {"name": "x"}, "ignore_errors": True},
             {"ansible.builtin.ping": {}, "vars": {"ansible_wsl_distribution": "other"}},
         ],
         ansible_pipelining=pipelining,
@@ -84,7 +84,7 @@ def test_modules_work_in_a_simulated_guest(lab: SimulatedLab, tmp_path: Path, pi
     assert [one["changed"] for one in found[3:5]] == [True, False]
     assert (found[5]["stat"]["mode"], found[5]["stat"]["size"]) == ("0640", 6)
     assert back.read_text() == "päth\n"
-    assert "no model of the module ansible.builtin.apt in a guest" in found[7]["msg"]
+    assert "no model of the module ansible.builtin.user in a guest" in found[7]["msg"]
     assert found[8]["unreachable"]
     assert "WSL_NO_DISTRIBUTION" in found[8]["msg"]
     linux = lab.pcs["pc"].subsystem.guests.linux(next(iter(lab.pcs["pc"].subsystem.me.distributions.values())))

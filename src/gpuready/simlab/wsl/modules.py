@@ -12,6 +12,7 @@ from typing import Any
 from gpuready.simlab.wsl.session import Session
 
 Arguments = dict[str, Any]
+_STATUS = "/var/lib/dpkg/status"
 Runner = Callable[[list[str]], int]
 
 
@@ -148,6 +149,21 @@ def _command(session: Session, given: Arguments, check: bool, runner: Runner) ->
     return {**result, "failed": True, "msg": "non-zero return code"} if rc else result
 
 
+def _apt(session: Session, given: Arguments, check: bool, runner: Runner) -> dict[str, Any]:
+    """Packages by their names, whatever repositories have them: one is enough."""
+    if given.get("state") not in (None, "present"):
+        raise _FailedError(f"simlab: apt with state {given['state']} is not modelled in a guest")
+    names = [given["name"]] if isinstance(given.get("name"), str) else list(given.get("name") or [])
+    status = session.linux.text(_STATUS)
+    missing = [name for name in names if f"Package: {name}\n" not in status]
+    if missing and not session.linux.paths("/etc/apt/sources.list.d/"):
+        raise _FailedError(f"No package matching '{missing[0]}' is available")
+    if missing and not check:
+        more = "".join(f"Package: {name}\nStatus: install ok installed\n\n" for name in missing)
+        session.linux.write(_STATUS, (status + more).encode())
+    return {"changed": bool(missing)}
+
+
 MODELS: dict[str, Callable[[Session, Arguments, bool, Runner], dict[str, Any]]] = {
     "ansible.builtin.ping": _ping,
     "ansible.builtin.setup": _setup,
@@ -156,4 +172,5 @@ MODELS: dict[str, Callable[[Session, Arguments, bool, Runner], dict[str, Any]]] 
     "ansible.builtin.file": _file,
     "ansible.builtin.copy": _copy,
     "ansible.builtin.command": _command,
+    "ansible.builtin.apt": _apt,
 }
