@@ -133,8 +133,14 @@ def test_a_pc_without_wsl_trains_in_a_guest(lab: SimulatedLab, tmp_path: Path) -
     # A pass is of this WSL and of what students are offered of it.
     lab.pcs["professional"].put_wsl("2.7.0.0")
     lab.pcs["linux"].disk.remove(r"C:\ProgramData\gpuready\wsl")
+    broken = lab.pcs["guarded"].subsystem  # a machine that does not start any more is nobody's pass
+    broken.me.stop_all()
+    broken.machine.vm_error = ("0x8000abcd",)
     found = here.report(lab_dir=tmp_path / "lab")
-    assert ended(found) == ready | dict.fromkeys(("professional", "linux"), "STALE PASS_STALE")
+    stale = dict.fromkeys(("professional", "linux"), "STALE PASS_STALE")
+    assert ended(found) == ready | stale | {"guarded": "NOT_READY WSL_VM_START"}
+    assert "0x8000abcd" in hosts(found)["guarded"]["verdict"]["cause"]
+    assert "gpuready_environment to windows" in hosts(found)["guarded"]["verdict"]["next_step"]
     assert "WSL changed from 2.6.3.0 to 2.7.0.0" in hosts(found)["professional"]["verdict"]["cause"]
     assert "what students are offered of it is no longer known" in hosts(found)["linux"]["verdict"]["cause"]
     lab.pcs["professional"].put_wsl("2.6.3.0")
