@@ -162,7 +162,7 @@ def test_a_full_pc(full, ansible, tmp_path):
     assert place.pop("free_bytes") > 0
     assert place == {
         "name": "gpuready", "folder": r"C:\users\labadmin\AppData\Local\gpuready\wsl\gpuready", "registered": False,
-        "ours": False, "disk": False, "held": False, "other_user": False, "drive": "C:\\",
+        "ours": False, "disk": False, "held": False, "other_user": False, "export": None, "drive": "C:\\",
     }  # fmt: skip
     # DISM was not asked.
     assert pieces["features"]["value"]["VirtualMachinePlatform"] == {"install_state": 1, "dism_state": None}
