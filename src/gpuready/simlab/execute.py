@@ -14,6 +14,7 @@ from typing import Any
 from gpuready.simlab import asynchronous, manifest, models, scripts
 from gpuready.simlab.disk import DiskFullError, normal
 from gpuready.simlab.models import python_environment
+from gpuready.simlab.models.home import Home
 from gpuready.simlab.pc import USER_PROFILE, Power, SimulatedPc
 from gpuready.simlab.schema import Fault
 from gpuready.simlab.winrm.messages import Cut
@@ -138,13 +139,29 @@ def _start(
         if request.name == "gpuready.lab.python_environment":
             python_environment.half_built(pc, request.arguments)
 
-    said = asynchronous.start(pc, power, background, strikes, lambda: _answer(pc, request, command), half)
+    def work() -> dict[str, Any]:
+        return _answer(pc, request, command) if claimed else {"failed": True, "msg": "another run has claimed it"}
+
+    claimed = _claims(pc, request)
+    said = asynchronous.start(pc, power, background, strikes if claimed else [], work, half)
     for fault in strikes:
         log.info("%s: fault %s", pc.scenario.name, fault.kind)
         if fault.kind == "cut":
             _strike(pc, power, command, fault)
     command.write("stdout", json.dumps(said).encode() + b"\r\n")
     return 0
+
+
+def _claims(pc: SimulatedPc, request: manifest.Module) -> bool:
+    """Whether a module that is to claim its own job gets it, before anything strikes it."""
+    if not (claim := request.arguments.get("claim")):
+        return True
+    home = Home(pc, str(request.arguments["home"]))
+    with pc.lock:
+        try:
+            return home.refusal() is None and home.claim_job(str(claim["place"]).rpartition("-")[0], claim)
+        except DiskFullError:
+            return False
 
 
 def _module(pc: SimulatedPc, request: manifest.Module, command: Command) -> int:

@@ -94,7 +94,12 @@ class ActionModule(jobs.JobAction):
         except (BadInput, AnsibleError):
             return False
         wanted = trainings.asked(given, record, task_vars, home, aside=True)
-        return not isinstance(wanted, str) and self.start(wanted[1], trainings.MODULE, wanted[0], task_vars) is None
+        if isinstance(wanted, str):
+            return False
+        arguments, job = wanted
+        if self.is_windows and (there := arguments.get("home")):
+            return self.start_unclaimed(job, trainings.MODULE, arguments, str(there), task_vars)
+        return self.start(job, trainings.MODULE, arguments, task_vars) is None
 
     def _read(self, path: Path) -> tuple[str, dict[str, Any]]:
         """Name and evidence of the PC that a file is of: not of the controller, on which it lies."""
