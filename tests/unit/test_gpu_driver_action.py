@@ -167,7 +167,7 @@ def test_a_file_of_the_controller_is_there_before_the_job_starts(tmp_path: Path)
     sha256 = hashlib.sha256(b"MZ").hexdigest()
     given = {"file": "new.exe", "sha256": sha256, "variables": {"gpuready_drivers": "d.yml", "inventory_dir": tmp_path}}
     needs = {"needs": [{"kind": "driver", "name": "new.exe", "sha256": sha256}]}
-    found, asked = carried([GONE, seen(OLD), needs, {}], state="staged", **given)
+    found, asked = carried([GONE, seen(OLD), needs, {"changed": True}], state="staged", **given)
     assert (found["changed"], found["msg"]) == (True, "the installer of nvidia 580.97 is on the PC")
     assert asked[3][1]["uploaded"] == {sha256: r"C:\temp\new.exe"}
     assert asked[1][1]["source"] == {"name": "new.exe", "sha256": sha256}

@@ -610,12 +610,14 @@ def test_an_archive_of_a_share_is_copied_before_it_is_looked_at(pc: Machine) -> 
         $found.taken = Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5
         [System.IO.File]::WriteAllText('C:\lab\share\uv.zip', 'another')
         $found.text = [System.IO.File]::ReadAllText($found.taken)
+        $found.again = Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5
+        [System.IO.File]::WriteAllText($found.taken, 'half')
         $found.refused = Get-CodeOf {{ Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5 }}
         $found.left = [System.IO.File]::Exists($found.taken)
         """,
     )
     taken = rf"C:\lab\home-share\downloads\{right[:12]}-uv.zip"
-    assert found == {"taken": taken, "text": "abc", "refused": "HASH_MISMATCH", "left": False}
+    assert found == {"taken": taken, "text": "abc", "again": taken, "refused": "HASH_MISMATCH", "left": False}
 
 
 ME, EVE, ALL = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1001", "S-1-1-0"

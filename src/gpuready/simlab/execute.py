@@ -138,6 +138,7 @@ def _start(
         if request.name == "gpuready.lab.python_environment":
             python_environment.half_built(pc, request.arguments)
 
+    log.info("%s: a job: %s", pc.scenario.name, request.name.rsplit(".", 1)[-1])
     said = asynchronous.start(pc, power, background, strikes, lambda: _answer(pc, request, command), half)
     for fault in strikes:
         log.info("%s: fault %s", pc.scenario.name, fault.kind)

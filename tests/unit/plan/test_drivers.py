@@ -22,6 +22,7 @@ DATA = Path(__file__).parents[2] / "data"
 PCS = yaml.safe_load((DATA / "plan/pcs.yml").read_text())
 STACKS = stackfiles.load()
 CUDA = Wishes("professional", stack="cuda")
+UHD = {**PCS["adapters"]["uhd630"], "vendor_id": "8086", "device_id": "3e92"}
 NEW = entry(id="new", version="580.97", file="new.exe")
 NEWER = entry(id="newer", version="596.36", file="newer.exe")
 OLD = entry(id="old", version="531.14", file="old.exe")
@@ -40,10 +41,11 @@ def pc(adapter: str | dict[str, Any] = "rtx5090_old_driver", os: Any = None, mac
     return {**facts, "adapters": [{"index": 0, "id": "PCI\\0", **given, **more}]}
 
 
-def planned(facts: Any, *entries: dict[str, Any], wishes: Wishes = CUDA, automated: bool = True) -> SimpleNamespace:
-    found = choosing.plan(
-        Facts.of(facts), wishes, STACKS, wsl_automated=True, installers=catalogue(*entries), drivers_automated=automated
-    )
+def planned(
+    facts: Any, *entries: dict[str, Any], wishes: Wishes = CUDA, automated: bool = True, **more: bool
+) -> SimpleNamespace:
+    given = {"wsl_automated": True, "installers": catalogue(*entries), "drivers_automated": automated, **more}
+    found = choosing.plan(Facts.of(facts), wishes, STACKS, **given)
     return SimpleNamespace(**found)
 
 
@@ -417,6 +419,43 @@ def test_of_a_hybrid_pc_the_other_gpu_is_let_alone() -> None:
     found = planned(facts, NEW, intel)
     assert "it gets 580.97" in step(found)["reason"]
     assert "intel" not in step(found)["reason"]
+    assert found.other_drivers == []
+
+
+def test_where_the_lab_asks_for_all_gpus_each_gets_what_it_lacks() -> None:
+    facts = pc()
+    more = (
+        ("basic", {"driver": {"version": "10.0.22621.1", "basic": True}}),
+        ("well", {}),
+        ("off", {"status": "disabled"}),
+    )
+    for number, (name, what) in enumerate(more, 1):
+        gpu = {**UHD, "name": f"UHD {name}", **what}
+        facts["adapters"].append({"index": number, "id": f"PCI\\{name}", **gpu})
+    intel = entry(id="intel", vendor="intel", version="32.0.101.7000", families=["gen9"], file="i.exe")
+    found = planned(facts, NEW, intel, all_drivers=True)
+    assert found.driver["adapter"] == "PCI\\0"
+    assert [(one["adapter"], one["id"], one["required"]) for one in found.other_drivers] == [
+        ("PCI\\basic", "intel", False)
+    ]
+    first, second = step(found)["reason"].split("; UHD basic ")
+    assert first.endswith("it gets 580.97 of drivers.yml (new, new.exe)")
+    assert (
+        second == "runs on a basic display driver, which cannot compute; it gets 101.7000 of drivers.yml (intel, i.exe)"
+    )
+    pinned = planned(facts, {**intel, "pinned": True}, all_drivers=True)
+    assert [one["adapter"] for one in pinned.other_drivers] == ["PCI\\basic", "PCI\\well"]
+    assert planned(facts, NEW, intel, all_drivers=True, automated=False).other_drivers == []
+
+
+def test_another_gpu_for_which_nothing_fits_is_told_and_stops_nobody() -> None:
+    facts = pc(driver={"version": "32.0.15.8097", "vendor_version": "580.97", "basic": False})
+    gpu = {**UHD, "driver": {"version": "10.0.22621.1", "basic": True}}
+    facts["adapters"].append({"index": 1, "id": "PCI\\1", **gpu})
+    arc = entry(id="arc", vendor="intel", version="32.0.101.7000", families=["arc"], file="i.exe")
+    found = planned(facts, arc, all_drivers=True)
+    assert (codes(found), found.other_drivers, step(found)["needed"]) == ([], [], False)
+    assert any("Graphics 630 keeps its driver: " in one and "arc is for arc" in one for one in found.warnings)
 
 
 @pytest.mark.parametrize("file", sorted((DATA / "nvidia_smi").glob("*.xml")), ids=lambda file: file.stem)

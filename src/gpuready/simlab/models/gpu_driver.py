@@ -36,7 +36,8 @@ def gpu_driver(task: Task) -> dict[str, Any]:
     home = Home(pc, str(given.get("home") or documents.HOME).rstrip("\\"))
     home.check()
     state, source = given.get("state") or "present", given.get("source") or {}
-    mark = f"driver {task.need('id')} {source.get('sha256')}"
+    task.need("id")
+    mark = f"driver {source.get('sha256')}"
     result: dict[str, Any] = {
         "changed": False,
         "ran": False,
@@ -52,14 +53,14 @@ def gpu_driver(task: Task) -> dict[str, Any]:
     }
     if state == "looked" or task.check:
         return result
+    there = pc.disk.get(_place(home, source)) is not None
     data = _archive(home, source, given.get("uploaded") or {})
     if data is None:
         needs = {"kind": "driver", "name": source["name"], "sha256": source["sha256"]}
         return {**result, "needs": [needs]}
     if state == "staged" or str(given.get("expected") or "") != result["number"]:
-        return result
-    if source.get("name"):
-        pc.disk.remove(_place(home, source))
+        return {**result, "changed": state == "staged" and not there}
+    pc.disk.remove(_place(home, source))
     rc = _run(pc, str(given["id"]), _words(data, given.get("inf")))
     if rc in (given.get("restart_codes") or []):
         pc.boot_marks.add(mark)
@@ -84,7 +85,8 @@ def _number(pc: SimulatedPc, device: str) -> str:
 
 
 def _place(home: Home, source: dict[str, Any]) -> str:
-    return rf"{home.path}\downloads\{str(source['sha256'])[:12]}-{source['name']}"
+    name = source.get("name") or ntpath.basename(str(source.get("path") or source.get("url")))
+    return rf"{home.path}\downloads\{str(source['sha256'])[:12]}-{name}"
 
 
 def _archive(home: Home, source: dict[str, Any], uploaded: dict[str, str]) -> bytes | None:

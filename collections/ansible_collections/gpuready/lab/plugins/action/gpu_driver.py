@@ -65,14 +65,17 @@ class ActionModule(SendingAction, jobs.JobAction):
         begun = found.get("job") is not None
         if begun and (other := jobs.busy(found["job"], job)):
             return failing.failure(other) or other
+        if begun and asked["state"] == "staged":
+            return {"msg": f"{wanted.name} is being installed", "under_way": True}
         if not begun:
             seen = self._on_pc({**given, "state": "looked"}, task_vars)
             if (known := self._decided(seen, wanted, asked)) is not None:
                 return known
-            if failed := self._brought(given, sources, asked["state"], task_vars):
+            brought = self._brought(given, sources, asked["state"], task_vars)
+            if failed := failing.failure(brought):
                 return failed
             if asked["state"] == "staged":
-                return {"msg": f"the installer of {wanted.name} is on the PC", "changed": True}
+                return {"msg": f"the installer of {wanted.name} is on the PC", "changed": bool(brought["changed"])}
             given["expected"] = str(seen.get("number") or "")
         answer = self.carry(job, MODULE, given, task_vars, wait=asked["wait"], begun=begun)
         if answer is None:
@@ -90,7 +93,14 @@ class ActionModule(SendingAction, jobs.JobAction):
             "after": result["version_after"],
             "reboot_required": result["reboot_required"],
         }
-        record["apply"] = {"changed": True, "driver": driver}
+        apply: records.Apply = {**record.get("apply", {}), "changed": True}
+        planned = reading.section(reading.section(record, "plan"), "adapter").get("id") or gpu
+        if gpu.upper() == str(planned).upper():
+            apply["driver"] = driver
+        else:
+            before = [one for one in apply.get("other_drivers") or [] if one["id"] != gpu]
+            apply["other_drivers"] = [*before, driver]
+        record["apply"] = apply
         return {**result, "ansible_facts": {"gpuready": record}}
 
     def _on_pc(self, given: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -122,15 +132,15 @@ class ActionModule(SendingAction, jobs.JobAction):
 
     def _brought(
         self, given: dict[str, Any], sources: Sources, state: str, task_vars: dict[str, Any]
-    ) -> dict[str, Any] | None:
+    ) -> dict[str, Any]:
         """Put the installer on the PC: a file of the controller always, any other where no more is asked."""
         if state == "present" and not sources.files:
-            return None
+            return {}
         answer = self._on_pc({**given, "state": "staged"}, task_vars)
         if answer.get("needs"):
             sent = self.give(answer["needs"], sources.files)
             answer = sent if "trouble" in sent else self._on_pc({**given, "state": "staged", **sent}, task_vars)
-        return failing.failure(ASKS_AGAIN if answer.get("needs") else answer)
+        return ASKS_AGAIN if answer.get("needs") else answer
 
     def _ended(self, answer: dict[str, Any], wanted: Wanted, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The result of an installer that was run."""

@@ -44,7 +44,7 @@ $watch = [System.Diagnostics.Stopwatch]::StartNew()
 $work = "$homePath\jobs\installing\work"
 $sha256 = "$(Get-Field $params.source 'sha256')".ToLowerInvariant()
 $lines, $characters = 40, 20000   # of what an installer says
-$waiting = 'SOFTWARE\gpuready-driver-' + ($params.id -replace '[^0-9A-Za-z]', '_')
+$waiting = "SOFTWARE\gpuready-driver-$sha256"   # whichever GPU it was for
 
 function Get-Device {
     $asked = Start-CimQuery @(Get-DisplayQuery) 30 @() $false
@@ -113,9 +113,10 @@ function Get-Installer {
     Initialize-Home $homePath
     $lock = Enter-Home $homePath $params.lock_wait
     try {
+        $there = @([System.IO.Directory]::GetFiles("$homePath\downloads", "$($sha256.Substring(0, 12))-*")).Count -gt 0
         $file = Get-Archive $homePath 'driver' $params.source $params.uploaded $params.time_limit
         if ($file -is [hashtable]) { $module.Result.needs = @($file.needs); return }
-        if ($params.state -eq 'staged') { return }
+        if ($params.state -eq 'staged') { $module.Result.changed = -not $there; return }
         $null = Remove-Whole $work
         $null = [System.IO.Directory]::CreateDirectory($work)
         $mine = "$work\$([System.IO.Path]::GetFileName($file))"

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from . import contract
+from . import contract, reading
 from .action import BadInput
 from .facts import typed
 from .facts.model import Facts
@@ -29,20 +29,23 @@ typed.preload(Facts)
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"
-_MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | {*_LIBRARY, _DRIVERS})
+_ADAPTERS = "gpuready_driver_adapters"  # whose drivers are brought
+_WISHED = {wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)}
+_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS})
 
 
 @dataclass(frozen=True)
 class Preparation:
     """The wishes of a host, the stacks that it may have, and the lab's installers of drivers; None: it names none.
 
-    `wsl_package`: the lab names a package of WSL.
+    `wsl_package`: the lab names a package of WSL. `all_drivers`: it asks for the drivers of all GPUs of its PCs.
     """
 
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
     installers: Catalogue | None
     wsl_package: bool = False
+    all_drivers: bool = False
 
 
 def prepare(
@@ -55,6 +58,9 @@ def prepare(
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     catalogue = _catalogue(values.pop(_DRIVERS, None), task_vars.get("inventory_dir") or ".")
+    whose = values.pop(_ADAPTERS, None) or "planned"
+    if whose not in ("planned", "all"):
+        raise BadInput(f"{_ADAPTERS}: {reading.one_line(str(whose))} is not one of planned, all")
     for name, value in (given or {}).items():
         if name not in wishes.NAMES:
             raise BadInput(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
@@ -63,7 +69,11 @@ def prepare(
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         brought = {name for stack in library.values() for name in stack.libraries}
         preparation = Preparation(
-            wishes.parse(values, library, brought), library, catalogue, bool(task_vars.get("wsl_package"))
+            wishes.parse(values, library, brought),
+            library,
+            catalogue,
+            wsl_package=bool(task_vars.get("wsl_package")),
+            all_drivers=whose == "all",
         )
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
@@ -85,6 +95,7 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
         installers=prepared.installers,
         wsl_package=prepared.wsl_package,
         drivers_automated=True,
+        all_drivers=prepared.all_drivers,
     )
     return plan_steps.summary(record["plan"])
 

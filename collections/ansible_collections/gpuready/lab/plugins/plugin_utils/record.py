@@ -79,9 +79,11 @@ class PlannedEnvironment(TypedDict):
 class PlannedDriver(TypedDict):
     """The lab's installer that is run first: an entry of drivers.yml. One of file, share and url is there.
 
-    `required`: without it the stack cannot train; else it is pinned.
+    `adapter`: the GPU's PNPDeviceID. `required`: without it the stack cannot train; else it is pinned, or of another
+    GPU.
     """
 
+    adapter: str | None
     id: str
     vendor: str
     version: str
@@ -122,6 +124,7 @@ class Plan(TypedDict):
     adapter: PlannedAdapter | None
     steps: list[PlannedStep]
     driver: PlannedDriver | None
+    other_drivers: NotRequired[list[PlannedDriver]]  # of GPUs beside the planned one
     environment: PlannedEnvironment | None
     reasons: list[str]
     rejected: list[Rejected]
@@ -144,6 +147,7 @@ class Apply(TypedDict, total=False):
 
     changed: Required[bool]
     driver: AppliedDriver
+    other_drivers: list[AppliedDriver]
     environment: dict[str, Any]  # as the module python_environment gives it, and `built`
     home: str | None
     switched: bool
