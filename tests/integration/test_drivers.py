@@ -24,14 +24,16 @@ INSTALLERS = {"new": "driver 32.0.15.8097 rc 1 restart", "intel": "driver 32.0.1
 
 def catalogue(folder: Path) -> Path:
     folder.mkdir()
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"id": "new", "vendor": "nvidia", "version": "580.97"},
         {"id": "intel", "vendor": "intel", "version": "101.6078", "families": ["xe"]},
     ]
     for one in entries:
-        text, name = INSTALLERS[str(one["id"])], f"{one['id']}.exe"
+        text, name = INSTALLERS[one["id"]], f"{one['id']}.exe"
         (folder / name).write_text(text)
         one |= {"windows": ["10", "11"], "file": name, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    update = {"id": "update", "vendor": "intel", "version": "101.5590", "windows": ["11"], "families": ["arc"]}
+    entries.append({**update, "windows_update": True})
     (folder / "drivers.yml").write_text(yaml.safe_dump({"schema_version": 1, "installers": entries}))
     return folder / "drivers.yml"
 
@@ -44,6 +46,12 @@ def test_a_driver_comes_before_the_stack_and_only_where_nobody_is_disturbed(tmp_
         {"name": "used", "users": [r"USED\anna"]},
         {"name": "both", "gpus": hybrid, "variables": {"gpuready_driver_adapters": "all"}},
         {"name": "unfed", "faults": [lost]},
+        {
+            "name": "arc",
+            "gpus": [{**INTEL, "name": "Intel(R) Arc(TM) A770 Graphics", "device": "56A0", "driver": "basic"}],
+            "variables": {"gpuready_windows_update": True},
+            "windows_update": {"drivers": {"56A0": "32.0.101.6790"}},
+        },
     ]
     (tmp_path / "lab.yml").write_text(yaml.safe_dump({"defaults": PC, "pcs": pcs}))
     given = {"gpuready_drivers": str(catalogue(tmp_path / "drivers"))}
@@ -62,18 +70,21 @@ def test_a_driver_comes_before_the_stack_and_only_where_nobody_is_disturbed(tmp_
     with background.running(tmp_path / "lab.yml", tmp_path, PORT, f"{NET}.104.1") as inventory:
         never = Lab(inventory, extra_vars=given).provision(lab_dir=tmp_path / "lab")
         deferred = {"used": ("NOT_READY", "DRIVER_DEFERRED"), "unfed": ("NOT_READY", "ARCHIVE_MISSING")}
-        assert ended(never) == {"idle": waits, "both": waits, **deferred}
+        assert ended(never) == {"idle": waits, "both": waits, "arc": ("READY", "TRAINED"), **deferred}
         lines = asked()
         sent = [number for number, line in enumerate(lines) if line.endswith(": put_file")]
         begun = [number for number, line in enumerate(lines) if line.endswith(": a job: gpu_driver")]
-        assert sorted(lines[one].partition(":")[0] for one in sent) == ["both", "both", "idle", "used"]
-        assert sorted(lines[one].partition(":")[0] for one in begun) == ["both", "both", "idle"]
+        assert sorted(lines[one].partition(":")[0] for one in sent) == ["both", "both", "idle", "used"], (
+            "and none of Windows Update's"
+        )
+        assert sorted(lines[one].partition(":")[0] for one in begun) == ["arc", "both", "both", "idle"]
         assert max(sent) < min(begun), "all have their files before the first installer starts"
+        assert versions(never, "arc") == ["101.6790"]
         verified = Lab(inventory, extra_vars=given).verify(lab_dir=tmp_path / "lab")
         assert ended(verified)["used"] == ("NOT_READY", "DRIVER_NOT_INSTALLED")
         given["gpuready_reboot"] = "when_idle"
         idle = Lab(inventory, extra_vars=given).provision(lab_dir=tmp_path / "lab")
-        ready = dict.fromkeys(("idle", "both", "unfed"), ("READY", "TRAINED"))
+        ready = dict.fromkeys(("idle", "both", "unfed", "arc"), ("READY", "TRAINED"))
         assert ended(idle) == {**ready, "used": deferred["used"]}
         assert (versions(idle, "idle"), versions(idle, "both")) == (["580.97", None], ["580.97", "101.6078"])
         assert len([line for line in asked() if line == "used: put_file"]) == 1, "what is there is not sent again"

@@ -58,7 +58,8 @@ def carried(
     action.run_once = answer  # type: ignore[method-assign]
     action.send = lambda local, sha256: f"C:\\temp\\{local.name}"  # type: ignore[method-assign]
     action.path = Path  # type: ignore[method-assign]
-    wished = {"id": ID, "vendor": "nvidia", "version": "580.97", **(SHARE if "file" not in given else {}), **given}
+    source = SHARE if not {"file", "windows_update"} & set(given) else {}
+    wished = {"id": ID, "vendor": "nvidia", "version": "580.97", **source, **given}
     found = action.act(options("gpu_driver", wished, gpu_driver.ActionModule.SPEC), variables or {})
     assert answers == []
     return found, asked
@@ -173,9 +174,40 @@ def test_a_file_of_the_controller_is_there_before_the_job_starts(tmp_path: Path)
     assert asked[1][1]["source"] == {"name": "new.exe", "sha256": sha256}
 
 
+def updated(version: str, step: str = "install", result: int | None = 2, **more: Any) -> dict[str, Any]:
+    update = {"policy": {}, "step": step, "title": "NVIDIA - Display", "result": result, "hresult": 0, **more}
+    return job("ended", before=pieces(OLD), after=pieces(version), ran=True, update=update, seconds=9.0, finished=True)
+
+
+def test_windows_update_brings_at_least_the_version() -> None:
+    newer = updated("32.0.15.9636", restart=False)
+    found, asked = carried([GONE, seen(OLD), CLAIMED, STARTED, newer, GONE], windows_update=True)
+    assert (found["changed"], found["version_before"], found["version_after"]) == (True, "576.52", "596.36")
+    assert (found["msg"], found["update"]) == ("NVIDIA - Display is installed", "NVIDIA - Display")
+    assert asked[1][1]["windows_update"] is True
+    assert "source" not in asked[1][1]
+    later, _ = carried([GONE, seen(OLD), CLAIMED, STARTED, updated(OLD, restart=True), GONE], windows_update=True)
+    assert (later["changed"], later["reboot_required"]) == (True, True)
+    staged, _ = carried([], windows_update=True, state="staged")
+    assert (staged.get("changed", False), "no file" in staged["msg"]) == (False, True)
+
+
+@pytest.mark.parametrize(("end", "code", "says"), [
+    (updated(OLD), "DRIVER_NOT_CHANGED", "Update, and RTX runs on 576.52, as before, which is less than 580"),
+    (updated(OLD, "search", None), "DRIVER_NOT_OFFERED", "no newer driver for RTX"),
+    (updated(OLD, "licence", None), "DRIVER_LICENCE", "NVIDIA - Display has a licence"),
+    (updated(OLD, "download", None, hresult=-2147024891), "WINDOWS_UPDATE_DENIED", "0x80070005"),
+])  # fmt: skip
+def test_what_windows_update_does_not_bring_is_a_failure(end: dict[str, Any], code: str, says: str) -> None:
+    found, _ = carried([GONE, seen(OLD), CLAIMED, STARTED, end, GONE], windows_update=True)
+    assert (found["failed"], found["code"], says in found["msg"]) == (True, code, True), found
+
+
 @pytest.mark.parametrize(("given", "windows", "says"), [
+    ({"windows_update": True, "downgrade": True}, True, "downgrade: Windows Update brings what it has"),
+    ({"windows_update": True, "sha256": "ab" * 32}, True, "sha256: Windows Update brings what it has"),
     ({"version": "1.2.3.4.5"}, True, "write it as 560.94"),
-    ({"url": "https://x/new.exe"}, True, "one of file, share and url"),
+    ({"url": "https://x/new.exe"}, True, "one of file, share, url and windows_update"),
     ({"window": "at night"}, True, "write it as 22:00-06:00"),
     ({"share": r"\\s\d\x.exe", "sha256": "ab"}, True, "64 hexadecimal digits"),
     ({"file": "no.exe", "sha256": "ab" * 32}, True, "no.exe is not there"),

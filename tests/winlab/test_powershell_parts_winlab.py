@@ -29,14 +29,14 @@ from gpuready.simlab.models import home as simulated
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
 NAMES = (
     *("Json", "Programs", "Evidence", "Contents", "Damage", "Rights", "Home", "Environment", "Texts", "Archives"),
-    *("Build", "Jobs", "Wsl", "Display"),
+    *("Build", "Jobs", "Wsl", "Display", "WindowsUpdate"),
 )
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
 $names = 'Json', 'Programs', 'Evidence', 'Contents', 'Damage', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
-    'Build', 'Jobs', 'Wsl', 'Display'
+    'Build', 'Jobs', 'Wsl', 'Display', 'WindowsUpdate'
 foreach ($name in $names) {
     Import-Module "C:\lab\parts\$name.psm1"
 }
@@ -618,6 +618,117 @@ def test_an_archive_of_a_share_is_copied_before_it_is_looked_at(pc: Machine) -> 
     )
     taken = rf"C:\lab\home-share\downloads\{right[:12]}-uv.zip"
     assert found == {"taken": taken, "text": "abc", "again": taken, "refused": "HASH_MISMATCH", "left": False}
+
+
+# --- Windows Update, whose COM objects a test plays: no Wine machine has them ---
+UPDATES = r"""
+$keys = 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate'
+$device = 'PCI\VEN_10DE&DEV_2206&SUBSYS_1467&REV_A1\4&1&0&0008'
+$null = New-Item -Force "HKLM:\SYSTEM\CurrentControlSet\Enum\$device"
+$hardware = [string[]]('PCI\VEN_10DE&DEV_2206&SUBSYS_1467&REV_A1', 'PCI\VEN_10DE&DEV_2206')
+Set-ItemProperty "HKLM:\SYSTEM\CurrentControlSet\Enum\$device" HardwareID $hardware -Type MultiString
+$lab = @{ did = @(); offered = @(); download = 2; install = 2; throws = 0; restart = $false }
+function New-Offer([string]$Title, [string]$Id, [string]$Class, [string]$Date, [bool]$Accepted = $true) {
+    $one = [pscustomobject]@{ Title = $Title; DriverHardwareID = $Id; DriverClass = $Class; EulaAccepted = $Accepted }
+    $one | Add-Member DriverVerDate ([datetime]$Date)
+    $one | Add-Member ScriptMethod AcceptEula { $lab.did += 'accepted' } -PassThru
+}
+function New-Result([int]$Code) {
+    $one = [pscustomobject]@{ ResultCode = $Code; RebootRequired = $lab.restart }
+    $each = [pscustomobject]@{ HResult = $(if ($Code -ge 3) { -2145124329 } else { 0 }) }
+    $one | Add-Member ScriptMethod GetUpdateResult { param($Number) $each }.GetNewClosure() -PassThru
+}
+function New-Part([string]$Name, [scriptblock]$Work) {
+    $one = [pscustomobject]@{ Updates = $null; AllowSourcePrompts = $true; ForceQuiet = $false }
+    $one | Add-Member ScriptMethod $Name $Work -PassThru
+}
+$session = [pscustomobject]@{ ClientApplicationID = '' }
+$session | Add-Member ScriptMethod CreateUpdateSearcher {
+    New-Part 'Search' {
+        param($Criteria)
+        $lab.did += $Criteria
+        if ($lab.throws) { throw (New-Object System.Runtime.InteropServices.COMException 'x', $lab.throws) }
+        [pscustomobject]@{ Updates = $lab.offered }
+    }
+}
+$session | Add-Member ScriptMethod CreateUpdateDownloader {
+    New-Part 'Download' { $lab.did += "got $($this.Updates[0].Title)"; New-Result $lab.download }
+}
+$session | Add-Member ScriptMethod CreateUpdateInstaller {
+    New-Part 'Install' { $lab.did += "quiet $($this.ForceQuiet) $($this.Updates[0].Title)"; New-Result $lab.install }
+}
+& (Get-Module WindowsUpdate) {
+    $script:Session = $args[0]
+    function script:New-UpdateObject([string]$Name) {
+        if ($Name -eq 'Session') { return $script:Session }
+        , (New-Object System.Collections.ArrayList)
+    }
+} $session
+function Get-Update([bool]$Accept = $false) {
+    $lab.did = @()
+    $said = Install-DeviceUpdate $device $Accept
+    $said.did = $lab.did
+    $said
+}
+"""
+
+
+def test_of_what_windows_update_offers_the_devices_own_is_installed(pc: Machine) -> None:
+    found = ask(
+        pc,
+        UPDATES
+        + r"""
+        $found.none = Get-Update
+        $mine, $other = 'pci\ven_10de&dev_2206', 'pci\ven_10de&dev_1c03'
+        $lab.offered = @((New-Offer 'old' $mine 'Display' '2024-01-01'),
+            (New-Offer 'new' $mine 'Display' '2025-06-01' $false),
+            (New-Offer 'other' $other 'Display' '2026-01-01'), (New-Offer 'beside' $mine 'Extension' '2026-01-01'))
+        $found.licence = Get-Update
+        $lab.restart = $true
+        $found.done = Get-Update $true
+        $lab.install = 4
+        $found.failed = Get-Update $true
+        $lab.download = 4
+        $found.lost = Get-Update $true
+        $lab.throws = -2147024891
+        $found.denied = Get-Update $true
+        """,
+    )
+    search = "IsInstalled=0 and IsHidden=0 and Type='Driver'"
+    assert (found["none"]["step"], found["none"]["title"], found["none"]["did"]) == ("search", "", [search])
+    assert (found["licence"]["step"], found["licence"]["title"], found["licence"]["did"]) == (
+        "licence",
+        "new",
+        [search],
+    )
+    assert found["done"]["did"] == [search, "accepted", "got new", "quiet True new"]
+    steps = {name: [one[key] for key in ("step", "result", "hresult", "restart")] for name, one in found.items()}
+    assert steps["done"] == ["install", 2, 0, True]
+    assert steps["failed"] == ["install", 4, -2145124329, True]
+    assert steps["lost"] == ["download", 4, -2145124329, False]
+    assert steps["denied"] == ["search", None, -2147024891, False]
+
+
+def test_a_pc_that_may_not_use_windows_update_is_not_asked(pc: Machine) -> None:
+    found = ask(
+        pc,
+        UPDATES
+        + r"""
+        $null = New-Item -Force "$keys\AU"
+        try {
+            Set-ItemProperty "$keys\AU" UseWUServer 1
+            Set-ItemProperty $keys WUServer 'http://wsus:8530'
+            $found.server = (Get-Update).policy.server
+            Set-ItemProperty $keys DisableWindowsUpdateAccess 1
+            $found.off = Get-Update
+        } finally { Remove-Item -Recurse $keys }
+        $found.free = (Get-Update).policy
+        """,
+    )
+    assert found["server"] == "http://wsus:8530"
+    assert (found["off"]["step"], found["off"]["did"]) == ("policy", [])
+    none = {"access_disabled": False, "drivers_excluded": False, "service_disabled": False, "server": ""}
+    assert found["free"] == none
 
 
 ME, EVE, ALL = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1001", "S-1-1-0"

@@ -163,7 +163,7 @@ def _answer(pc: SimulatedPc, request: manifest.Module, command: Command) -> dict
     arguments = {key: value for key, value in request.arguments.items() if not key.startswith("_ansible_")}
     with nullcontext() if request.name in models.WAITS else pc.lock:
         try:
-            result = model(models.Task(pc, arguments, request.check, command))
+            result = model(models.Task(pc, arguments, request.check, command, request.become))
         except models.ModuleFailed as failed:
             result = {"failed": True, **failed.result}
         except DiskFullError:

@@ -28,10 +28,10 @@ NEWER = entry(id="newer", version="596.36", file="newer.exe")
 OLD = entry(id="old", version="531.14", file="old.exe")
 
 
-def catalogue(*entries: dict[str, Any]) -> model.Catalogue:
+def catalogue(*entries: dict[str, Any], updates: bool = False) -> model.Catalogue:
     installers, wrong = model.parse(file_of(*entries))
     assert not wrong, wrong
-    return model.Catalogue("drivers.yml", installers)
+    return model.Catalogue("drivers.yml", installers, updates)
 
 
 def pc(adapter: str | dict[str, Any] = "rtx5090_old_driver", os: Any = None, machine: Any = None, **more: Any) -> Any:
@@ -42,9 +42,15 @@ def pc(adapter: str | dict[str, Any] = "rtx5090_old_driver", os: Any = None, mac
 
 
 def planned(
-    facts: Any, *entries: dict[str, Any], wishes: Wishes = CUDA, automated: bool = True, **more: bool
+    facts: Any,
+    *entries: dict[str, Any],
+    wishes: Wishes = CUDA,
+    automated: bool = True,
+    updates: bool = False,
+    **more: bool,
 ) -> SimpleNamespace:
-    given = {"wsl_automated": True, "installers": catalogue(*entries), "drivers_automated": automated, **more}
+    installers = catalogue(*entries, updates=updates)
+    given: Any = {"wsl_automated": True, "installers": installers, "drivers_automated": automated, **more}
     found = choosing.plan(Facts.of(facts), wishes, STACKS, **given)
     return SimpleNamespace(**found)
 
@@ -526,3 +532,38 @@ def test_odd_facts_make_nothing_raise() -> None:
             planned(pc(os={key: value}), NEW, OLD)
         planned(pc(machine={"manufacturer": value}), {**NEW, "makers": ["Dell Inc."]})
     planned({}, NEW)
+
+
+# --- Windows Update ---
+
+
+def test_windows_update_is_a_source_where_the_lab_allows_it() -> None:
+    update = entry(id="update", version="580.97", file=None, sha256=None, windows_update="true")
+    refused = planned(pc(), update)
+    assert codes(refused) == ["DRIVER_NOT_LISTED"]
+    assert (
+        "update comes from Windows Update, which gpuready_windows_update does not allow" in refused.blockers[0]["cause"]
+    )
+    found = planned(pc(), update, updates=True)
+    assert (codes(found), found.driver["windows_update"], found.driver["sha256"]) == ([], True, "")
+    assert step(found)["reason"].endswith("it gets 580.97 of drivers.yml (update, Windows Update)")
+
+
+def test_a_file_of_the_lab_comes_before_windows_update() -> None:
+    update = entry(id="update", version="580.97", file=None, sha256=None, windows_update="true")
+    for order in ((update, NEW), (NEW, update)):
+        assert planned(pc(), *order, updates=True).driver["id"] == "new"
+
+
+@pytest.mark.parametrize(("given", "allowed"), [(None, False), ("", False), ("yes", True), (True, True), ("no", False)])
+def test_the_lab_says_so_by_a_variable(given: object, allowed: bool, tmp_path: Path) -> None:
+    from ansible_collections.gpuready.lab.plugins.plugin_utils import planning
+
+    (tmp_path / "drivers.yml").write_text(file_of(entry(file=None, sha256=None, windows_update="true")))
+    variables = {"gpuready_drivers": str(tmp_path / "drivers.yml"), "gpuready_windows_update": given}
+    installers = planning.prepare(variables, lambda value: value).installers
+    assert installers is not None
+    assert installers.updates is allowed
+    for name in ("gpuready_windows_update", "gpuready_driver_adapters"):
+        with pytest.raises(planning.BadInput, match=name):
+            planning.prepare({**variables, name: "perhaps"}, lambda value: value)

@@ -39,7 +39,9 @@ class ActionModule(SendingAction, jobs.JobAction):
         "file": {"type": "str"},
         "share": {"type": "str"},
         "url": {"type": "str"},
-        "sha256": {"type": "str", "required": True},
+        "windows_update": {"type": "bool", "default": False},
+        "accept_licence": {"type": "bool", "default": False},
+        "sha256": {"type": "str"},
         "inf": {"type": "str"},
         "arguments": {"type": "list", "elements": "str"},
         "packages": {"type": "list", "elements": "str", "default": []},
@@ -57,7 +59,12 @@ class ActionModule(SendingAction, jobs.JobAction):
         if not self.is_windows:
             raise BadInput("gpu_driver: the task must run on the Windows side of the PC, not in a guest or on Linux")
         wanted, given, sources = self._request(asked, task_vars)
-        what = [given.get(name) for name in ("id", "source", "inf", "arguments")] + [wanted.version, wanted.exact]
+        if asked["state"] == "staged" and asked["windows_update"]:
+            return {"msg": f"{wanted.name} comes from Windows Update: there is no file to put on the PC"}
+        what = [given.get(name) for name in ("id", "source", "inf", "arguments", "windows_update")] + [
+            wanted.version,
+            wanted.exact,
+        ]
         job = jobs.job("installing", what, task_vars, asked["home"], asked["time_limit"])
         found = self.found(job, task_vars)
         if failed := failing.failure(found):
@@ -154,10 +161,14 @@ class ActionModule(SendingAction, jobs.JobAction):
             return _failed(Failure("DRIVER_BUSY", cause))
         said, failure = outcome.ended(answer, wanted, asked["time_limit"])
         shown = {key: answer.get(key) for key in ("installer_rc", "seconds")}
+        if wanted.way == outcome.UPDATE:
+            title = reading.one_line(str(reading.section(answer, "update").get("title") or ""))
+            shown = {"update": title, "seconds": answer.get("seconds")}
         if failure is not None:
             return {**_failed(failure, answer.get("tail")), **said, **shown}
         diff = {"before": {"driver": said["version_before"]}, "after": {"driver": said["version_after"]}}
-        words = f"{wanted.name} is installed" + ("; Windows must be restarted" if said["reboot_required"] else "")
+        words = shown.get("update") or wanted.name
+        words = f"{words} is installed" + ("; Windows must be restarted" if said["reboot_required"] else "")
         return {**said, **shown, "changed": True, "msg": words, "diff": diff}
 
     def _request(
@@ -169,13 +180,22 @@ class ActionModule(SendingAction, jobs.JobAction):
         if version is None:
             example = drivers.example(vendor)
             raise BadInput(f"gpu_driver: version: {asked['version']!r} is none of {vendor}: write it as {example}")
-        there = [name for name in SOURCES if asked[name]]
+        there = [name for name in (*SOURCES, outcome.UPDATE) if asked[name]]
         if len(there) != 1:
-            raise BadInput("gpu_driver: give one of file, share and url, from where the installer is taken")
+            raise BadInput(
+                "gpu_driver: give one of file, share, url and windows_update, from where the driver is taken"
+            )
         try:
             windows_of_time.parse(asked["window"])
         except ValueError as error:
             raise BadInput(f"gpu_driver: window: {error}") from None
+        given = {name: asked[name] for name in ("id", "home", "time_limit", "lock_wait")}
+        if asked["windows_update"]:
+            if beside := [name for name in ("sha256", "inf", "arguments", "packages", "downgrade") if asked[name]]:
+                raise BadInput(f"gpu_driver: {beside[0]}: Windows Update brings what it has: take the option out")
+            given |= {"windows_update": True, "accept_licence": asked["accept_licence"]}
+            wanted = Wanted(asked["id"], vendor, version, way=outcome.UPDATE)
+            return wanted, {key: value for key, value in given.items() if value is not None}, sources
         place = {"url" if there[0] == "url" else "path": asked[there[0]], "sha256": asked["sha256"]}
         file = self._file(asked["file"], task_vars) if asked["file"] else None
         try:
@@ -183,15 +203,13 @@ class ActionModule(SendingAction, jobs.JobAction):
         except RequestError as error:
             raise BadInput(str(error)) from None
         wanted = Wanted(asked["id"], vendor, version, asked["downgrade"], endings.PNPUTIL if asked["inf"] else vendor)
-        given = {
-            "id": asked["id"],
+        given |= {
             "source": source,
             "inf": asked["inf"],
             "arguments": ""
             if asked["inf"]
             else endings.command_line(vendor, asked["arguments"], asked["packages"], asked["downgrade"]),
             "restart_codes": endings.restart_codes(wanted.way),
-            **{name: asked[name] for name in ("home", "time_limit", "lock_wait")},
         }
         return wanted, {key: value for key, value in given.items() if value is not None}, sources
 

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from . import contract, reading
 from .action import BadInput
@@ -30,8 +31,9 @@ typed.preload(Facts)
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"
 _ADAPTERS = "gpuready_driver_adapters"  # whose drivers are brought
+_UPDATES = "gpuready_windows_update"  # whether Windows Update may be their source
 _WISHED = {wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)}
-_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS})
+_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES})
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def prepare(
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     catalogue = _catalogue(values.pop(_DRIVERS, None), task_vars.get("inventory_dir") or ".")
+    if catalogue is not None:
+        catalogue = replace(catalogue, updates=_truth(_UPDATES, values.get(_UPDATES)))
     whose = values.pop(_ADAPTERS, None) or "planned"
     if whose not in ("planned", "all"):
         raise BadInput(f"{_ADAPTERS}: {reading.one_line(str(whose))} is not one of planned, all")
@@ -110,6 +114,14 @@ def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> 
         except AnsibleError as error:
             raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
     return values
+
+
+def _truth(name: str, value: object) -> bool:
+    """A plain yes or no; no where nothing is said."""
+    try:
+        return value not in (None, "") and boolean(value)
+    except TypeError:
+        raise BadInput(f"{name}: {reading.one_line(str(value))} is neither true nor false") from None
 
 
 def _catalogue(value: object, base: str) -> Catalogue | None:

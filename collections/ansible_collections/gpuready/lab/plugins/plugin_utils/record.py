@@ -77,7 +77,8 @@ class PlannedEnvironment(TypedDict):
 
 
 class PlannedDriver(TypedDict):
-    """The lab's installer that is run first: an entry of drivers.yml. One of file, share and url is there.
+    """The lab's installer that is run first: an entry of drivers.yml. One of file, share and url is there, or none for
+    Windows Update.
 
     `adapter`: the GPU's PNPDeviceID. `required`: without it the stack cannot train; else it is pinned, or of another
     GPU.
@@ -90,6 +91,8 @@ class PlannedDriver(TypedDict):
     file: str | None
     share: str | None
     url: str | None
+    windows_update: bool
+    accept_licence: bool
     sha256: str
     inf: str | None
     arguments: list[str] | None

@@ -46,17 +46,19 @@ def offer(catalogue: Catalogue | None, adapter: Adapter | None, facts: Facts) ->
     """What the catalogue has for a GPU; None where no driver of it can be meant.
 
     Those are PCs without Windows, the inside of a WSL guest, a GPU that its host passes on, and one in TCC mode, which
-    is no matter of the driver. Of those that fit the pinned comes first, then the newest.
+    is no matter of the driver. Of those that fit the pinned comes first, then the newest, then what is no Windows
+    Update.
     """
     if catalogue is None or adapter is None or facts.os.family != "windows":
         return None
     if adapter.vendor not in FAMILIES or adapter.paravirtual or adapter.driver_model == "TCC":
         return None
     there = [one for one in catalogue.installers if one.vendor == adapter.vendor]
-    against = [(one, _against(one, adapter, facts)) for one in there]
+    against = [(one, _against(one, adapter, facts, catalogue.updates)) for one in there]
     fitting = [one for one, reason in against if reason is None]
     if fitting:
-        return Offer(max(fitting, key=lambda one: (one.pinned, version_key(one.version) or ())))
+        order = [(one.pinned, version_key(one.version) or (), not one.windows_update) for one in fitting]
+        return Offer(fitting[order.index(max(order))])
     return Offer(None, _refused(catalogue, adapter, [(one, why) for one, why in against if why is not None]))
 
 
@@ -126,8 +128,10 @@ class _Reason:
     code: str = "DRIVER_NOT_LISTED"
 
 
-def _against(one: Installer, adapter: Adapter, facts: Facts) -> _Reason | None:
-    """Why an installer is not for this GPU; None where it is."""
+def _against(one: Installer, adapter: Adapter, facts: Facts, updates: bool) -> _Reason | None:
+    """Why an installer is not for this GPU; None where it is. `updates`: Windows Update is allowed."""
+    if one.windows_update and not updates:
+        return _Reason("comes from Windows Update, which gpuready_windows_update does not allow here")
     if words := _machine(one, facts) or _gpu(one, adapter):
         return _Reason(words)
     if one.makers and not any(_same(name, facts.machine.manufacturer) for name in one.makers):

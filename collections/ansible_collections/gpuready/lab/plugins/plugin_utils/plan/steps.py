@@ -73,6 +73,8 @@ def _entry(adapter: Adapter, one: Installer, required: bool) -> PlannedDriver:
         "file": one.file,
         "share": one.share,
         "url": one.url,
+        "windows_update": one.windows_update,
+        "accept_licence": one.accept_licence,
         "sha256": one.sha256,
         "inf": one.inf,
         "arguments": None if one.arguments is None else list(one.arguments),
