@@ -187,6 +187,16 @@ def test_a_pinned_driver_is_no_downgrade() -> None:
     assert any("has 580.97, newer than 531.14" in one and one.endswith("it stays") for one in found.warnings)
 
 
+def test_a_downgrade_to_the_pinned_driver_is_asked_for() -> None:
+    old = {**OLD, "version": "580.65", "pinned": True}
+    found = planned(pc("rtx4090"), old, downgrade=True)
+    assert (found.driver["version"], found.driver["required"]) == ("580.65", False)
+    assert step(found)["reason"].endswith("has 580.97 and is pinned to 580.65 of drivers.yml (old, old.exe)")
+    assert planned(pc("rtx4090"), {**old, "pinned": False}, downgrade=True).driver is None
+    too_old = planned(pc("rtx4090"), {**OLD, "version": "516.94", "pinned": True}, downgrade=True)
+    assert (too_old.driver, codes(too_old)) == (None, [])
+
+
 def test_the_pinned_driver_itself_is_no_remark() -> None:
     found = planned(pc("rtx4090"), {**NEW, "pinned": True})
     assert step(found)["needed"] is False

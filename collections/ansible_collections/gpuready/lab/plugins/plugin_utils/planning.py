@@ -31,6 +31,7 @@ typed.preload(Facts)
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"
 _ADAPTERS = "gpuready_driver_adapters"  # whose drivers are brought
+_DOWNGRADE = "gpu_driver_downgrade"
 _UPDATES = "gpuready_windows_update"  # whether Windows Update may be their source
 _WISHED = {wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)}
 _MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES})
@@ -41,6 +42,7 @@ class Preparation:
     """The wishes of a host, the stacks that it may have, and the lab's installers of drivers; None: it names none.
 
     `wsl_package`: the lab names a package of WSL. `all_drivers`: it asks for the drivers of all GPUs of its PCs.
+    `downgrade`: a pinned driver may replace a newer one.
     """
 
     wishes: wishes.Wishes
@@ -48,6 +50,7 @@ class Preparation:
     installers: Catalogue | None
     wsl_package: bool = False
     all_drivers: bool = False
+    downgrade: bool = False
 
 
 def prepare(
@@ -78,6 +81,7 @@ def prepare(
             catalogue,
             wsl_package=bool(task_vars.get("wsl_package")),
             all_drivers=whose == "all",
+            downgrade=_truth(_DOWNGRADE, template(task_vars.get(_DOWNGRADE))),
         )
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
@@ -100,6 +104,7 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
         wsl_package=prepared.wsl_package,
         drivers_automated=True,
         all_drivers=prepared.all_drivers,
+        downgrade=prepared.downgrade,
     )
     return plan_steps.summary(record["plan"])
 

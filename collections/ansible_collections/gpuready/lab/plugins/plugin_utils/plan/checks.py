@@ -31,6 +31,7 @@ class Situation:
     drivers_automated: bool = False
     wsl_package: bool = False
     all_drivers: bool = False
+    downgrade: bool = False
 
 
 @dataclass(frozen=True)

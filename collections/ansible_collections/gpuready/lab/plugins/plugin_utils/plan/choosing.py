@@ -36,6 +36,7 @@ def plan(
     drivers_automated: bool = False,
     wsl_package: bool = False,
     all_drivers: bool = False,
+    downgrade: bool = False,
 ) -> Plan:
     """Choose the stack, its target, lock and GPU for a PC.
 
@@ -45,7 +46,7 @@ def plan(
 
     `installers` are the lab's drivers.yml. `drivers_automated` says whether the run installs from it: then a blocker
     that an installer mends is none. Otherwise it stays, and its next step names the installer. `all_drivers`: the GPUs
-    beside the planned one get theirs too.
+    beside the planned one get theirs too. `downgrade`: a pinned one may replace a newer one.
     """
     adapters, adapter_problem = plan_adapters.meant(wishes.adapter, facts.gpus or ())
     if facts.gpus is None:
@@ -62,6 +63,7 @@ def plan(
         drivers_automated,
         wsl_package,
         all_drivers,
+        downgrade,
     )
     here = host_targets(facts)
     candidates = [

@@ -81,6 +81,12 @@ def newer(installer: Installer, adapter: Adapter) -> bool | None:
     return None if reached is None else not reached
 
 
+def older(installer: Installer, adapter: Adapter) -> bool:
+    """Whether an installer is known to be older than the driver that the GPU runs on."""
+    driver = adapter.driver
+    return not adapter.basic and at_least(installer.version, driver.vendor_version or driver.version or "") is False
+
+
 def told(catalogue: Catalogue, installer: Installer) -> str:
     """An installer as a person is told of it."""
     return f"{installer.version} of {catalogue.name} ({installer.id}, {installer.source})"

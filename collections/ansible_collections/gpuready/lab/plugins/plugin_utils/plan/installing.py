@@ -41,16 +41,22 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
 
 
 def _pinned(today: Candidate, then: Candidate, catalogue: Catalogue, installer: Installer, at: Situation) -> Candidate:
-    """A GPU whose driver would do: only an entry that is pinned changes it, and never to an older one."""
+    """A GPU whose driver would do: only an entry that is pinned changes it, and to an older one only if asked."""
     adapter = today.choice.adapter
     if adapter is None or not installer.pinned:
         return today
-    if at.drivers_automated and drivers.newer(installer, adapter) and _trouble(then) is None:
+    if at.drivers_automated and _pin_moves(installer, adapter, at) and _trouble(then) is None:
         have = adapter.driver.vendor_version or adapter.driver.version
         told = drivers.told(catalogue, installer)
         return _with(today, then, installer, f"{adapter.name} has {have} and is pinned to {told}")
     remark = drivers.pinned(catalogue, installer, adapter)
     return replace(today, warnings=(*today.warnings, remark)) if remark else today
+
+
+def _pin_moves(installer: Installer, adapter: Adapter, at: Situation) -> bool:
+    """Whether a GPU whose driver would do gets the pinned one."""
+    back = at.downgrade and not installer.windows_update and drivers.older(installer, adapter)
+    return bool(drivers.newer(installer, adapter)) or back
 
 
 def _with(today: Candidate, then: Candidate, installer: Installer, reason: str) -> Candidate:
@@ -103,7 +109,7 @@ def _other(adapter: Adapter, chosen: Candidate, at: Situation, catalogue: Catalo
     if installer is None:
         return Other(adapter, None, drivers.refused(today, offer.refused).cause) if today and offer.refused else None
     told, newer = drivers.told(catalogue, installer), drivers.newer(installer, adapter)
-    if today is None and not (installer.pinned and newer):
+    if today is None and not (installer.pinned and _pin_moves(installer, adapter, at)):
         return None
     if today is not None and (newer is None or today.code == drivers.UNKNOWN):
         return Other(adapter, None, f"{today.cause}; whether {told} is newer is not known")
