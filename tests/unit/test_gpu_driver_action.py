@@ -142,6 +142,24 @@ def test_who_is_at_the_pc_is_not_disturbed(given: dict[str, Any], says: str, mon
     assert (found["code"], says in found["msg"]) == ("DRIVER_DEFERRED", True)
 
 
+def test_the_record_says_which_gpus_got_a_driver() -> None:
+    known = {"run": "r1", "plan": {"adapter": {"id": OTHER}}, "apply": {"changed": True, "driver": {"id": OTHER}}}
+    variables: dict[str, Any] = {
+        "gpuready_run_id": "r1",
+        "ansible_facts": {"gpuready": known},
+        "inventory_hostname": "a",
+    }
+    answers = [GONE, seen(OLD), CLAIMED, STARTED, ended(NEW), GONE]
+    found, _ = carried(list(answers), variables=variables)
+    other = {"id": ID, "before": "576.52", "after": "580.97", "reboot_required": False}
+    apply = {"changed": True, "driver": {"id": OTHER}, "other_drivers": [other]}
+    assert found["ansible_facts"]["gpuready"]["apply"] == apply
+    known["plan"] = {"adapter": {"id": ID}}
+    del known["apply"]
+    found, _ = carried(list(answers), variables=variables)
+    assert found["ansible_facts"]["gpuready"]["apply"] == {"changed": True, "driver": other}
+
+
 def test_a_downgrade_is_asked_for() -> None:
     found, _ = carried(
         [GONE, seen(NEW), CLAIMED, STARTED, ended("31.0.15.3114"), GONE], version="531.14", downgrade=True
