@@ -626,36 +626,43 @@ $keys = 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate'
 $device = 'PCI\VEN_10DE&DEV_2206&SUBSYS_1467&REV_A1\4&1&0&0008'
 $null = New-Item -Force "HKLM:\SYSTEM\CurrentControlSet\Enum\$device"
 $hardware = [string[]]('PCI\VEN_10DE&DEV_2206&SUBSYS_1467&REV_A1', 'PCI\VEN_10DE&DEV_2206')
-Set-ItemProperty "HKLM:\SYSTEM\CurrentControlSet\Enum\$device" HardwareID $hardware -Type MultiString
+$enum = "HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Enum\$device"
+[Microsoft.Win32.Registry]::SetValue($enum, 'HardwareID', $hardware)
 $lab = @{ did = @(); offered = @(); download = 2; install = 2; throws = 0; restart = $false }
+function New-Played($Properties, $Methods) {
+    $one = New-Object PSObject -Property $Properties
+    foreach ($name in $Methods.Keys) { $one | Add-Member -MemberType ScriptMethod -Name $name -Value $Methods[$name] }
+    $one
+}
 function New-Offer([string]$Title, [string]$Id, [string]$Class, [string]$Date, [bool]$Accepted = $true) {
-    $one = [pscustomobject]@{ Title = $Title; DriverHardwareID = $Id; DriverClass = $Class; EulaAccepted = $Accepted }
-    $one | Add-Member DriverVerDate ([datetime]$Date)
-    $one | Add-Member ScriptMethod AcceptEula { $lab.did += 'accepted' } -PassThru
+    $about = @{ Title = $Title; DriverHardwareID = $Id; DriverClass = $Class; DriverVerDate = [datetime]$Date }
+    New-Played ($about + @{ EulaAccepted = $Accepted }) @{ AcceptEula = { $lab.did += 'accepted' } }
 }
 function New-Result([int]$Code) {
-    $one = [pscustomobject]@{ ResultCode = $Code; RebootRequired = $lab.restart }
-    $each = [pscustomobject]@{ HResult = $(if ($Code -ge 3) { -2145124329 } else { 0 }) }
-    $one | Add-Member ScriptMethod GetUpdateResult { param($Number) $each }.GetNewClosure() -PassThru
+    $number = $(if ($Code -ge 3) { -2145124329 } else { 0 })
+    $about = @{ ResultCode = $Code; RebootRequired = $lab.restart; Number = $number }
+    New-Played $about @{ GetUpdateResult = { New-Object PSObject -Property @{ HResult = $this.Number } } }
 }
 function New-Part([string]$Name, [scriptblock]$Work) {
-    $one = [pscustomobject]@{ Updates = $null; AllowSourcePrompts = $true; ForceQuiet = $false }
-    $one | Add-Member ScriptMethod $Name $Work -PassThru
+    New-Played @{ Updates = $null; AllowSourcePrompts = $true; ForceQuiet = $false } @{ $Name = $Work }
 }
-$session = [pscustomobject]@{ ClientApplicationID = '' }
-$session | Add-Member ScriptMethod CreateUpdateSearcher {
-    New-Part 'Search' {
-        param($Criteria)
-        $lab.did += $Criteria
-        if ($lab.throws) { throw (New-Object System.Runtime.InteropServices.COMException 'x', $lab.throws) }
-        [pscustomobject]@{ Updates = $lab.offered }
+$session = New-Played @{ ClientApplicationID = '' } @{
+    CreateUpdateSearcher = {
+        New-Part 'Search' {
+            $lab.did += $args[0]
+            if ($lab.throws) { throw (New-Object System.Runtime.InteropServices.COMException 'x', $lab.throws) }
+            New-Object PSObject -Property @{ Updates = $lab.offered }
+        }
     }
-}
-$session | Add-Member ScriptMethod CreateUpdateDownloader {
-    New-Part 'Download' { $lab.did += "got $($this.Updates[0].Title)"; New-Result $lab.download }
-}
-$session | Add-Member ScriptMethod CreateUpdateInstaller {
-    New-Part 'Install' { $lab.did += "quiet $($this.ForceQuiet) $($this.Updates[0].Title)"; New-Result $lab.install }
+    CreateUpdateDownloader = {
+        New-Part 'Download' { $lab.did += "got $($this.Updates[0].Title)"; New-Result $lab.download }
+    }
+    CreateUpdateInstaller = {
+        New-Part 'Install' {
+            $lab.did += "quiet $($this.ForceQuiet) $($this.Updates[0].Title)"
+            New-Result $lab.install
+        }
+    }
 }
 & (Get-Module WindowsUpdate) {
     $script:Session = $args[0]
@@ -714,12 +721,13 @@ def test_a_pc_that_may_not_use_windows_update_is_not_asked(pc: Machine) -> None:
         pc,
         UPDATES
         + r"""
+        $path = $keys.Replace('HKLM:', 'HKEY_LOCAL_MACHINE')
         $null = New-Item -Force "$keys\AU"
         try {
-            Set-ItemProperty "$keys\AU" UseWUServer 1
-            Set-ItemProperty $keys WUServer 'http://wsus:8530'
+            [Microsoft.Win32.Registry]::SetValue("$path\AU", 'UseWUServer', 1)
+            [Microsoft.Win32.Registry]::SetValue($path, 'WUServer', 'http://wsus:8530')
             $found.server = (Get-Update).policy.server
-            Set-ItemProperty $keys DisableWindowsUpdateAccess 1
+            [Microsoft.Win32.Registry]::SetValue($path, 'DisableWindowsUpdateAccess', 1)
             $found.off = Get-Update
         } finally { Remove-Item -Recurse $keys }
         $found.free = (Get-Update).policy
