@@ -119,11 +119,21 @@ def test_what_a_run_that_died_began_is_collected_and_nobody_asks_whether_it_may(
     assert {name for name, _ in asked} == {"job"}
 
 
+def test_what_is_under_way_needs_no_file() -> None:
+    found, asked = carried([GONE, seen(OLD), CLAIMED, STARTED], wait=False)
+    running = job("running")
+    running["job"] |= {"asked": asked[2][1]["asked"], "run": "another", "seconds": 9}
+    found, asked = carried([running], state="staged")
+    assert (found["under_way"], len(asked)) == (True, 1)
+
+
 def test_an_installation_of_another_driver_is_not_waited_for() -> None:
     running = job("running")
     running["job"] |= {"asked": "another", "run": "another", "seconds": 9}
     found, asked = carried([running])
     assert (found["code"], found["failed"], len(asked)) == ("ENVIRONMENT_BUSY", True, 1)
+    found, _ = carried([running, seen(OLD), {"changed": True}], state="staged")
+    assert (found["changed"], found["msg"]) == (True, "the installer of nvidia 580.97 is on the PC")
 
 
 def test_a_check_says_what_would_be_installed() -> None:

@@ -70,10 +70,13 @@ class ActionModule(SendingAction, jobs.JobAction):
         if failed := failing.failure(found):
             return failed
         begun = found.get("job") is not None
-        if begun and (other := jobs.busy(found["job"], job)):
+        other = jobs.busy(found["job"], job) if begun else None
+        if asked["state"] == "staged":
+            if begun and other is None:
+                return {"msg": f"{wanted.name} is being installed", "under_way": True}
+            begun, other = False, None  # a file disturbs no installation
+        if other is not None:
             return failing.failure(other) or other
-        if begun and asked["state"] == "staged":
-            return {"msg": f"{wanted.name} is being installed", "under_way": True}
         if not begun:
             seen = self._on_pc({**given, "state": "looked"}, task_vars)
             if (known := self._decided(seen, wanted, asked)) is not None:
