@@ -37,8 +37,8 @@ def said(step: str, number: int = 0, result: int | None = None, **policy: Any) -
 def test_no_driver_has_a_code_and_a_cause(update: dict[str, Any], code: str, cause: str) -> None:
     found = updates.failure(update, "RTX")
     assert found is not None
-    assert (found[0], cause in found[1]) == (code, True), found
-    assert catalogue.remedy(found[0]).next_step
+    assert (found.code, cause in found.words) == (code, True), found
+    assert catalogue.remedy(code).next_step
 
 
 @pytest.mark.parametrize("result", [2, 3])

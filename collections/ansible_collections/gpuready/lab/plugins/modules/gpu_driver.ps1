@@ -15,8 +15,8 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.WindowsUpdate
 
 # Looks at the display devices, puts an installer on the PC, or runs it, or lets Windows Update bring a driver: what the devices are before
-# and after, and how it ended. What a version or an exit code means is the controller's business. That an installer waits for a restart is noted in a key of the registry
-# that Windows forgets then.
+# and after, and how it ended. What a version or an exit code means is the controller's business. That an installer waits for a restart is
+# noted in a key of the registry that Windows forgets then.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'

@@ -126,7 +126,7 @@ def _update(answer: Mapping[str, Any], wanted: Wanted, before: Adapter | Failure
     """How Windows Update ended."""
     update = reading.section(answer, "update")
     if failed := updates.failure(update, before.name if isinstance(before, Adapter) else wanted.id):
-        return Failure(*failed)
+        return Failure(failed.code or "WINDOWS_UPDATE_FAILED", failed.words)
     return Ending(f"{reading.one_line(str(update.get('title')))} is installed", restart=update.get("restart") is True)
 
 

@@ -6,51 +6,53 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import reading
+from .endings import Ending
 
-# Windows Update's own numbers, as far as a person does something else for each: code and words.
+# Windows Update's own numbers, as far as a person does something else for each.
 _KNOWN = {
-    0x80070005: ("WINDOWS_UPDATE_DENIED", "Windows refused it (access denied)"),
-    0x80070422: ("WINDOWS_UPDATE_OFF", "the service wuauserv is disabled"),
-    0x8024002E: ("WINDOWS_UPDATE_OFF", "a policy forbids Microsoft's servers, and no other is named"),
-    0x80240016: ("DRIVER_BUSY", "another installation is under way, or waits for a restart"),
-    0x80240023: ("DRIVER_LICENCE", "its licence was not accepted"),
-    0x80240438: ("WINDOWS_UPDATE_FAILED", "its server cannot be reached"),
-    0x8024401C: ("WINDOWS_UPDATE_FAILED", "its server did not answer in time"),
-    0x8024402C: ("WINDOWS_UPDATE_FAILED", "its server or the proxy has no address"),
-    0x80072EE2: ("WINDOWS_UPDATE_FAILED", "its server did not answer in time"),
-    0x80072EE7: ("WINDOWS_UPDATE_FAILED", "its server has no address"),
-    0x80072EFD: ("WINDOWS_UPDATE_FAILED", "its server cannot be reached"),
-    0x80072F8F: ("WINDOWS_UPDATE_FAILED", "its server's certificate is not trusted; see the PC's clock too"),
-    0x80040154: ("WINDOWS_UPDATE_FAILED", "this Windows has no Windows Update"),
+    0x80070005: Ending("Windows refused it (access denied)", "WINDOWS_UPDATE_DENIED"),
+    0x80070422: Ending("the service wuauserv is disabled", "WINDOWS_UPDATE_OFF"),
+    0x8024002E: Ending("a policy forbids Microsoft's servers, and no other is named", "WINDOWS_UPDATE_OFF"),
+    0x80240016: Ending("another installation is under way, or waits for a restart", "DRIVER_BUSY"),
+    0x80240023: Ending("its licence was not accepted", "DRIVER_LICENCE"),
+    0x80240438: Ending("its server cannot be reached", "WINDOWS_UPDATE_FAILED"),
+    0x8024401C: Ending("its server did not answer in time", "WINDOWS_UPDATE_FAILED"),
+    0x8024402C: Ending("its server or the proxy has no address", "WINDOWS_UPDATE_FAILED"),
+    0x80072EE2: Ending("its server did not answer in time", "WINDOWS_UPDATE_FAILED"),
+    0x80072EE7: Ending("its server has no address", "WINDOWS_UPDATE_FAILED"),
+    0x80072EFD: Ending("its server cannot be reached", "WINDOWS_UPDATE_FAILED"),
+    0x80072F8F: Ending("its server's certificate is not trusted; see the PC's clock too", "WINDOWS_UPDATE_FAILED"),
+    0x80040154: Ending("this Windows has no Windows Update", "WINDOWS_UPDATE_FAILED"),
 }
-# OperationResultCode; with errors too there is a driver, and the device says which.
-_DONE = {"download": (2,), "install": (2, 3)}
+# OperationResultCode of an installation; with errors too there is a driver, and the device says which.
+_DONE = (2, 3)
 _RESULTS = {0: "not started", 1: "in progress", 3: "succeeded with errors", 4: "failed", 5: "ended"}
 _STEPS = {"search": "its search", "licence": "its licence", "download": "its download", "install": "its installation"}
 
 
-def failure(update: Mapping[str, object], device: str) -> tuple[str, str] | None:
-    """The code and the cause, where no driver was installed; None where one was."""
+def failure(update: Mapping[str, object], device: str) -> Ending | None:
+    """Why no driver was installed; None where one was."""
     policy, step = reading.section(update, "policy"), str(update.get("step"))
     title = reading.one_line(str(update.get("title") or ""))
     number, result = (reading.integer(update.get("hresult")) or 0) & 0xFFFFFFFF, reading.integer(update.get("result"))
     if policy.get("access_disabled") is True:
-        return "WINDOWS_UPDATE_OFF", "the policy DisableWindowsUpdateAccess keeps the PC from Windows Update"
+        cause = "the policy DisableWindowsUpdateAccess keeps the PC from Windows Update"
+        return Ending(cause, "WINDOWS_UPDATE_OFF")
     if policy.get("service_disabled") is True:
-        return "WINDOWS_UPDATE_OFF", "the service wuauserv of Windows Update is disabled"
+        return Ending("the service wuauserv of Windows Update is disabled", "WINDOWS_UPDATE_OFF")
     if number and result is None:
-        code, words = _KNOWN.get(number, ("WINDOWS_UPDATE_FAILED", "of which nothing is known here"))
-        return code, f"Windows Update: {_STEPS.get(step, step)} ended with 0x{number:08X}: {words}"
+        known = _KNOWN.get(number, Ending("of which nothing is known here", "WINDOWS_UPDATE_FAILED"))
+        return Ending(f"Windows Update: {_STEPS.get(step, step)} ended with 0x{number:08X}: {known.words}", known.code)
     if step == "search":
-        return "DRIVER_NOT_OFFERED", f"Windows Update has no newer driver for {device}{_whom(policy)}"
+        return Ending(f"Windows Update has no newer driver for {device}{_whom(policy)}", "DRIVER_NOT_OFFERED")
     if step == "licence":
-        return "DRIVER_LICENCE", f"{title} has a licence, and the lab does not accept it"
-    if result in _DONE.get(step, ()):
-        return None if step == "install" else ("WINDOWS_UPDATE_FAILED", f"Windows Update did not install {title}")
-    code, words = _KNOWN.get(number, ("WINDOWS_UPDATE_FAILED", ""))
+        return Ending(f"{title} has a licence, and the lab does not accept it", "DRIVER_LICENCE")
+    if step == "install" and result in _DONE:
+        return None
+    known = _KNOWN.get(number, Ending("", "WINDOWS_UPDATE_FAILED"))
     ended = _RESULTS.get(-1 if result is None else result, f"result {result}")
-    more = f" with 0x{number:08X}{f': {words}' if words else ''}" if number else ""
-    return code, f"Windows Update: {_STEPS.get(step, step)} of {title} {ended}{more}"
+    more = f" with 0x{number:08X}{f': {known.words}' if known.words else ''}" if number else ""
+    return Ending(f"Windows Update: {_STEPS.get(step, step)} of {title} {ended}{more}", known.code)
 
 
 def _whom(policy: Mapping[str, object]) -> str:
