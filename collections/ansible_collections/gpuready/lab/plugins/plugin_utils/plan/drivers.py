@@ -89,7 +89,8 @@ def older(installer: Installer, adapter: Adapter) -> bool:
 
 def told(catalogue: Catalogue, installer: Installer) -> str:
     """An installer as a person is told of it."""
-    return f"{installer.version} of {catalogue.name} ({installer.id}, {installer.source})"
+    least = " or newer" if installer.windows_update else ""
+    return f"{installer.version}{least} of {catalogue.name} ({installer.id}, {installer.source})"
 
 
 def by_hand(catalogue: Catalogue, installer: Installer, one: Problem, automated: bool) -> Problem:
