@@ -223,6 +223,7 @@ def test_windows_update_brings_at_least_the_version() -> None:
 @pytest.mark.parametrize(("end", "code", "says"), [
     (updated(OLD), "DRIVER_NOT_CHANGED", "Update, and RTX runs on 576.52, as before, which is less than 580"),
     (updated(OLD, "search", None), "DRIVER_NOT_OFFERED", "no newer driver for RTX"),
+    (updated(OLD, "policy", None, policy={"access_disabled": True}), "WINDOWS_UPDATE_OFF", "the policy DisableWindows"),
     (updated(OLD, "licence", None), "DRIVER_LICENCE", "NVIDIA - Display has a licence"),
     (updated(OLD, "download", None, hresult=-2147024891), "WINDOWS_UPDATE_DENIED", "0x80070005"),
 ])  # fmt: skip
