@@ -142,6 +142,7 @@ def _start(
     def work() -> dict[str, Any]:
         return _answer(pc, request, command) if claimed else {"failed": True, "msg": "another run has claimed it"}
 
+    log.info("%s: a job: %s", pc.scenario.name, request.name.rsplit(".", 1)[-1])
     claimed = _claims(pc, request)
     said = asynchronous.start(pc, power, background, strikes if claimed else [], work, half)
     for fault in strikes:
@@ -179,7 +180,7 @@ def _answer(pc: SimulatedPc, request: manifest.Module, command: Command) -> dict
     arguments = {key: value for key, value in request.arguments.items() if not key.startswith("_ansible_")}
     with nullcontext() if request.name in models.WAITS else pc.lock:
         try:
-            result = model(models.Task(pc, arguments, request.check, command))
+            result = model(models.Task(pc, arguments, request.check, command, request.become))
         except models.ModuleFailed as failed:
             result = {"failed": True, **failed.result}
         except DiskFullError:

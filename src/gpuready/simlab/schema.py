@@ -154,6 +154,18 @@ class Wsl(Strict):
     broken: str = ""
 
 
+class WindowsUpdate(Strict):
+    """Windows Update. `drivers`: what it has for a GPU by its device number, such as `32.0.15.8097` or with `restart`.
+
+    `licence`: it asks for one; `server`: whom the PC asks by policy; `off`: a policy forbids it.
+    """
+
+    drivers: dict[str, str] = {}
+    licence: bool = False
+    server: str = ""
+    off: bool = False
+
+
 class Interpreter(Strict):
     """A Python on the PC."""
 
@@ -257,6 +269,7 @@ class Pc(Strict):
         "Microsoft-Hyper-V": "Disabled",
     }
     users: list[str] = []
+    windows_update: WindowsUpdate = WindowsUpdate()
     disk: Disk = Disk()
     nvidia_smi: Literal["auto", "missing", "no_driver"] = "auto"
     vc_runtime: str | None = "14.40.33810.0"

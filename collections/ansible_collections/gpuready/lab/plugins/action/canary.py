@@ -49,7 +49,7 @@ class ActionModule(Action):
                 builds, trains = (bool(wishes.count(given.get(wishes.PREFIX + name))) for name in _AT_ONCE)
                 under_way = reading.section(given, "look_planned").get("under_way") is True
                 waited = trains or under_way or bool(self._task.check_mode)
-                driver = bool(reading.section(record, "plan").get("driver"))
+                driver = waves.gets_driver(reading.section(record, "plan"))
                 yield waves.Pc(host, to_build, builds, waited, trains, driver)
 
     def _pcs(self, every: Mapping[str, Mapping[str, Any]]) -> Iterator[canaries.Pc]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ansible.errors import AnsibleError
 
@@ -60,8 +60,9 @@ class ActionModule(jobs.JobAction):
         prepared = planning.prepare(task_vars, self._templar.template) if asked["plan"] else None
         record = records.new(task_vars)
         done = records.of(task_vars).get("apply")
-        if done is not None and "driver" in done:  # that is why it is looked at again
-            record["apply"] = {"changed": done["changed"], "driver": done["driver"]}
+        if done is not None and ("driver" in done or "other_drivers" in done):  # that is why it is looked at again
+            kept = ("changed", "driver", "other_drivers")
+            record["apply"] = cast(records.Apply, {name: value for name, value in done.items() if name in kept})
         collected: dict[str, Any] | None
         if asked["evidence_file"]:
             record["host"], collected = self._read(Path(asked["evidence_file"]))

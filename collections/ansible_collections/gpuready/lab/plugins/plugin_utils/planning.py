@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 
-from . import contract
+from . import contract, reading
 from .action import BadInput
 from .facts import typed
 from .facts.model import Facts
@@ -29,20 +30,27 @@ typed.preload(Facts)
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"
-_MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | {*_LIBRARY, _DRIVERS})
+_ADAPTERS = "gpuready_driver_adapters"  # whose drivers are brought
+_DOWNGRADE = "gpu_driver_downgrade"
+_UPDATES = "gpuready_windows_update"  # whether Windows Update may be their source
+_WISHED = {wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)}
+_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES})
 
 
 @dataclass(frozen=True)
 class Preparation:
     """The wishes of a host, the stacks that it may have, and the lab's installers of drivers; None: it names none.
 
-    `wsl_package`: the lab names a package of WSL.
+    `wsl_package`: the lab names a package of WSL. `all_drivers`: it asks for the drivers of all GPUs of its PCs.
+    `downgrade`: a pinned driver may replace a newer one.
     """
 
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
     installers: Catalogue | None
     wsl_package: bool = False
+    all_drivers: bool = False
+    downgrade: bool = False
 
 
 def prepare(
@@ -55,6 +63,11 @@ def prepare(
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     catalogue = _catalogue(values.pop(_DRIVERS, None), task_vars.get("inventory_dir") or ".")
+    if catalogue is not None:
+        catalogue = replace(catalogue, updates=_truth(_UPDATES, values.get(_UPDATES)))
+    whose = values.pop(_ADAPTERS, None) or "planned"
+    if whose not in ("planned", "all"):
+        raise BadInput(f"{_ADAPTERS}: {reading.one_line(str(whose))} is not one of planned, all")
     for name, value in (given or {}).items():
         if name not in wishes.NAMES:
             raise BadInput(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
@@ -63,7 +76,12 @@ def prepare(
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         brought = {name for stack in library.values() for name in stack.libraries}
         preparation = Preparation(
-            wishes.parse(values, library, brought), library, catalogue, bool(task_vars.get("wsl_package"))
+            wishes.parse(values, library, brought),
+            library,
+            catalogue,
+            wsl_package=bool(task_vars.get("wsl_package")),
+            all_drivers=whose == "all",
+            downgrade=_truth(_DOWNGRADE, template(task_vars.get(_DOWNGRADE))),
         )
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
@@ -85,6 +103,8 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
         installers=prepared.installers,
         wsl_package=prepared.wsl_package,
         drivers_automated=True,
+        all_drivers=prepared.all_drivers,
+        downgrade=prepared.downgrade,
     )
     return plan_steps.summary(record["plan"])
 
@@ -99,6 +119,14 @@ def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> 
         except AnsibleError as error:
             raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
     return values
+
+
+def _truth(name: str, value: object) -> bool:
+    """A plain yes or no; no where nothing is said."""
+    try:
+        return value not in (None, "") and boolean(value)
+    except TypeError:
+        raise BadInput(f"{name}: {reading.one_line(str(value))} is neither true nor false") from None
 
 
 def _catalogue(value: object, base: str) -> Catalogue | None:

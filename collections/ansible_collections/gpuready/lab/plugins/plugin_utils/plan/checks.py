@@ -30,6 +30,8 @@ class Situation:
     installers: Catalogue | None = None
     drivers_automated: bool = False
     wsl_package: bool = False
+    all_drivers: bool = False
+    downgrade: bool = False
 
 
 @dataclass(frozen=True)
