@@ -127,8 +127,10 @@ def interpreter(version: str) -> str:
 
 
 def give_python(linux: Linux, version: str) -> None:
-    copy_python(interpreter(version), linux.path(f"/opt/python{version}"))
-    linux.root(f"ln -s /opt/python{version}/bin/python{version} /usr/local/bin/")
+    """As a package of the guest's distribution does."""
+    folder = f"/opt/python{version}"
+    copy_python(interpreter(version), linux.path(folder))
+    linux.root(f"cd {folder}; rm -f bin/python bin/python3; cp -a . /usr/local; rm -r {folder}")
 
 
 @pytest.fixture(scope="module")
