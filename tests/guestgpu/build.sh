@@ -1,7 +1,7 @@
 #!/bin/bash
 # build.sh FOLDER: the guest GPU on Debian, as root, in a minute. Into FOLDER:
 #   libd3d12.so, libdxcore.so          built from src/ and the copy of vkd3d in Debian's source package of Wine
-#   newer/libd3d12.so, libolder.so     one that needs a later C library, and one that tells of an old one
+#   broken/                            a libd3d12.so that needs a later C library than there is, a library that tells of an old one
 #   nocuda/                            the names of CUDA's libraries, for PyTorch's build from PyPI, which names them
 #   directml/                          Microsoft's DirectML for Linux as torch-directml's wheel has it, with its licence (MIT) and notices
 # What is downloaded has its sha256 in downloads.sha256 and directml.txt. $UV names a uv. Exit 3: this is no Debian, or not root.
@@ -42,8 +42,8 @@ tar -xJf wine_*.orig.tar.xz --wildcards --no-wildcards-match-slash 'wine-*/libs/
 set -- wine-*/
 patch -s -d "$1/libs/vkd3d" -p1 <"$here/src/vkd3d-guestgpu.patch"
 make -s -j "$(nproc)" -f "$here/src/Makefile" WINE="${1%/}"
-install -D -m 755 -t "$work/out/" libd3d12.so libdxcore.so libolder.so
-install -D -m 755 -t "$work/out/newer/" newer/libd3d12.so
+install -D -m 755 -t "$work/out/" libd3d12.so libdxcore.so
+install -D -m 755 -t "$work/out/broken/" broken/*
 install -D -m 755 -t "$work/out/nocuda/" nocuda/*
 
 "${UV:-uv}" pip install -q --target "$work/wheel" --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-deps \

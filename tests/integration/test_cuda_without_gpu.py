@@ -7,13 +7,11 @@ Every record says that it is simulated: there is no GPU.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,33 +23,12 @@ from ansible_collections.gpuready.lab.plugins.modules import training_facts
 from ansible_collections.gpuready.lab.plugins.plugin_utils import trainer
 from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging, training
 from provision_local_help import Machine, recap, states
+from stubcuda_help import CARD, STUB, Layer, nvidia_smi
 from words import rows
 
-ROOT = Path(__file__).resolve().parents[2]
-STUB = ROOT / "tests/stubcuda"
-CARD, UUID = "NVIDIA GeForce RTX 3060", "GPU-57575757-5757-5757-5757-575757575757"
 SPACE = 14 << 30  # what the plan asks for, and the wheels while they are unpacked
 TORCH = "2.13.0+cu130"
 pytestmark = pytest.mark.slow
-
-
-@dataclass
-class Layer:
-    """The stand-ins, built against an environment, and which of them a process is to have."""
-
-    folder: Path
-
-    def variables(self, layer: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """`none`, `text` (a libcuda that is none), `driver`, `kernels` (which do nothing), `soft` (all is computed)."""
-        found = {"STUB_NAME": CARD, "OMP_NUM_THREADS": "1"}
-        if layer == "text":
-            found["LD_LIBRARY_PATH"] = str(self.folder / "text")
-        elif layer != "none":
-            found["LD_LIBRARY_PATH"] = str(self.folder / "lib")
-        if layer in ("kernels", "soft"):
-            found["LD_PRELOAD"] = f"{self.folder}/libstubrt.so {self.folder}/libstubblas.so"
-            found["PYTHONPATH"] = str(self.folder / {"kernels": "nocudnn", "soft": "soft"}[layer])
-        return found | dict(more or {})
 
 
 # A state of the driver as tests/data/cuda_states names it, where it stands in for the driver, with what, and the code.
@@ -79,7 +56,7 @@ STATES: list[tuple[str, str, dict[str, str], str]] = [
     # no error at all, and yet wrong
     ("kernels that do nothing", "kernels", {}, "REFERENCE_DISAGREES"),
     ("relu is wrong", "soft", {"STUB_SOFT_WRONG": "relu"}, "REFERENCE_DISAGREES"),
-    ("a convolution is wrong", "soft", {"STUB_SOFT_WRONG": "convolution"}, "BATCHNORM_WRONG"),
+    ("a convolution is wrong", "soft", {"STUB_SOFT_WRONG": "_slow_conv2d_forward"}, "BATCHNORM_WRONG"),
 ]
 RECORDED = {row["case"]: row["right"].split("|") for row in rows("cuda_states/states.tsv") if row["torch"] == TORCH}
 
@@ -94,11 +71,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         pytest.skip(f"less than {SPACE >> 30} GiB are free in {folder.parent}, and CUDA's wheels take five")
     if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists():
         pytest.skip("this machine has an NVIDIA driver of its own")
-    said = (ROOT / "tests/data/nvidia_smi/netdata_go.d__rtx-3060.xml").read_text()
-    told = {"driver_version": "580.95.05", "cuda_version": "13.0", "product_name": CARD, "uuid": UUID}
-    for tag, value in told.items():
-        said = re.sub(rf"(?<=<{tag}>)[^<]*", value, said, count=1)
-    (folder / "smi.xml").write_text(said)
+    (folder / "smi.xml").write_text(nvidia_smi())
     (folder / "bin").mkdir()
     (folder / "bin/nvidia-smi").write_text(f"#!/bin/sh\ncat {folder}/smi.xml\n")
     (folder / "bin/nvidia-smi").chmod(0o755)

@@ -7,38 +7,23 @@ alone, is never loaded.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
-from ansible_collections.gpuready.lab.plugins.plugin_utils import trainer
-from ansible_collections.gpuready.lab.plugins.plugin_utils.verdict import judging
-from fresh_help import copy_python
-from guestgpu_help import DIRECTML, LIBRARIES, give_gpu, libraries
-from records import of_this_run
+from guest_help import LIBRARIES, Guest, give_gpu, give_python, word
+from guestgpu_help import libraries
 from winlab import Machine, testing
 from winlab.linux import Linux
 
 CARD = "AMD Radeon RX 6800"
-GUEST = {
-    "ansible_connection": "gpuready.lab.wsl",
-    "ansible_wsl_windows_connection": "ansible.builtin.winrm",
-    "ansible_wsl_distribution": "g",
-    "ansible_shell_type": "sh",
-    "ansible_python_interpreter": "/usr/bin/python3",
-}
+DIRECTML = "/srv/directml"
 VARIABLES = {"TF_DIRECTML_PATH": DIRECTML, "OMP_NUM_THREADS": "2"}
 NO_INTERPRETERS = "127.0.0.1 github.com releases.astral.sh objects.githubusercontent.com"
 LOCK = testing.CHECKOUT / "collections/ansible_collections/gpuready/lab/stacks/locks/torch-directml-linux_x86_64.txt"
@@ -48,89 +33,9 @@ PYPI = """torch===2.4.1 \\
 pytestmark = pytest.mark.slow
 
 
-@dataclass
-class Guest:
-    """A guest of a PC, and the product run on it."""
-
-    pc: Machine
-    linux: Linux
-    folder: Path
-    stack: str
-    record: dict[str, Any] = field(default_factory=dict)
-    changed: int = -1
-
-    def play(self, playbook: str, **variables: Any) -> dict[str, Any]:
-        """A playbook of the product on the guest, over Windows; the PC's record from the report."""
-        host = testing.connection_variables(self.pc) | GUEST
-        given = {
-            "gpuready_simulated": True,
-            "gpuready_stack": self.stack,
-            "gpu_verify_environment": VARIABLES,
-            "gpu_verify_throughput_floor": None,  # its GPU is software
-            "gpu_verify_options": {"steps": 16, "speed_seconds": 0},
-            "fleet_report_directory": str(self.folder / "report"),
-            "fleet_report_lab": "",
-            **variables,
-        }
-        hosts = self.folder / "hosts.yml"
-        host |= {name: value for name, value in variables.items() if name.startswith("ansible_")}
-        hosts.write_text(yaml.safe_dump({"all": {"hosts": {"guest": host}, "vars": given}}))
-        shutil.rmtree(self.folder / "report", ignore_errors=True)
-        run = testing.run_playbook(testing.CHECKOUT / f"playbooks/{playbook}.yml", hosts)
-        report = self.folder / "report/report.json"
-        assert report.exists(), json.dumps(run)[:3000]
-        (record,) = json.loads(report.read_text())["hosts"]
-        print(json.dumps([record["verdict"], record["troubles"]]))  # shown where the test fails
-        self.changed = run["stats"]["guest"]["changed"]
-        return dict(record)
-
-    def build(self, record: Mapping[str, Any], home: str) -> dict[str, Any]:
-        """What the role that builds a stack's environment says, with this record and home."""
-        tasks: list[dict[str, Any]] = [
-            {"name": "Record", "ansible.builtin.set_fact": of_this_run(dict(record))},
-            {
-                "name": "Build",
-                "ansible.builtin.import_role": {"name": "gpuready.lab.python_environment"},
-                "vars": {"python_environment_home": home},
-                "ignore_errors": True,
-            },
-        ]
-        plays = [{"hosts": "all", "gather_facts": False, "vars": GUEST, "tasks": tasks}]
-        found = testing.results(testing.ansible(self.pc, playbook=plays), self.pc.name)
-        return dict(found[-1][1])
-
-    def train(self, record: Mapping[str, Any], **variables: str) -> tuple[str, str]:
-        """The verdict on a training that the product's trainer does in the guest, past Windows."""
-        python = record["apply"]["environment"]["path"] + "/bin/python"
-        options = {"backend": record["plan"]["environment"]["backend"], "steps": 8, "speed_seconds": 0}
-        settings = " ".join(f"{name}={value}" for name, value in {**VARIABLES, **variables}.items())
-        self.linux.path("/srv/trainer.py").write_text(trainer.text())
-        done = self.linux.root(f"{settings} {python} -B /srv/trainer.py '{json.dumps(options)}'")
-        line = done.stdout[done.stdout.index("GPUREADY-TRAINING ") :].partition(" ")[2]
-        training = {**json.loads(line), "trainer_sha256": trainer.sha256()}
-        found = judging.verdict({**record, "training": training}, {"throughput_floor": None, "simulated_lab": True})
-        print(json.dumps([found, training]))
-        assert found["next_step"]
-        return found["state"], found["code"]
-
-
-def interpreter(version: str) -> str:
-    """A CPython of this version on this machine."""
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = sorted(root.glob(f"versions/{version}.*/bin/python{version}")) or [shutil.which(f"python{version}")]
-    if not found[-1]:
-        reason = f"no CPython {version} on this machine, which the guest would be given"
-        if os.environ.get("GPUREADY_REQUIRE_WINLAB") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return str(found[-1])
-
-
-def give_python(linux: Linux, version: str) -> None:
-    """As a package of the guest's distribution does."""
-    folder = f"/opt/python{version}"
-    copy_python(interpreter(version), linux.path(folder))
-    linux.root(f"cd {folder}; rm -f bin/python bin/python3; cp -a . /usr/local; rm -r {folder}")
+def give_directml(linux: Linux) -> None:
+    """The copy of DirectML that may be used on Linux."""
+    shutil.copytree(libraries() / "directml", linux.path(DIRECTML), dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -139,18 +44,15 @@ def guest(
 ) -> Iterator[Callable[[str], Guest]]:
     """The guest of one PC, for a stack. Stacks share the PC: the guest is one after the other."""
     with Linux(size="8g") as linux:
-        give_gpu(linux)
+        give_gpu(linux, libraries())
+        give_directml(linux)
         pc = winlab_machine("guest-directml", programs=linux.programs)
-        yield lambda stack: Guest(pc, linux, tmp_path_factory.mktemp("guest"), stack)
+        yield lambda stack: Guest(pc, linux, tmp_path_factory.mktemp("guest"), stack, VARIABLES)
 
 
 @pytest.fixture(scope="module")
 def tensorflow1(guest: Callable[[str], Guest]) -> Guest:
     return guest("tensorflow-directml")
-
-
-def word(record: Mapping[str, Any]) -> tuple[str, str]:
-    return record["verdict"]["state"], record["verdict"]["code"]
 
 
 def test_an_interpreter_that_cannot_be_had(tensorflow1: Guest) -> None:
@@ -184,7 +86,7 @@ def test_tensorflow1_trains_in_the_guest(tensorflow1: Guest, ready1: dict[str, A
 BROKEN = {
     "libd3d12.so is missing": (f"rm {LIBRARIES}/libd3d12.so; ldconfig", "D3D12_MISSING"),
     "the loader's cache was not built": ("rm /etc/ld.so.conf.d/ld.wsl.conf; ldconfig", "D3D12_MISSING"),
-    "Windows' library needs a later glibc": (f"cp /srv/newer/libd3d12.so {LIBRARIES}; ldconfig", "GLIBC_TOO_OLD"),
+    "Windows' library needs a later glibc": (f"cp /srv/broken/libd3d12.so {LIBRARIES}; ldconfig", "GLIBC_TOO_OLD"),
     "DirectML's own library is missing": (f"rm {DIRECTML}/libdirectml.so", "DIRECTML_MISSING"),
     "/dev/dxg is missing": ("rm /dev/dxg", "DIRECTML_NO_ADAPTER"),
 }
@@ -194,27 +96,32 @@ BROKEN = {
 def whole(tensorflow1: Guest) -> Iterator[Guest]:
     """The guest, which is given its GPU again after the test."""
     built = libraries()
-    tensorflow1.linux.path("/srv/newer").mkdir(exist_ok=True)
-    shutil.copy(built / "newer/libd3d12.so", tensorflow1.linux.path("/srv/newer/libd3d12.so"))
-    shutil.copy(built / "libolder.so", tensorflow1.linux.path("/srv/libolder.so"))
+    shutil.copytree(built / "broken", tensorflow1.linux.path("/srv/broken"), dirs_exist_ok=True)
     yield tensorflow1
-    give_gpu(tensorflow1.linux)
+    give_gpu(tensorflow1.linux, built)
+    give_directml(tensorflow1.linux)
 
 
 @pytest.mark.parametrize(("done", "code"), BROKEN.values(), ids=BROKEN)
 def test_a_guest_whose_gpu_is_not_whole(whole: Guest, ready1: dict[str, Any], done: str, code: str) -> None:
     whole.linux.root(done)
-    assert whole.train(ready1) == ("NOT_READY", code)
+    assert word(whole.train(ready1)) == ("NOT_READY", code)
 
 
 def test_a_gpu_that_a_variable_hides(tensorflow1: Guest, ready1: dict[str, Any]) -> None:
-    assert tensorflow1.train(ready1, DML_VISIBLE_DEVICES="-1") == ("NOT_READY", "DIRECTML_NO_ADAPTER")
+    tried = tensorflow1.train(ready1, DML_VISIBLE_DEVICES="-1")
+    assert word(tried) == ("NOT_READY", "DIRECTML_NO_ADAPTER")
+    log = "\n".join(tried["training"]["process"]["stderr_tail"])
+    opened = re.findall(r"opened dynamic library (\S*libdirectml\S*)", log)
+    assert opened == [f"{DIRECTML}/libdirectml.so"], "the other copies are licensed for Windows alone"
 
 
 def test_what_keeps_a_guest_from_a_stack_stands_in_the_plan(whole: Guest, ready1: dict[str, Any]) -> None:
     """No /dev/dxg and a C library that is too old are told in one run."""
-    whole.linux.root("""rm /dev/dxg
-printf '#!/bin/sh\\nLD_PRELOAD=/srv/libolder.so exec /usr/bin/python3 "$@"\\n' >/srv/python; chmod +x /srv/python""")
+    whole.linux.root("rm /dev/dxg")
+    python = whole.linux.path("/srv/python")
+    python.write_text('#!/bin/sh\nLD_PRELOAD=/srv/broken/libolder.so exec /usr/bin/python3 "$@"\n')
+    python.chmod(0o755)
     record = whole.play("plan", ansible_python_interpreter="/srv/python")
     blockers = {one["code"] for one in record["plan"]["blockers"]}
     assert blockers >= {"NO_DXG", "GLIBC_TOO_OLD"}, record["plan"]

@@ -1,4 +1,4 @@
-/* newer/libd3d12.so: as one of a Windows that is newer than the guest's C library, which lacks what this one needs.
+/* broken/libd3d12.so: as one of a Windows that is newer than the guest's C library, which lacks what this one needs.
  * Linked against a C library of our own that has it. MIT licence. */
 #ifdef C_LIBRARY
 void of_a_later_glibc(void) { }

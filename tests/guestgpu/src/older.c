@@ -1,4 +1,4 @@
-/* libolder.so, for LD_PRELOAD: a program that asks which C library it runs with is told of an old one. MIT licence. */
+/* broken/libolder.so, for LD_PRELOAD: a program that asks which C library it runs with is told of an old one. MIT licence. */
 #include <string.h>
 #include <unistd.h>
 
