@@ -75,6 +75,17 @@ ENGINE_METHODS = {
     "findall",
     "parsefile",
 }
+# Windows Update's, as Microsoft documents its COM objects (wuapi.h), and how many arguments each takes.
+COM_METHODS = {
+    "accepteula": 0,
+    "createupdatedownloader": 0,
+    "createupdateinstaller": 0,
+    "createupdatesearcher": 0,
+    "download": 0,
+    "getupdateresult": 1,
+    "install": 0,
+    "search": 1,
+}
 ENGINE_COMMANDS = {
     "export-modulemember",
     "foreach-object",
@@ -278,7 +289,7 @@ class Checker:
             if name in self.net.newer and name not in self.keys:
                 yield f"no type of .NET 4.8 has a property {use['name']}"
             return
-        if name in ENGINE_METHODS:
+        if name in ENGINE_METHODS or COM_METHODS.get(name) == use["arguments"]:
             return
         full = self.net.find(type_) if type_ and not type_.endswith("]") else ""
         if full and full not in LOOSE:

@@ -58,7 +58,8 @@ def carried(
     action.run_once = answer  # type: ignore[method-assign]
     action.send = lambda local, sha256: f"C:\\temp\\{local.name}"  # type: ignore[method-assign]
     action.path = Path  # type: ignore[method-assign]
-    wished = {"id": ID, "vendor": "nvidia", "version": "580.97", **(SHARE if "file" not in given else {}), **given}
+    source = SHARE if not {"file", "windows_update"} & set(given) else {}
+    wished = {"id": ID, "vendor": "nvidia", "version": "580.97", **source, **given}
     found = action.act(options("gpu_driver", wished, gpu_driver.ActionModule.SPEC), variables or {})
     assert answers == []
     return found, asked
@@ -118,11 +119,21 @@ def test_what_a_run_that_died_began_is_collected_and_nobody_asks_whether_it_may(
     assert {name for name, _ in asked} == {"job"}
 
 
+def test_what_is_under_way_needs_no_file() -> None:
+    found, asked = carried([GONE, seen(OLD), CLAIMED, STARTED], wait=False)
+    running = job("running")
+    running["job"] |= {"asked": asked[2][1]["asked"], "run": "another", "seconds": 9}
+    found, asked = carried([running], state="staged")
+    assert (found["under_way"], len(asked)) == (True, 1)
+
+
 def test_an_installation_of_another_driver_is_not_waited_for() -> None:
     running = job("running")
     running["job"] |= {"asked": "another", "run": "another", "seconds": 9}
     found, asked = carried([running])
     assert (found["code"], found["failed"], len(asked)) == ("ENVIRONMENT_BUSY", True, 1)
+    found, _ = carried([running, seen(OLD), {"changed": True}], state="staged")
+    assert (found["changed"], found["msg"]) == (True, "the installer of nvidia 580.97 is on the PC")
 
 
 def test_a_check_says_what_would_be_installed() -> None:
@@ -139,6 +150,24 @@ def test_who_is_at_the_pc_is_not_disturbed(given: dict[str, Any], says: str, mon
     monkeypatch.setattr(gpu_driver.windows_of_time, "is_open", lambda window, now: not window)
     found, _ = carried([GONE, seen(OLD)], **given)
     assert (found["code"], says in found["msg"]) == ("DRIVER_DEFERRED", True)
+
+
+def test_the_record_says_which_gpus_got_a_driver() -> None:
+    known = {"run": "r1", "plan": {"adapter": {"id": OTHER}}, "apply": {"changed": True, "driver": {"id": OTHER}}}
+    variables: dict[str, Any] = {
+        "gpuready_run_id": "r1",
+        "ansible_facts": {"gpuready": known},
+        "inventory_hostname": "a",
+    }
+    answers = [GONE, seen(OLD), CLAIMED, STARTED, ended(NEW), GONE]
+    found, _ = carried(list(answers), variables=variables)
+    other = {"id": ID, "before": "576.52", "after": "580.97", "reboot_required": False}
+    apply = {"changed": True, "driver": {"id": OTHER}, "other_drivers": [other]}
+    assert found["ansible_facts"]["gpuready"]["apply"] == apply
+    known["plan"] = {"adapter": {"id": ID}}
+    del known["apply"]
+    found, _ = carried(list(answers), variables=variables)
+    assert found["ansible_facts"]["gpuready"]["apply"] == {"changed": True, "driver": other}
 
 
 def test_a_downgrade_is_asked_for() -> None:
@@ -167,15 +196,47 @@ def test_a_file_of_the_controller_is_there_before_the_job_starts(tmp_path: Path)
     sha256 = hashlib.sha256(b"MZ").hexdigest()
     given = {"file": "new.exe", "sha256": sha256, "variables": {"gpuready_drivers": "d.yml", "inventory_dir": tmp_path}}
     needs = {"needs": [{"kind": "driver", "name": "new.exe", "sha256": sha256}]}
-    found, asked = carried([GONE, seen(OLD), needs, {}], state="staged", **given)
+    found, asked = carried([GONE, seen(OLD), needs, {"changed": True}], state="staged", **given)
     assert (found["changed"], found["msg"]) == (True, "the installer of nvidia 580.97 is on the PC")
     assert asked[3][1]["uploaded"] == {sha256: r"C:\temp\new.exe"}
     assert asked[1][1]["source"] == {"name": "new.exe", "sha256": sha256}
 
 
+def updated(version: str, step: str = "install", result: int | None = 2, **more: Any) -> dict[str, Any]:
+    update = {"policy": {}, "step": step, "title": "NVIDIA - Display", "result": result, "hresult": 0, **more}
+    return job("ended", before=pieces(OLD), after=pieces(version), ran=True, update=update, seconds=9.0, finished=True)
+
+
+def test_windows_update_brings_at_least_the_version() -> None:
+    newer = updated("32.0.15.9636", restart=False)
+    found, asked = carried([GONE, seen(OLD), CLAIMED, STARTED, newer, GONE], windows_update=True)
+    assert (found["changed"], found["version_before"], found["version_after"]) == (True, "576.52", "596.36")
+    assert (found["msg"], found["update"]) == ("NVIDIA - Display is installed", "NVIDIA - Display")
+    assert asked[1][1]["windows_update"] is True
+    assert "source" not in asked[1][1]
+    later, _ = carried([GONE, seen(OLD), CLAIMED, STARTED, updated(OLD, restart=True), GONE], windows_update=True)
+    assert (later["changed"], later["reboot_required"]) == (True, True)
+    staged, _ = carried([], windows_update=True, state="staged")
+    assert (staged.get("changed", False), "no file" in staged["msg"]) == (False, True)
+
+
+@pytest.mark.parametrize(("end", "code", "says"), [
+    (updated(OLD), "DRIVER_NOT_CHANGED", "Update, and RTX runs on 576.52, as before, which is less than 580"),
+    (updated(OLD, "search", None), "DRIVER_NOT_OFFERED", "no newer driver for RTX"),
+    (updated(OLD, "policy", None, policy={"access_disabled": True}), "WINDOWS_UPDATE_OFF", "the policy DisableWindows"),
+    (updated(OLD, "licence", None), "DRIVER_LICENCE", "NVIDIA - Display has a licence"),
+    (updated(OLD, "download", None, hresult=-2147024891), "WINDOWS_UPDATE_DENIED", "0x80070005"),
+])  # fmt: skip
+def test_what_windows_update_does_not_bring_is_a_failure(end: dict[str, Any], code: str, says: str) -> None:
+    found, _ = carried([GONE, seen(OLD), CLAIMED, STARTED, end, GONE], windows_update=True)
+    assert (found["failed"], found["code"], says in found["msg"]) == (True, code, True), found
+
+
 @pytest.mark.parametrize(("given", "windows", "says"), [
+    ({"windows_update": True, "downgrade": True}, True, "downgrade: Windows Update brings what it has"),
+    ({"windows_update": True, "sha256": "ab" * 32}, True, "sha256: Windows Update brings what it has"),
     ({"version": "1.2.3.4.5"}, True, "write it as 560.94"),
-    ({"url": "https://x/new.exe"}, True, "one of file, share and url"),
+    ({"url": "https://x/new.exe"}, True, "one of file, share, url and windows_update"),
     ({"window": "at night"}, True, "write it as 22:00-06:00"),
     ({"share": r"\\s\d\x.exe", "sha256": "ab"}, True, "64 hexadecimal digits"),
     ({"file": "no.exe", "sha256": "ab" * 32}, True, "no.exe is not there"),

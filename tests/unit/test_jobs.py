@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,7 +56,7 @@ class Action(ActionModule):
             self.claims.append(given["module_args"])
         assert given["wrap_async"] is (given["module_name"] == WORK)
         if given["wrap_async"]:
-            self.variables = given["task_vars"]
+            self.variables, self.given = given["task_vars"], given["module_args"]
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -78,6 +79,25 @@ def test_a_job_is_claimed_then_started_with_a_limit_beyond_its_own() -> None:
     assert action.begin() is None
     assert action.asked == ["claimed", FOLDER, 60 + jobs.MARGIN]
     assert action._task.async_val == 0, "other modules of this task are not jobs"
+
+
+def test_a_process_may_claim_its_job_itself_in_a_place_of_its_own() -> None:
+    action = Action(STARTED, STARTED)
+    wanted = dataclasses.replace(MINE, aside="cuda")
+    places = []
+    for _ in range(2):
+        assert action.start_unclaimed(wanted, WORK, {"python": "p"}, r"D:\gpu", {}) is True
+        claim = action.given["claim"]
+        assert (claim["asked"], claim["run"], claim["lay_aside"]) == (MINE.asked, "now", "cuda")
+        assert action.asked[-2:] == [rf"D:\gpu\jobs\{claim['place']}", 60 + jobs.MARGIN]
+        places.append(claim["place"])
+    assert all(re.fullmatch("training-[0-9a-f]{32}", place) for place in places)
+    assert places[0] != places[1], "of two runs each has its own"
+
+
+@pytest.mark.parametrize("answer", [REFUSED, {"failed": True, "msg": "no"}, {"started": True, "failed": True}, {}])
+def test_a_process_that_did_not_start_is_said_so(answer: Any) -> None:
+    assert Action(answer).start_unclaimed(MINE, WORK, {}, r"D:\gpu", {}) is False
 
 
 def test_a_pass_is_laid_aside_in_the_call_that_claims_the_training() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpuready.lab.plugins.plugin_utils.waves import Pc, Wave, waves
+from ansible_collections.gpuready.lab.plugins.plugin_utils.waves import Pc, Wave, gets_driver, waves
 
 
 def test_each_play_has_the_pcs_on_which_it_has_something_to_do() -> None:
@@ -28,6 +28,11 @@ def test_each_play_has_the_pcs_on_which_it_has_something_to_do() -> None:
 def test_what_gets_a_driver_is_looked_at_again_as_if_nothing_were_built() -> None:
     (_, rest) = waves([Pc("new", False, driver=True), Pc("turn", False, in_turn=True, driver=True)], [])
     assert (rest.drivers, rest.together, rest.in_turn, rest.train) == (["new", "turn"], ["new"], ["turn"], [])
+
+
+def test_a_driver_of_another_gpu_is_one_too() -> None:
+    given = [{"driver": {"id": "new"}}, {"driver": None, "other_drivers": [{"id": "new"}]}, {"driver": None}, {}]
+    assert [gets_driver(plan) for plan in given] == [True, True, False, False]
 
 
 def test_who_goes_first_is_in_the_first_wave_alone() -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,18 @@ class Lab:
             self.pc.run(["reg", "add", key, "/v", name, "/d", value, "/f"])
 
     def installer(
-        self, vendor: str, does: Callable[[Call], int], name: str = "", sent: bool = False, **more: Any
+        self,
+        vendor: str,
+        does: Callable[[Call], int],
+        name: str = "",
+        sent: bool = False,
+        server: str = "",
+        **more: Any,
     ) -> dict[str, Any]:
-        """The options of a task whose installer does that; the file lies on the PC, or is sent to it."""
+        """The options of a task whose installer does that; the file lies on the PC, is sent to it, or on a server."""
         name = name or f"{vendor}.exe"
         data = (PREFIXES / "program.exe").read_bytes() + f"{len(self.calls)} {time.monotonic()}".encode()
-        place = self.folder / name if sent else self.pc.path(rf"C:\lab\{name}")
+        place = self.folder / name if sent or server else self.pc.path(rf"C:\lab\{name}")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -66,7 +73,9 @@ class Lab:
 
         self.pc.programs[f"{sha256[:12]}-{name}"] = run
         where = {"file": str(place)} if sent else {"share": rf"C:\lab\{name}"}
-        return self.options(vendor, **where, sha256=sha256, **more)
+        if server:
+            where = {"url": f"{server}/{name}"}
+        return self.options(vendor, **{**where, "sha256": sha256, **more})
 
     def options(self, vendor: str, **more: Any) -> dict[str, Any]:
         number, gpu = GPUS[vendor]
@@ -158,14 +167,60 @@ def test_what_fails_says_why_and_what_to_do(lab: Lab) -> None:
         lab.installer("nvidia", opens_a_dialog, "dialog.exe", time_limit=4),
         lab.options("nvidia", share=r"C:\lab\broken.exe", sha256=hashlib.sha256(b"this is no program").hexdigest()),
         lab.options("nvidia", share=r"C:\lab\cut.exe", sha256=hashlib.sha256(b"MZ...").hexdigest()),
+        lab.options("nvidia", windows_update=True),
+        lab.installer("nvidia", lambda call: 0xE6000000, "other.exe"),
     )
     assert all(one["failed"] and not one["changed"] for one in got)
     codes = ["DRIVER_NOT_CHANGED", "DRIVER_NOT_FOR_PC", "DRIVER_TIME_LIMIT", "DRIVER_FAILED", "HASH_MISMATCH"]
-    assert [one["code"] for one in got] == codes
+    assert [one["code"] for one in got] == [*codes, "WINDOWS_UPDATE_FAILED", "DRIVER_NOT_FOR_PC"]
+    assert "its search ended with 0x" in got[5]["msg"], "Wine's Windows Update has none of its methods"
+    assert "exit code 0xE6000000" in got[6]["msg"]
     assert "runs on 576.52, as before" in got[0]["msg"]
     assert ("exit code 5" in got[1]["msg"], got[1]["details"]) == (True, ["begin", "the card is not there"])
     assert "within 4 s" in got[2]["msg"]
     assert lab.left() == []
+
+
+def test_an_installer_on_a_server_is_fetched_once_and_run_if_it_is_the_right_one(lab: Lab) -> None:
+    asked: list[str] = []
+
+    class Server(SimpleHTTPRequestHandler):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given, directory=str(lab.folder))
+
+        def log_message(self, *said: object) -> None:
+            asked.append(self.path)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_port}"
+        good = lab.installer("nvidia", lab.well("nvidia"), server=here)
+        bad = lab.installer("nvidia", lab.well("nvidia"), "bad.exe", server=here, sha256="0" * 64)
+        staged = {"state": "staged"}
+        there, again, wrong = lab.run(good | staged, good | staged, bad | staged)
+        server.shutdown()
+    gone = lab.installer("intel", lab.well("intel"), "gone.exe", server=here)
+    done, away = lab.run(good, gone | staged)
+    assert [(one["failed"], one["changed"]) for one in (there, again)] == [(False, True), (False, False)]
+    assert (wrong["code"], f"{here}/bad.exe: its sha256 is" in wrong["msg"]) == ("HASH_MISMATCH", True)
+    assert (done["changed"], done["version_after"]) == (True, "580.97"), done
+    assert (away["code"], f"{here}/gone.exe cannot be fetched" in away["msg"]) == ("ARCHIVE_UNREACHABLE", True)
+    assert ([name for name, _ in lab.calls], asked) == (["nvidia.exe"], ["/nvidia.exe", "/bad.exe"])
+    assert lab.left() == []
+
+
+def test_an_installer_that_cuts_the_network_is_taken_to_its_real_end(lab: Lab) -> None:
+    def cuts(call: Call) -> int:
+        lab.pc.unplug()
+        time.sleep(5)  # who asks for its end finds nobody
+        rc = lab.well("nvidia", 1)(call)
+        lab.pc.plug_in()
+        return rc
+
+    (done,) = lab.run(lab.installer("nvidia", cuts))
+    assert not done["failed"], done
+    assert (done["changed"], done["version_before"], done["version_after"]) == (True, "576.52", "580.97")
+    assert (done["installer_rc"], done["reboot_required"], len(lab.calls)) == (1, True, 1)
 
 
 def test_an_inf_file_is_windows_own_to_install(lab: Lab) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +119,57 @@ def test_a_claim_is_one_runs_alone_and_does_not_last(pc, ansible):
     assert job(ansible, pc, state="absent")["changed"] is False
     assert pc.path(rf"{JOBS}\other").exists()
     pc.path(rf"{JOBS}\other").rmdir()
+
+
+def claiming(ansible, pc, **more: Any) -> Path | None:
+    """Start a process that claims its training itself, as a look does; its place, if it is there still."""
+    before = set(pc.path(JOBS).glob("training-*"))
+    variables = {"PYTHONPATH": r"C:\lab\shim", "LAB": r"C:\lab"}
+    given = {"interpreter": PYTHON, "backend": "torch-cpu", "trainer": "import torch", "variables": variables}
+    plugins = {"ANSIBLE_ACTION_PLUGINS": str(Path(__file__).parent / "action_plugins")}
+    assert ansible(pc, "claiming", {"home": HOME, "arguments": given, **more}, environment=plugins)["begun"]
+    return next((one for one in pc.path(JOBS).glob("training-*") if one not in before), None)
+
+
+def pass_of_tiny(pc) -> Path:
+    folder = pc.path(rf"{HOME}\passes")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "tiny.json").write_text("passed")
+    return folder
+
+
+def test_a_process_claims_its_job_itself_and_lays_the_pass_aside(pc, ansible):
+    passes = pass_of_tiny(pc)
+    place = claiming(ansible, pc, lay_aside="tiny")
+    assert place is not None
+    assert began(pc) == 1
+    left = job(ansible, pc)["job"]
+    assert (left["asked"], left["run"], left["state"], left["restarted"]) == ("what", "one", "running", False)
+    assert [one.name for one in passes.iterdir()] == ["tiny.trying"]
+    late = claiming(ansible, pc)
+    assert late is not None
+    file, end = next(late.glob("j*")), time.monotonic() + 90
+    while "another run has claimed" not in file.read_text(errors="replace"):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert began(pc) == 1
+    pc.path(r"C:\lab\go").touch()
+    ended = job(ansible, pc, wait=60)["job"]
+    assert (ended["state"], ended["result"]["ansible_facts"]["gpuready_training"]["finished"]) == ("ended", False)
+    assert set(pc.path(JOBS).iterdir()) == {pc.path(rf"{JOBS}\training"), place, late}
+    job(ansible, pc, state="absent")
+    assert not pc.path(JOBS).exists()
+
+
+def test_one_that_is_about_to_claim_is_waited_for_and_leaves_nothing_where_it_cannot(pc, ansible):
+    passes = pass_of_tiny(pc)
+    (passes / "tiny.trying").mkdir()
+    claiming(ansible, pc, lay_aside="tiny")
+    assert job(ansible, pc)["job"] is None
+    assert not pc.path(r"C:\lab\began").exists()
+    assert not pc.path(JOBS).exists()
+    shutil.rmtree(passes)
 
 
 def test_a_claim_lays_the_pass_aside_or_is_none(pc, ansible):

@@ -29,14 +29,14 @@ from gpuready.simlab.models import home as simulated
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
 NAMES = (
     *("Json", "Programs", "Evidence", "Contents", "Damage", "Rights", "Home", "Environment", "Texts", "Archives"),
-    *("Build", "Jobs", "Wsl", "Display"),
+    *("Build", "Jobs", "Wsl", "Display", "WindowsUpdate"),
 )
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
 $names = 'Json', 'Programs', 'Evidence', 'Contents', 'Damage', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
-    'Build', 'Jobs', 'Wsl', 'Display'
+    'Build', 'Jobs', 'Wsl', 'Display', 'WindowsUpdate'
 foreach ($name in $names) {
     Import-Module "C:\lab\parts\$name.psm1"
 }
@@ -610,12 +610,133 @@ def test_an_archive_of_a_share_is_copied_before_it_is_looked_at(pc: Machine) -> 
         $found.taken = Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5
         [System.IO.File]::WriteAllText('C:\lab\share\uv.zip', 'another')
         $found.text = [System.IO.File]::ReadAllText($found.taken)
+        $found.again = Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5
+        [System.IO.File]::WriteAllText($found.taken, 'half')
         $found.refused = Get-CodeOf {{ Get-Archive 'C:\lab\home-share' 'uv' {source} @{{}} 5 }}
         $found.left = [System.IO.File]::Exists($found.taken)
         """,
     )
     taken = rf"C:\lab\home-share\downloads\{right[:12]}-uv.zip"
-    assert found == {"taken": taken, "text": "abc", "refused": "HASH_MISMATCH", "left": False}
+    assert found == {"taken": taken, "text": "abc", "again": taken, "refused": "HASH_MISMATCH", "left": False}
+
+
+# --- Windows Update, whose COM objects a test plays: no Wine machine has them ---
+UPDATES = r"""
+$keys = 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate'
+$device = 'PCI\VEN_10DE&DEV_2206&SUBSYS_1467&REV_A1\4&1&0&0008'
+$null = New-Item -Force "HKLM:\SYSTEM\CurrentControlSet\Enum\$device"
+$hardware = [string[]]('PCI\VEN_10DE&DEV_2206&SUBSYS_1467&REV_A1', 'PCI\VEN_10DE&DEV_2206')
+$enum = "HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Enum\$device"
+[Microsoft.Win32.Registry]::SetValue($enum, 'HardwareID', $hardware)
+$lab = @{ did = @(); offered = @(); download = 2; install = 2; throws = 0; restart = $false }
+function New-Played($Properties, $Methods) {
+    $one = New-Object PSObject -Property $Properties
+    foreach ($name in $Methods.Keys) { $one | Add-Member -MemberType ScriptMethod -Name $name -Value $Methods[$name] }
+    $one
+}
+function New-Offer([string]$Title, [string]$Id, [string]$Class, [string]$Date, [bool]$Accepted = $true) {
+    $about = @{ Title = $Title; DriverHardwareID = $Id; DriverClass = $Class; DriverVerDate = [datetime]$Date }
+    New-Played ($about + @{ EulaAccepted = $Accepted }) @{ AcceptEula = { $lab.did += 'accepted' } }
+}
+function New-Result([int]$Code) {
+    $number = $(if ($Code -ge 3) { -2145124329 } else { 0 })
+    $about = @{ ResultCode = $Code; RebootRequired = $lab.restart; Number = $number }
+    New-Played $about @{ GetUpdateResult = { New-Object PSObject -Property @{ HResult = $this.Number } } }
+}
+function New-Part([string]$Name, [scriptblock]$Work) {
+    New-Played @{ Updates = $null; AllowSourcePrompts = $true; ForceQuiet = $false } @{ $Name = $Work }
+}
+$session = New-Played @{ ClientApplicationID = '' } @{
+    CreateUpdateSearcher = {
+        New-Part 'Search' {
+            $lab.did += $args[0]
+            if ($lab.throws) { throw (New-Object System.Runtime.InteropServices.COMException 'x', $lab.throws) }
+            New-Object PSObject -Property @{ Updates = $lab.offered }
+        }
+    }
+    CreateUpdateDownloader = {
+        New-Part 'Download' { $lab.did += "got $($this.Updates[0].Title)"; New-Result $lab.download }
+    }
+    CreateUpdateInstaller = {
+        New-Part 'Install' {
+            $lab.did += "quiet $($this.ForceQuiet) $($this.Updates[0].Title)"
+            New-Result $lab.install
+        }
+    }
+}
+& (Get-Module WindowsUpdate) {
+    $script:Session = $args[0]
+    function script:New-UpdateObject([string]$Name) {
+        if ($Name -eq 'Session') { return $script:Session }
+        , (New-Object System.Collections.ArrayList)
+    }
+} $session
+function Get-Update([bool]$Accept = $false) {
+    $lab.did = @()
+    $said = Install-DeviceUpdate $device $Accept
+    $said.did = $lab.did
+    $said
+}
+"""
+
+
+def test_of_what_windows_update_offers_the_devices_own_is_installed(pc: Machine) -> None:
+    found = ask(
+        pc,
+        UPDATES
+        + r"""
+        $found.none = Get-Update
+        $mine, $other = 'pci\ven_10de&dev_2206', 'pci\ven_10de&dev_1c03'
+        $lab.offered = @((New-Offer 'old' $mine 'Display' '2024-01-01'),
+            (New-Offer 'new' $mine 'Display' '2025-06-01' $false),
+            (New-Offer 'other' $other 'Display' '2026-01-01'), (New-Offer 'beside' $mine 'Extension' '2026-01-01'))
+        $found.licence = Get-Update
+        $lab.restart = $true
+        $found.done = Get-Update $true
+        $lab.install = 4
+        $found.failed = Get-Update $true
+        $lab.download = 4
+        $found.lost = Get-Update $true
+        $lab.throws = -2147024891
+        $found.denied = Get-Update $true
+        """,
+    )
+    search = "IsInstalled=0 and IsHidden=0 and Type='Driver'"
+    assert (found["none"]["step"], found["none"]["title"], found["none"]["did"]) == ("search", "", [search])
+    assert (found["licence"]["step"], found["licence"]["title"], found["licence"]["did"]) == (
+        "licence",
+        "new",
+        [search],
+    )
+    assert found["done"]["did"] == [search, "accepted", "got new", "quiet True new"]
+    steps = {name: [one[key] for key in ("step", "result", "hresult", "restart")] for name, one in found.items()}
+    assert steps["done"] == ["install", 2, 0, True]
+    assert steps["failed"] == ["install", 4, -2145124329, True]
+    assert steps["lost"] == ["download", 4, -2145124329, False]
+    assert steps["denied"] == ["search", None, -2147024891, False]
+
+
+def test_a_pc_that_may_not_use_windows_update_is_not_asked(pc: Machine) -> None:
+    found = ask(
+        pc,
+        UPDATES
+        + r"""
+        $path = $keys.Replace('HKLM:', 'HKEY_LOCAL_MACHINE')
+        $null = New-Item -Force "$keys\AU"
+        try {
+            [Microsoft.Win32.Registry]::SetValue("$path\AU", 'UseWUServer', 1)
+            [Microsoft.Win32.Registry]::SetValue($path, 'WUServer', 'http://wsus:8530')
+            $found.server = (Get-Update).policy.server
+            [Microsoft.Win32.Registry]::SetValue($path, 'DisableWindowsUpdateAccess', 1)
+            $found.off = Get-Update
+        } finally { Remove-Item -Recurse $keys }
+        $found.free = (Get-Update).policy
+        """,
+    )
+    assert found["server"] == "http://wsus:8530"
+    assert (found["off"]["step"], found["off"]["did"]) == ("policy", [])
+    none = {"access_disabled": False, "drivers_excluded": False, "service_disabled": False, "server": ""}
+    assert found["free"] == none
 
 
 ME, EVE, ALL = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1001", "S-1-1-0"

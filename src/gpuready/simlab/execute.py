@@ -16,6 +16,7 @@ from gpuready.simlab import asynchronous, manifest, models, scripts
 from gpuready.simlab.disk import DiskFullError, normal
 from gpuready.simlab.models import python_environment
 from gpuready.simlab.models.guest import GuestPc
+from gpuready.simlab.models.home import Home
 from gpuready.simlab.pc import USER_PROFILE, Power, SimulatedPc
 from gpuready.simlab.schema import Fault
 from gpuready.simlab.winrm.messages import Cut
@@ -143,13 +144,30 @@ def _start(
         if request.name == "gpuready.lab.python_environment":
             python_environment.half_built(pc, request.arguments)
 
-    said = asynchronous.start(pc, power, background, strikes, lambda: _answer(pc, request, command), half)
+    def work() -> dict[str, Any]:
+        return _answer(pc, request, command) if claimed else {"failed": True, "msg": "another run has claimed it"}
+
+    log.info("%s: a job: %s", pc.scenario.name, request.name.rsplit(".", 1)[-1])
+    claimed = _claims(pc, request)
+    said = asynchronous.start(pc, power, background, strikes if claimed else [], work, half)
     for fault in strikes:
         log.info("%s: fault %s", pc.scenario.name, fault.kind)
         if fault.kind == "cut":
             _strike(pc, power, command, fault)
     command.write("stdout", json.dumps(said).encode() + b"\r\n")
     return 0
+
+
+def _claims(pc: SimulatedPc, request: manifest.Module) -> bool:
+    """Whether a module that is to claim its own job gets it, before anything strikes it."""
+    if not (claim := request.arguments.get("claim")):
+        return True
+    home = Home(pc, str(request.arguments["home"]))
+    with pc.lock:
+        try:
+            return home.refusal() is None and home.claim_job(str(claim["place"]).rpartition("-")[0], claim)
+        except DiskFullError:
+            return False
 
 
 def _module(pc: SimulatedPc, request: manifest.Module, command: Command) -> int:
@@ -167,7 +185,7 @@ def _answer(pc: SimulatedPc, request: manifest.Module, command: Command) -> dict
     arguments = {key: value for key, value in request.arguments.items() if not key.startswith("_ansible_")}
     with nullcontext() if request.name in models.WAITS else pc.lock:
         try:
-            result = model(models.Task(pc, arguments, request.check, command))
+            result = model(models.Task(pc, arguments, request.check, command, request.become))
         except models.ModuleFailed as failed:
             result = {"failed": True, **failed.result}
         except DiskFullError:

@@ -29,6 +29,7 @@ _ASYNC = ("async_wrapper.ps1", "async_watchdog.ps1")
 _PARAMETERS = {
     "async_wrapper.ps1": {"AsyncDir", "AsyncJid", "StartupTimeout"},
     "async_watchdog.ps1": {"Timeout"},
+    "become_wrapper.ps1": {"BecomeUser"},
     "module_wrapper.ps1": {"Script", "Environment", "Variables", "CSharpModules", "PowerShellModules", "ForModule"},
     "winrm_put_file.ps1": {"Path"},
     "winrm_fetch_file.ps1": {"Path", "BufferSize", "Offset"},
@@ -59,6 +60,7 @@ class Module:
     variables: dict[str, str]
     check: bool = False
     background: Background | None = None
+    become: str = ""  # the user that it runs as, where that is not the one who logs on
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,13 @@ def _request(boot: Any, manifest: Any, lines: list[str]) -> Module | Helper:
         raise Unknown("the exec manifest has no actions")
     for action in actions:
         _only("an action of the exec manifest", action, _ACTION_KEYS)
+    become = ""
+    if actions[0].get("name") == "become_wrapper.ps1" and len(actions) > 1:
+        _only("the parameters of become_wrapper.ps1", actions[0]["params"], _PARAMETERS["become_wrapper.ps1"])
+        become = str(actions[0]["params"].get("BecomeUser"))
+        if become != "SYSTEM":
+            raise Unknown(f"become with the user {become} is not modelled (SYSTEM is)")
+        actions = actions[1:]
     background = None
     if tuple(action.get("name") for action in actions[:2]) == _ASYNC:
         for action in actions[:2]:
@@ -146,17 +155,17 @@ def _request(boot: Any, manifest: Any, lines: list[str]) -> Module | Helper:
         actions = actions[2:]
     if len(actions) != 1:
         names = ", ".join(str(action.get("name")) for action in actions)
-        raise Unknown(f"a chain of actions is not modelled (become, coverage): {names}")
+        raise Unknown(f"a chain of actions is not modelled (coverage): {names}")
     name, parameters = actions[0]["name"], actions[0]["params"]
     if name not in _PARAMETERS:
         raise Unknown(f"the exec action {name} is not modelled")
     _only(f"the parameters of {name}", parameters, _PARAMETERS[name])
     if name != "module_wrapper.ps1":
         return Helper(name, parameters, lines)
-    return _module(parameters, background)
+    return _module(parameters, background, become)
 
 
-def _module(parameters: dict[str, Any], background: Background | None) -> Module:
+def _module(parameters: dict[str, Any], background: Background | None, become: str) -> Module:
     script = str(parameters.get("Script"))
     match = _MODULE.match(script)
     variables = parameters.get("Variables") or []
@@ -171,6 +180,7 @@ def _module(parameters: dict[str, Any], background: Background | None) -> Module
         variables={str(k): str(v) for k, v in (parameters.get("Environment") or {}).items()},
         check=bool(arguments.get("_ansible_check_mode", False)),
         background=background,
+        become=become,
     )
 
 

@@ -155,6 +155,18 @@ class Wsl(Strict):
     gpu_support: bool = True
 
 
+class WindowsUpdate(Strict):
+    """Windows Update. `drivers`: what it has for a GPU by its device number, such as `32.0.15.8097` or with `restart`.
+
+    `licence`: it asks for one; `server`: whom the PC asks by policy; `off`: a policy forbids it.
+    """
+
+    drivers: dict[str, str] = {}
+    licence: bool = False
+    server: str = ""
+    off: bool = False
+
+
 class Interpreter(Strict):
     """A Python on the PC."""
 
@@ -258,6 +270,7 @@ class Pc(Strict):
         "Microsoft-Hyper-V": "Disabled",
     }
     users: list[str] = []
+    windows_update: WindowsUpdate = WindowsUpdate()
     disk: Disk = Disk()
     nvidia_smi: Literal["auto", "missing", "no_driver"] = "auto"
     vc_runtime: str | None = "14.40.33810.0"

@@ -122,8 +122,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"sha256": None}, "sha256: is missing"),
     ({"sha256": "ab" * 31}, "this is no SHA-256 of 64 hexadecimal digits: run `gpuready drivers FOLDER`"),
     ({"sha256": "g" * 64}, "this is no SHA-256"),
-    ({"file": None}, "file: none of file, share and url: give one of the three"),
-    ({"url": "https://server/a.exe"}, "file: file and url: give one of the three"),
+    ({"file": None}, "file: none of file, share, url and windows_update: give one of the four"),
+    ({"url": "https://server/a.exe"}, "file: file and url: give one of the four"),
     ({"file": "../a.exe"}, "file: this is no path below the folder of this file: write it as nvidia/setup.exe"),
     ({"file": "a/../../b.exe"}, "file: this is no path below"),
     ({"file": "/etc/passwd.exe"}, "file: this is no path below"),
@@ -324,3 +324,26 @@ def test_the_lines_of_values() -> None:
     assert content is not None
     assert isinstance(content.content, dict)
     assert [one.line for one in content.content["a"].content or [] if isinstance(one, document.Value)] == [2, 3]
+
+
+def test_windows_update_is_a_source_without_a_file() -> None:
+    one = entry(windows_update="true", accept_licence="true", file=None, sha256=None)
+    (found,), wrong = model.parse(file_of(one))
+    assert not wrong
+    assert (found.windows_update, found.accept_licence, found.sha256, found.source) == (
+        True,
+        True,
+        "",
+        "Windows Update",
+    )
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"windows_update": "true", "file": None}, "sha256: Windows Update brings the driver, and there is no file"),
+    ({"windows_update": "true", "sha256": None}, "file: file and windows_update: give one of the four"),
+    ({"windows_update": "true", "file": None, "sha256": None, "packages": ["Display.Driver"]}, "packages: Windows Upd"),
+    ({"accept_licence": "true"}, "accept_licence: it belongs to windows_update"),
+])  # fmt: skip
+def test_what_windows_update_has_no_use_for_is_a_mistake(change: dict[str, Any], said: str) -> None:
+    _, (wrong,) = model.parse(file_of(entry(**change)))
+    assert wrong.text.startswith(said)

@@ -23,15 +23,16 @@ DATA = Path(__file__).parents[2] / "data"
 PCS = yaml.safe_load((DATA / "plan/pcs.yml").read_text())
 STACKS = stackfiles.load()
 CUDA = Wishes("professional", stack="cuda")
+UHD = {**PCS["adapters"]["uhd630"], "vendor_id": "8086", "device_id": "3e92"}
 NEW = entry(id="new", version="580.97", file="new.exe")
 NEWER = entry(id="newer", version="596.36", file="newer.exe")
 OLD = entry(id="old", version="531.14", file="old.exe")
 
 
-def catalogue(*entries: dict[str, Any]) -> model.Catalogue:
+def catalogue(*entries: dict[str, Any], updates: bool = False) -> model.Catalogue:
     installers, wrong = model.parse(file_of(*entries))
     assert not wrong, wrong
-    return model.Catalogue("drivers.yml", installers)
+    return model.Catalogue("drivers.yml", installers, updates)
 
 
 def pc(adapter: str | dict[str, Any] = "rtx5090_old_driver", os: Any = None, machine: Any = None, **more: Any) -> Any:
@@ -41,10 +42,17 @@ def pc(adapter: str | dict[str, Any] = "rtx5090_old_driver", os: Any = None, mac
     return {**facts, "adapters": [{"index": 0, "id": "PCI\\0", **given, **more}]}
 
 
-def planned(facts: Any, *entries: dict[str, Any], wishes: Wishes = CUDA, automated: bool = True) -> SimpleNamespace:
-    found = choosing.plan(
-        Facts.of(facts), wishes, STACKS, GIVEN, installers=catalogue(*entries), drivers_automated=automated
-    )
+def planned(
+    facts: Any,
+    *entries: dict[str, Any],
+    wishes: Wishes = CUDA,
+    automated: bool = True,
+    updates: bool = False,
+    **more: bool,
+) -> SimpleNamespace:
+    installers = catalogue(*entries, updates=updates)
+    given: Any = {"guest": GIVEN, "installers": installers, "drivers_automated": automated, **more}
+    found = choosing.plan(Facts.of(facts), wishes, STACKS, **given)
     return SimpleNamespace(**found)
 
 
@@ -178,6 +186,16 @@ def test_a_pinned_driver_is_no_downgrade() -> None:
     found = planned(pc("rtx4090"), {**OLD, "pinned": True})
     assert (codes(found), step(found)["needed"]) == ([], False)
     assert any("has 580.97, newer than 531.14" in one and one.endswith("it stays") for one in found.warnings)
+
+
+def test_a_downgrade_to_the_pinned_driver_is_asked_for() -> None:
+    old = {**OLD, "version": "580.65", "pinned": True}
+    found = planned(pc("rtx4090"), old, downgrade=True)
+    assert (found.driver["version"], found.driver["required"]) == ("580.65", False)
+    assert step(found)["reason"].endswith("has 580.97 and is pinned to 580.65 of drivers.yml (old, old.exe)")
+    assert planned(pc("rtx4090"), {**old, "pinned": False}, downgrade=True).driver is None
+    too_old = planned(pc("rtx4090"), {**OLD, "version": "516.94", "pinned": True}, downgrade=True)
+    assert (too_old.driver, codes(too_old)) == (None, [])
 
 
 def test_the_pinned_driver_itself_is_no_remark() -> None:
@@ -418,6 +436,43 @@ def test_of_a_hybrid_pc_the_other_gpu_is_let_alone() -> None:
     found = planned(facts, NEW, intel)
     assert "it gets 580.97" in step(found)["reason"]
     assert "intel" not in step(found)["reason"]
+    assert found.other_drivers == []
+
+
+def test_where_the_lab_asks_for_all_gpus_each_gets_what_it_lacks() -> None:
+    facts = pc()
+    more = (
+        ("basic", {"driver": {"version": "10.0.22621.1", "basic": True}}),
+        ("well", {}),
+        ("off", {"status": "disabled"}),
+    )
+    for number, (name, what) in enumerate(more, 1):
+        gpu = {**UHD, "name": f"UHD {name}", **what}
+        facts["adapters"].append({"index": number, "id": f"PCI\\{name}", **gpu})
+    intel = entry(id="intel", vendor="intel", version="32.0.101.7000", families=["gen9"], file="i.exe")
+    found = planned(facts, NEW, intel, all_drivers=True)
+    assert found.driver["adapter"] == "PCI\\0"
+    assert [(one["adapter"], one["id"], one["required"]) for one in found.other_drivers] == [
+        ("PCI\\basic", "intel", False)
+    ]
+    first, second = step(found)["reason"].split("; UHD basic ")
+    assert first.endswith("it gets 580.97 of drivers.yml (new, new.exe)")
+    assert (
+        second == "runs on a basic display driver, which cannot compute; it gets 101.7000 of drivers.yml (intel, i.exe)"
+    )
+    pinned = planned(facts, {**intel, "pinned": True}, all_drivers=True)
+    assert [one["adapter"] for one in pinned.other_drivers] == ["PCI\\basic", "PCI\\well"]
+    assert planned(facts, NEW, intel, all_drivers=True, automated=False).other_drivers == []
+
+
+def test_another_gpu_for_which_nothing_fits_is_told_and_stops_nobody() -> None:
+    facts = pc(driver={"version": "32.0.15.8097", "vendor_version": "580.97", "basic": False})
+    gpu = {**UHD, "driver": {"version": "10.0.22621.1", "basic": True}}
+    facts["adapters"].append({"index": 1, "id": "PCI\\1", **gpu})
+    arc = entry(id="arc", vendor="intel", version="32.0.101.7000", families=["arc"], file="i.exe")
+    found = planned(facts, arc, all_drivers=True)
+    assert (codes(found), found.other_drivers, step(found)["needed"]) == ([], [], False)
+    assert any("Graphics 630 keeps its driver: " in one and "arc is for arc" in one for one in found.warnings)
 
 
 @pytest.mark.parametrize("file", sorted((DATA / "nvidia_smi").glob("*.xml")), ids=lambda file: file.stem)
@@ -488,3 +543,38 @@ def test_odd_facts_make_nothing_raise() -> None:
             planned(pc(os={key: value}), NEW, OLD)
         planned(pc(machine={"manufacturer": value}), {**NEW, "makers": ["Dell Inc."]})
     planned({}, NEW)
+
+
+# --- Windows Update ---
+
+
+def test_windows_update_is_a_source_where_the_lab_allows_it() -> None:
+    update = entry(id="update", version="580.97", file=None, sha256=None, windows_update="true")
+    refused = planned(pc(), update)
+    assert codes(refused) == ["DRIVER_NOT_LISTED"]
+    assert (
+        "update comes from Windows Update, which gpuready_windows_update does not allow" in refused.blockers[0]["cause"]
+    )
+    found = planned(pc(), update, updates=True)
+    assert (codes(found), found.driver["windows_update"], found.driver["sha256"]) == ([], True, "")
+    assert step(found)["reason"].endswith("it gets 580.97 or newer of drivers.yml (update, Windows Update)")
+
+
+def test_a_file_of_the_lab_comes_before_windows_update() -> None:
+    update = entry(id="update", version="580.97", file=None, sha256=None, windows_update="true")
+    for order in ((update, NEW), (NEW, update)):
+        assert planned(pc(), *order, updates=True).driver["id"] == "new"
+
+
+@pytest.mark.parametrize(("given", "allowed"), [(None, False), ("", False), ("yes", True), (True, True), ("no", False)])
+def test_the_lab_says_so_by_a_variable(given: object, allowed: bool, tmp_path: Path) -> None:
+    from ansible_collections.gpuready.lab.plugins.plugin_utils import planning
+
+    (tmp_path / "drivers.yml").write_text(file_of(entry(file=None, sha256=None, windows_update="true")))
+    variables = {"gpuready_drivers": str(tmp_path / "drivers.yml"), "gpuready_windows_update": given}
+    installers = planning.prepare(variables, lambda value: value).installers
+    assert installers is not None
+    assert installers.updates is allowed
+    for name in ("gpuready_windows_update", "gpuready_driver_adapters"):
+        with pytest.raises(planning.BadInput, match=name):
+            planning.prepare({**variables, name: "perhaps"}, lambda value: value)

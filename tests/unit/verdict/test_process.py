@@ -52,6 +52,8 @@ def test_an_exit_code_has_its_name(rc: Any, code: str) -> None:
 
 NO_ADAPTER = {"type": "Stop", "code": "DIRECTML_NO_ADAPTER", "message": "0"}
 NO_LIBRARY = "Could not load dynamic library 'directml.d6f0.dll'; dlerror: not found"
+NEWER = "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by /usr/lib/wsl/lib/libd3d12.so)"
+OPENED = [f"Successfully opened dynamic library {name}" for name in ("libdirectml.so", "libdxcore.so", "libd3d12.so")]
 NO_OPERATOR = "Could not run 'aten::nll_loss' with arguments from the 'DML' backend"
 
 
@@ -61,7 +63,10 @@ NO_OPERATOR = "Could not run 'aten::nll_loss' with arguments from the 'DML' back
         (0, [], {"type": "Stop", "code": "CPU_FALLBACK", "message": "the GPU is not DirectML's"}, "CPU_FALLBACK"),
         (0, [NO_LIBRARY], NO_ADAPTER, "DIRECTML_MISSING"),
         (0, ["dlerror: libd3d12.so: cannot open shared object file"], NO_ADAPTER, "D3D12_MISSING"),
+        (0, [NEWER], NO_ADAPTER, "GLIBC_TOO_OLD"),
+        (0, [], {"type": "OSError", "message": NEWER}, "GLIBC_TOO_OLD"),
         (0, ["found 0 compatible adapters."], NO_ADAPTER, "DIRECTML_NO_ADAPTER"),
+        (0, [*OPENED, "found 0 compatible adapters."], NO_ADAPTER, "DIRECTML_NO_ADAPTER"),
         (0, ["dxgkio_query_adapter_info: Ioctl failed: -22"], {"type": "E", "message": "odd"}, "TRAINING_FAILED"),
         (0, [], {"type": "RuntimeError", "message": "CUDA out of memory."}, "OUT_OF_MEMORY"),
         (0, [], {"type": "MemoryError", "message": ""}, "OUT_OF_MEMORY"),

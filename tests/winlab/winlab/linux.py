@@ -33,7 +33,7 @@ SID = "S-1-5-21-1-2-3-1001"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The first process of the guest: it lives until nobody holds its standard input any more, and all others end with it.
 _FIRST = """set -eu
-mount -t tmpfs -o size=2g tmpfs "$2"
+mount -t tmpfs -o size="$5" tmpfs "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
 mount -t proc proc "$2/root/proc"
@@ -54,7 +54,8 @@ class Linux:
     `lines` are the command lines that wsl.exe was given, `seen` those of this computer's processes while it ran.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size: str = "2g") -> None:
+        self.size = size  # of its disk, which is memory
         self.lines: list[str] = []
         self.seen: set[str] = set()
         self._mark = secrets.token_hex(16)
@@ -68,7 +69,7 @@ class Linux:
         self._folder = tempfile.TemporaryDirectory(prefix="winlab-guest-")
         self._first = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", _FIRST, "first", str(ROOT),
-             self._folder.name, self._mark, str(_SMALL_DEV)],
+             self._folder.name, self._mark, str(_SMALL_DEV), self.size],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self._first.stdout is not None
@@ -124,6 +125,10 @@ class Linux:
         """Run a script in the guest, past Windows."""
         argv = [*self.enter, "/usr/bin/env", "-i", PATH, "HOME=/root", "/bin/sh", "-c", script]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=check)
+
+    def path(self, name: str) -> Path:
+        """Where a file of the guest is found from here; a link to an absolute path leads out of it."""
+        return Path(f"/proc/{self._pid}/root") / name.lstrip("/")
 
     def _watch(self, started: subprocess.Popen[bytes]) -> None:
         while started.poll() is None:

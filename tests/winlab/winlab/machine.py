@@ -214,23 +214,31 @@ class Machine:
         if self.on_boot:
             self.on_boot(self)
         self.boots += 1
+        self._operations.clear()
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        """Let WinRM answer."""
         remoting = self.command(["wine", winrs.POWERSHELL, "-ServerMode", "-NoProfile"])
         endpoint = f"{'https' if self.tls else 'http'}://{self.address}:{self.port}/wsman"
         kinds: dict[str, Callable[[Any], Shell]] = {
             COMMAND_SHELL: lambda body: CommandShell(self._winrs),
             psrp.POWERSHELL_SHELL: lambda body: psrp.PowerShellShell(body, remoting),
         }
-        self._operations.clear()
         service = Service("winlab", self.users, endpoint, kinds, before=[self._count])
         self._winrm = Server()
         self._winrm.add(Listener(self.address, self.port, service, self.tls))
 
-    def stop(self) -> None:
-        """Pull the plug: connections and processes end at once."""
-        self.abort_restart()
+    def unplug(self) -> None:
+        """Take the machine off the net: connections end at once, and what runs by itself goes on."""
         if self._winrm:
             self._winrm.close()
             self._winrm = None
+
+    def stop(self) -> None:
+        """Pull the plug: connections and processes end at once."""
+        self.abort_restart()
+        self.unplug()
         self._wine_tool("wineserver", "-k")
         if self._programs:
             self._programs.close()

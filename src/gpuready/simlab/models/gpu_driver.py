@@ -23,7 +23,7 @@ from gpuready.simlab.schema import Driver
 
 _ARGUMENTS = (
     *("state", "id", "home", "source", "uploaded", "inf", "arguments", "expected", "restart_codes", "time_limit"),
-    "lock_wait",
+    *("lock_wait", "windows_update", "accept_licence"),
 )
 _PIECES = ("display_class", "video_controllers", "pnp_display")
 
@@ -36,7 +36,8 @@ def gpu_driver(task: Task) -> dict[str, Any]:
     home = Home(pc, str(given.get("home") or documents.HOME).rstrip("\\"))
     home.check()
     state, source = given.get("state") or "present", given.get("source") or {}
-    mark = f"driver {task.need('id')} {source.get('sha256')}"
+    task.need("id")
+    mark = f"driver {source.get('sha256') or given['id']}"
     result: dict[str, Any] = {
         "changed": False,
         "ran": False,
@@ -45,6 +46,7 @@ def gpu_driver(task: Task) -> dict[str, Any]:
         "tail": [],
         "installer_rc": None,
         "seconds": None,
+        "update": None,
         "after": None,
         "before": _pieces(pc, home),
         "number": _number(pc, str(given["id"])),
@@ -52,14 +54,22 @@ def gpu_driver(task: Task) -> dict[str, Any]:
     }
     if state == "looked" or task.check:
         return result
+    if given.get("windows_update"):
+        if str(given.get("expected") or "") != result["number"]:
+            return result
+        update = _update(pc, str(given["id"]), bool(given.get("accept_licence")), task.become)
+        if update["restart"]:
+            pc.boot_marks.add(mark)
+        result |= {"changed": True, "ran": True, "update": update, "seconds": 0.1, "after": _pieces(pc, home)}
+        return {**result, "restart_pending": mark in pc.boot_marks}
+    there = pc.disk.get(_place(home, source)) is not None
     data = _archive(home, source, given.get("uploaded") or {})
     if data is None:
         needs = {"kind": "driver", "name": source["name"], "sha256": source["sha256"]}
         return {**result, "needs": [needs]}
     if state == "staged" or str(given.get("expected") or "") != result["number"]:
-        return result
-    if source.get("name"):
-        pc.disk.remove(_place(home, source))
+        return {**result, "changed": state == "staged" and not there}
+    pc.disk.remove(_place(home, source))
     rc = _run(pc, str(given["id"]), _words(data, given.get("inf")))
     if rc in (given.get("restart_codes") or []):
         pc.boot_marks.add(mark)
@@ -84,7 +94,8 @@ def _number(pc: SimulatedPc, device: str) -> str:
 
 
 def _place(home: Home, source: dict[str, Any]) -> str:
-    return rf"{home.path}\downloads\{str(source['sha256'])[:12]}-{source['name']}"
+    name = source.get("name") or ntpath.basename(str(source.get("path") or source.get("url")))
+    return rf"{home.path}\downloads\{str(source['sha256'])[:12]}-{name}"
 
 
 def _archive(home: Home, source: dict[str, Any], uploaded: dict[str, str]) -> bytes | None:
@@ -119,6 +130,32 @@ def _words(data: bytes, inf: object) -> list[str]:
     if words[:1] != ["driver"] or len(words) < 2:
         raise fail("PROGRAM_NOT_STARTED", "simlab: this is no simulated installer (a text: driver 32.0.15.8097)")
     return words
+
+
+def _update(pc: SimulatedPc, device: str, accept: bool, user: str) -> dict[str, Any]:
+    """What Windows Update does, in the words of WindowsUpdate.psm1."""
+    offers = pc.scenario.windows_update
+    policy = {"access_disabled": offers.off, "drivers_excluded": False, "service_disabled": False}
+    said: dict[str, Any] = {
+        "policy": {**policy, "server": offers.server},
+        "step": "policy",
+        "title": "",
+        "result": None,
+    }
+    said |= {"hresult": 0, "restart": False}
+    if offers.off:
+        return said
+    number = next((one for one in offers.drivers if f"DEV_{one}".upper() in device.upper()), None)
+    if number is None:
+        return {**said, "step": "search"}
+    words = offers.drivers[number].split()
+    said["title"] = f"Display - {words[0]}"
+    if offers.licence and not accept:
+        return {**said, "step": "licence"}
+    if user != "SYSTEM":
+        return {**said, "step": "download", "hresult": -2147024891}
+    _run(pc, device, ["driver", *words])
+    return {**said, "step": "install", "result": 2, "restart": "restart" in words}
 
 
 def _run(pc: SimulatedPc, device: str, words: list[str]) -> int:

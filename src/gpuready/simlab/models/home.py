@@ -6,6 +6,8 @@ import hashlib
 import json
 import ntpath
 import re
+import time
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -52,9 +54,40 @@ class Home:
             self.write(tried, text)
             self.disk.remove(kept)
 
+    def claim_job(self, name: str, claim: Mapping[str, Any]) -> bool:
+        """Claim a job, and lay the pass aside that the claim names; whether nobody had done so."""
+        asked = rf"{self.path}\jobs\{name}\asked.json"
+        if self.disk.is_file(asked):
+            return False
+        mark = uuid.uuid4().hex
+        self.pc.boot_marks.add(mark)
+        kept = {key: claim.get(key) for key in ("asked", "run", "place")}
+        self.write(asked, json.dumps({**kept, "boot": mark, "at": time.time()}))
+        if claim.get("lay_aside"):
+            self.lay_aside(str(claim["lay_aside"]))
+        return True
+
+    def job_place(self, name: str) -> str:
+        """The folder of a claimed job's result."""
+        place = self.json(rf"{self.path}\jobs\{name}\asked.json").get("place") or name
+        return rf"{self.path}\jobs\{place}"
+
+    def job_starts(self, name: str) -> list[str]:
+        """The folders of processes that claim, or claimed, a job themselves."""
+        every = self.disk.children(rf"{self.path}\jobs")
+        return [node.path for node in every if ntpath.basename(node.path).startswith(f"{name}-")]
+
+    def works(self, place: str) -> bool:
+        """Whether the process runs whose result is to come there."""
+        return any(self.pc.has_process(int(node.path.rpartition(".")[2])) for node in self.disk.children(place))
+
     def remove_job(self, name: str) -> None:
-        """Take the folder of a job away, and what would be empty without it."""
+        """Take the folders of a job away, and what would be empty without them."""
+        place = self.job_place(name)
         self.disk.remove(rf"{self.path}\jobs\{name}")
+        for start in self.job_starts(name):
+            if start == place or not self.works(start):
+                self.disk.remove(start)
         if not any(self.disk.children(rf"{self.path}\jobs")):
             self.disk.remove(rf"{self.path}\jobs")
 

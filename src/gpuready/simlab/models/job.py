@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import ntpath
 import time
-import uuid
 from typing import Any
 
 from gpuready.simlab import documents
@@ -37,13 +35,7 @@ def job(task: Task) -> dict[str, Any]:
         with task.pc.lock:
             answer["job"] = _status(home, folder, within)
             if state == "claimed" and answer["job"] is None and not task.check:
-                mark = uuid.uuid4().hex
-                task.pc.boot_marks.add(mark)
-                asked = {"asked": given.get("asked"), "run": given.get("run"), "boot": mark}
-                home.write(rf"{folder}\asked.json", json.dumps({**asked, "at": time.time()}))
-                if given.get("lay_aside"):
-                    home.lay_aside(str(given["lay_aside"]))
-                answer |= {"claimed": True, "job": _status(home, folder, within)}
+                answer |= {"claimed": home.claim_job(name, given), "job": _status(home, folder, within)}
         left = end - time.monotonic()
         if answer["job"] is None or answer["job"]["state"] in ("ended", "lost") or left <= 0:
             return answer
@@ -59,7 +51,8 @@ def _status(home: Home, folder: str, within: float) -> dict[str, Any] | None:
     restarted = known["boot"] not in home.pc.boot_marks
     status = {"asked": known.get("asked"), "run": known.get("run"), "seconds": round(seconds, 1), "state": "claimed"}
     status |= {"restarted": restarted, "result": None}
-    file = next((node for node in home.disk.children(folder) if not node.path.endswith("asked.json")), None)
+    place = home.job_place(ntpath.basename(folder))
+    file = next((node for node in home.disk.children(place) if not node.path.endswith("asked.json")), None)
     if file is None:
         if seconds <= within and not restarted:
             return status

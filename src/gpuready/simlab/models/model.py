@@ -20,12 +20,16 @@ class ModuleFailed(Exception):  # noqa: N818 - an answer, not an error of ours
 
 @dataclass
 class Task:
-    """One run of a module: the PC, its arguments without those of Ansible itself, whether it is a check."""
+    """One run of a module: the PC, its arguments without those of Ansible itself, whether it is a check.
+
+    `become`: the user that it runs as, where that is not the one who logs on.
+    """
 
     pc: SimulatedPc
     arguments: dict[str, Any]
     check: bool
     command: Command
+    become: str = ""
 
     def need(self, name: str) -> Any:
         """An argument that must be there."""

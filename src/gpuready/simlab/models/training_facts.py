@@ -18,7 +18,7 @@ from gpuready.simlab.pc import SimulatedPc
 
 _ARGUMENTS = (
     *("time_limit", "variables", "interpreter", "backend", "adapter", "gpu_variable", "visible_devices", "options"),
-    *("trainer", "home"),
+    *("trainer", "home", "claim"),
 )
 _ACCESS_VIOLATION = "0xC0000005"
 

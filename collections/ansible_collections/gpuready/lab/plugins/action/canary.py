@@ -50,7 +50,7 @@ class ActionModule(Action):
                 under_way = reading.section(given, "look_planned").get("under_way") is True
                 waited = trains or under_way or bool(self._task.check_mode)
                 plan = reading.section(record, "plan")
-                driver, guest = bool(plan.get("driver")), passes.guest_is_there(plan) is False
+                driver, guest = waves.gets_driver(plan), passes.guest_is_there(plan) is False
                 offer = inside.leads_in(record) and given.get("wsl_students") in ("present", "absent")
                 yield waves.Pc(host, to_build, builds, waited, trains, driver, guest, offer)
 

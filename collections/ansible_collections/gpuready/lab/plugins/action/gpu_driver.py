@@ -39,7 +39,9 @@ class ActionModule(SendingAction, jobs.JobAction):
         "file": {"type": "str"},
         "share": {"type": "str"},
         "url": {"type": "str"},
-        "sha256": {"type": "str", "required": True},
+        "windows_update": {"type": "bool", "default": False},
+        "accept_licence": {"type": "bool", "default": False},
+        "sha256": {"type": "str"},
         "inf": {"type": "str"},
         "arguments": {"type": "list", "elements": "str"},
         "packages": {"type": "list", "elements": "str", "default": []},
@@ -57,22 +59,33 @@ class ActionModule(SendingAction, jobs.JobAction):
         if not self.is_windows:
             raise BadInput("gpu_driver: the task must run on the Windows side of the PC, not in a guest or on Linux")
         wanted, given, sources = self._request(asked, task_vars)
-        what = [given.get(name) for name in ("id", "source", "inf", "arguments")] + [wanted.version, wanted.exact]
+        if asked["state"] == "staged" and asked["windows_update"]:
+            return {"msg": f"{wanted.name} comes from Windows Update: there is no file to put on the PC"}
+        what = [given.get(name) for name in ("id", "source", "inf", "arguments", "windows_update")] + [
+            wanted.version,
+            wanted.exact,
+        ]
         job = jobs.job("installing", what, task_vars, asked["home"], asked["time_limit"])
         found = self.found(job, task_vars)
         if failed := failing.failure(found):
             return failed
         begun = found.get("job") is not None
-        if begun and (other := jobs.busy(found["job"], job)):
+        other = jobs.busy(found["job"], job) if begun else None
+        if asked["state"] == "staged":
+            if begun and other is None:
+                return {"msg": f"{wanted.name} is being installed", "under_way": True}
+            begun, other = False, None  # a file disturbs no installation
+        if other is not None:
             return failing.failure(other) or other
         if not begun:
             seen = self._on_pc({**given, "state": "looked"}, task_vars)
             if (known := self._decided(seen, wanted, asked)) is not None:
                 return known
-            if failed := self._brought(given, sources, asked["state"], task_vars):
+            brought = self._brought(given, sources, asked["state"], task_vars)
+            if failed := failing.failure(brought):
                 return failed
             if asked["state"] == "staged":
-                return {"msg": f"the installer of {wanted.name} is on the PC", "changed": True}
+                return {"msg": f"the installer of {wanted.name} is on the PC", "changed": bool(brought["changed"])}
             given["expected"] = str(seen.get("number") or "")
         answer = self.carry(job, MODULE, given, task_vars, wait=asked["wait"], begun=begun)
         if answer is None:
@@ -90,7 +103,14 @@ class ActionModule(SendingAction, jobs.JobAction):
             "after": result["version_after"],
             "reboot_required": result["reboot_required"],
         }
-        record["apply"] = {"changed": True, "driver": driver}
+        apply: records.Apply = {**record.get("apply", {}), "changed": True}
+        planned = reading.section(reading.section(record, "plan"), "adapter").get("id") or gpu
+        if gpu.upper() == str(planned).upper():
+            apply["driver"] = driver
+        else:
+            before = [one for one in apply.get("other_drivers") or [] if one["id"] != gpu]
+            apply["other_drivers"] = [*before, driver]
+        record["apply"] = apply
         return {**result, "ansible_facts": {"gpuready": record}}
 
     def _on_pc(self, given: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -122,15 +142,15 @@ class ActionModule(SendingAction, jobs.JobAction):
 
     def _brought(
         self, given: dict[str, Any], sources: Sources, state: str, task_vars: dict[str, Any]
-    ) -> dict[str, Any] | None:
+    ) -> dict[str, Any]:
         """Put the installer on the PC: a file of the controller always, any other where no more is asked."""
         if state == "present" and not sources.files:
-            return None
+            return {}
         answer = self._on_pc({**given, "state": "staged"}, task_vars)
         if answer.get("needs"):
             sent = self.give(answer["needs"], sources.files)
             answer = sent if "trouble" in sent else self._on_pc({**given, "state": "staged", **sent}, task_vars)
-        return failing.failure(ASKS_AGAIN if answer.get("needs") else answer)
+        return ASKS_AGAIN if answer.get("needs") else answer
 
     def _ended(self, answer: dict[str, Any], wanted: Wanted, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The result of an installer that was run."""
@@ -144,10 +164,14 @@ class ActionModule(SendingAction, jobs.JobAction):
             return _failed(Failure("DRIVER_BUSY", cause))
         said, failure = outcome.ended(answer, wanted, asked["time_limit"])
         shown = {key: answer.get(key) for key in ("installer_rc", "seconds")}
+        if wanted.way == outcome.UPDATE:
+            title = reading.one_line(str(reading.section(answer, "update").get("title") or ""))
+            shown = {"update": title, "seconds": answer.get("seconds")}
         if failure is not None:
             return {**_failed(failure, answer.get("tail")), **said, **shown}
         diff = {"before": {"driver": said["version_before"]}, "after": {"driver": said["version_after"]}}
-        words = f"{wanted.name} is installed" + ("; Windows must be restarted" if said["reboot_required"] else "")
+        words = shown.get("update") or wanted.name
+        words = f"{words} is installed" + ("; Windows must be restarted" if said["reboot_required"] else "")
         return {**said, **shown, "changed": True, "msg": words, "diff": diff}
 
     def _request(
@@ -159,13 +183,22 @@ class ActionModule(SendingAction, jobs.JobAction):
         if version is None:
             example = drivers.example(vendor)
             raise BadInput(f"gpu_driver: version: {asked['version']!r} is none of {vendor}: write it as {example}")
-        there = [name for name in SOURCES if asked[name]]
+        there = [name for name in (*SOURCES, outcome.UPDATE) if asked[name]]
         if len(there) != 1:
-            raise BadInput("gpu_driver: give one of file, share and url, from where the installer is taken")
+            raise BadInput(
+                "gpu_driver: give one of file, share, url and windows_update, from where the driver is taken"
+            )
         try:
             windows_of_time.parse(asked["window"])
         except ValueError as error:
             raise BadInput(f"gpu_driver: window: {error}") from None
+        given = {name: asked[name] for name in ("id", "home", "time_limit", "lock_wait")}
+        if asked["windows_update"]:
+            if beside := [name for name in ("sha256", "inf", "arguments", "packages", "downgrade") if asked[name]]:
+                raise BadInput(f"gpu_driver: {beside[0]}: Windows Update brings what it has: take the option out")
+            given |= {"windows_update": True, "accept_licence": asked["accept_licence"]}
+            wanted = Wanted(asked["id"], vendor, version, way=outcome.UPDATE)
+            return wanted, {key: value for key, value in given.items() if value is not None}, sources
         place = {"url" if there[0] == "url" else "path": asked[there[0]], "sha256": asked["sha256"]}
         file = self._file(asked["file"], task_vars) if asked["file"] else None
         try:
@@ -173,15 +206,13 @@ class ActionModule(SendingAction, jobs.JobAction):
         except RequestError as error:
             raise BadInput(str(error)) from None
         wanted = Wanted(asked["id"], vendor, version, asked["downgrade"], endings.PNPUTIL if asked["inf"] else vendor)
-        given = {
-            "id": asked["id"],
+        given |= {
             "source": source,
             "inf": asked["inf"],
             "arguments": ""
             if asked["inf"]
             else endings.command_line(vendor, asked["arguments"], asked["packages"], asked["downgrade"]),
             "restart_codes": endings.restart_codes(wanted.way),
-            **{name: asked[name] for name in ("home", "time_limit", "lock_wait")},
         }
         return wanted, {key: value for key, value in given.items() if value is not None}, sources
 

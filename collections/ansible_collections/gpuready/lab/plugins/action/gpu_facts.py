@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ansible.errors import AnsibleError
 
@@ -62,8 +62,9 @@ class ActionModule(jobs.JobAction):
         prepared = planning.prepare(task_vars, self._templar.template) if asked["plan"] else None
         record = records.new(task_vars)
         done = records.of(task_vars).get("apply")
-        if done is not None and "driver" in done:  # that is why it is looked at again
-            record["apply"] = {"changed": done["changed"], "driver": done["driver"]}
+        if done is not None and ("driver" in done or "other_drivers" in done):  # that is why it is looked at again
+            kept = ("changed", "driver", "other_drivers")
+            record["apply"] = cast(records.Apply, {name: value for name, value in done.items() if name in kept})
         collected: dict[str, Any] | None
         if asked["evidence_file"]:
             record["host"], collected = self._read(Path(asked["evidence_file"]))
@@ -127,7 +128,12 @@ class ActionModule(jobs.JobAction):
         except (BadInput, AnsibleError):
             return False
         wanted = trainings.asked(given, record, task_vars, home, aside=True)
-        return not isinstance(wanted, str) and self.start(wanted[1], trainings.MODULE, wanted[0], task_vars) is None
+        if isinstance(wanted, str):
+            return False
+        arguments, job = wanted
+        if self.is_windows and (there := arguments.get("home")):
+            return self.start_unclaimed(job, trainings.MODULE, arguments, str(there), task_vars)
+        return self.start(job, trainings.MODULE, arguments, task_vars) is None
 
     def _read(self, path: Path) -> tuple[str, dict[str, Any]]:
         """Name and evidence of the PC that a file is of: not of the controller, on which it lies."""

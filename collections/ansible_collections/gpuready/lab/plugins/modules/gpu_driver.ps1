@@ -12,10 +12,11 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Archives
+#AnsibleRequires -PowerShell ..module_utils.windows.WindowsUpdate
 
-# Looks at the display devices, puts an installer on the PC, or runs it: what the devices are before and after, and how it ended. What a
-# version or an exit code means is the controller's business. That an installer waits for a restart is noted in a key of the registry
-# that Windows forgets then.
+# Looks at the display devices, puts an installer on the PC, or runs it, or lets Windows Update bring a driver: what the devices are before
+# and after, and how it ended. What a version or an exit code means is the controller's business. That an installer waits for a restart is
+# noted in a key of the registry that Windows forgets then.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -26,6 +27,8 @@ $spec = @{
         id = @{ type = 'str'; required = $true }
         home = @{ type = 'str'; default = 'C:\ProgramData\gpuready' }
         source = @{ type = 'dict'; default = @{} }
+        windows_update = @{ type = 'bool'; default = $false }
+        accept_licence = @{ type = 'bool'; default = $false }
         uploaded = @{ type = 'dict'; default = @{} }
         inf = @{ type = 'str'; default = '' }
         arguments = @{ type = 'str'; default = '' }
@@ -44,7 +47,8 @@ $watch = [System.Diagnostics.Stopwatch]::StartNew()
 $work = "$homePath\jobs\installing\work"
 $sha256 = "$(Get-Field $params.source 'sha256')".ToLowerInvariant()
 $lines, $characters = 40, 20000   # of what an installer says
-$waiting = 'SOFTWARE\gpuready-driver-' + ($params.id -replace '[^0-9A-Za-z]', '_')
+$mark = $(if ($params.windows_update) { 'update ' + ($params.id -replace '[^0-9A-Za-z]', '_') } else { $sha256 })
+$waiting = "SOFTWARE\gpuready-driver-$mark"   # an installer, whichever GPU it was for
 
 function Get-Device {
     $asked = Start-CimQuery @(Get-DisplayQuery) 30 @() $false
@@ -63,15 +67,15 @@ function Get-DriverNumber {
 }
 
 function Test-Waiting {
-    # Whether this very installer has run since Windows started, and asked for a restart.
-    "$(Get-Field (Read-Values 'LocalMachine' $waiting 'installer') 'installer')" -eq $sha256
+    # Whether this very installer (or Windows Update) has run since Windows started, and asked for a restart.
+    "$(Get-Field (Read-Values 'LocalMachine' $waiting 'installer') 'installer')" -eq $mark
 }
 
 function Set-Waiting {
     $volatile = [Microsoft.Win32.RegistryOptions]::Volatile
     $check = [Microsoft.Win32.RegistryKeyPermissionCheck]::ReadWriteSubTree
     $key = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey($waiting, $check, $volatile)
-    try { $key.SetValue('installer', $sha256) } finally { $key.Dispose() }
+    try { $key.SetValue('installer', $mark) } finally { $key.Dispose() }
 }
 
 function Get-Tail([string]$Log, $Run) {
@@ -104,7 +108,15 @@ function Invoke-Installer([string]$File) {
     $module.Result.timed_out = [bool]$late
     $module.Result.seconds = $answer.seconds
     $module.Result.tail = @(Get-Tail $log $answer)
-    if ($answer.rc -in $params.restart_codes) { Set-Waiting }
+    $answer.rc -in $params.restart_codes
+}
+
+function Invoke-Update {
+    # Windows ends it no earlier than it comes to its end itself; the time limit is that of the job.
+    $module.Result.update = Install-DeviceUpdate $params.id $params.accept_licence
+    $module.Result.ran = $true
+    $module.Result.seconds = [Math]::Round($watch.Elapsed.TotalSeconds, 1)
+    $module.Result.update.restart
 }
 
 function Get-Installer {
@@ -113,9 +125,10 @@ function Get-Installer {
     Initialize-Home $homePath
     $lock = Enter-Home $homePath $params.lock_wait
     try {
+        $there = @([System.IO.Directory]::GetFiles("$homePath\downloads", "$($sha256.Substring(0, 12))-*")).Count -gt 0
         $file = Get-Archive $homePath 'driver' $params.source $params.uploaded $params.time_limit
         if ($file -is [hashtable]) { $module.Result.needs = @($file.needs); return }
-        if ($params.state -eq 'staged') { return }
+        if ($params.state -eq 'staged') { $module.Result.changed = -not $there; return }
         $null = Remove-Whole $work
         $null = [System.IO.Directory]::CreateDirectory($work)
         $mine = "$work\$([System.IO.Path]::GetFileName($file))"
@@ -126,7 +139,7 @@ function Get-Installer {
 
 foreach ($name in 'changed', 'ran', 'timed_out', 'restart_pending') { $module.Result[$name] = $false }
 foreach ($name in 'needs', 'tail') { $module.Result[$name] = @() }
-foreach ($name in 'installer_rc', 'seconds', 'after') { $module.Result[$name] = $null }
+foreach ($name in 'installer_rc', 'seconds', 'update', 'after') { $module.Result[$name] = $null }
 Exit-Module $module {
     $fault = Get-HomeFault $homePath
     if ($fault) { Stop-With 'HOME_NOT_OURS' $fault }
@@ -134,10 +147,10 @@ Exit-Module $module {
     $module.Result.number = Get-DriverNumber
     $module.Result.restart_pending = Test-Waiting
     if ($params.state -eq 'looked' -or $module.CheckMode) { return }
-    $file = Get-Installer
+    $file = $(if (-not $params.windows_update) { Get-Installer })
     # Another driver than the caller saw may have come here meanwhile: what runs now is to be looked at first.
-    if (-not $file -or (Get-DriverNumber) -cne $params.expected) { return }
-    Invoke-Installer $file
+    if (-not ($file -or $params.windows_update) -or (Get-DriverNumber) -cne $params.expected) { return }
+    if ($(if ($file) { Invoke-Installer $file } else { Invoke-Update })) { Set-Waiting }
     $module.Result.changed = $true
     $module.Result.after = Get-Device
     $module.Result.restart_pending = Test-Waiting

@@ -35,17 +35,6 @@ $params = $module.Params
 $homePath = $params.home.TrimEnd('\')
 $folder = "$homePath\jobs\$($params.name)"
 $asked = "$folder\asked.json"
-$most = 16MB
-
-function Write-BootKey([string]$Value) {
-    # A user who is no administrator has no right to: then nobody knows of a restart.
-    try {
-        $volatile = [Microsoft.Win32.RegistryOptions]::Volatile
-        $check = [Microsoft.Win32.RegistryKeyPermissionCheck]::ReadWriteSubTree
-        [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey((Get-JobKey $Value), $check, $volatile).Dispose()
-        $true
-    } catch { $false }
-}
 
 function Test-Restart($Known) {
     # $null where nobody knows.
@@ -57,44 +46,6 @@ function Test-Restart($Known) {
     $false
 }
 
-function Invoke-Claim {
-    # Says whether it is ours: of two that move a folder there one fails.
-    if (-not [System.IO.Directory]::Exists($homePath)) { Initialize-Home $homePath }
-    $mark = [guid]::NewGuid().ToString('N')
-    $new = "$homePath\jobs\.new-$mark"
-    $null = [System.IO.Directory]::CreateDirectory($new)
-    Set-Acl -LiteralPath $new -AclObject (Get-OwnRights $false)   # a result names users and what they run
-    $boot = $(if (Write-BootKey $mark) { $mark } else { $null })
-    $null = Write-Whole "$new\asked.json" (Format-Json ([ordered]@{ asked = $params.asked; run = $params.run; boot = $boot }))
-    try { [System.IO.Directory]::Move($new, $folder); $true }
-    catch { $null = Remove-Whole $new; if (-not [System.IO.Directory]::Exists($folder)) { throw }; $false }
-}
-
-function Read-Result([string]$Path) {
-    # What Ansible's async has written so far; $null while it writes.
-    $length = (New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length
-    if ($length -gt $most) {
-        $tooLong = "the result of the job is longer than $($most / 1MB) MB"
-        return @{ finished = $true; failed = $true; code = 'ANSWER_TOO_LARGE'; msg = $tooLong }
-    }
-    # A writer who is refused the file because somebody reads it leaves a job without an end: Ansible's tries once.
-    $share = [System.IO.FileShare]'ReadWrite, Delete'
-    try {
-        $stream = New-Object -TypeName System.IO.FileStream -ArgumentList $Path, 'Open', 'Read', $share
-        $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream, ([System.Text.Encoding]::UTF8)
-        try { $found = ConvertFrom-JsonText ($reader.ReadToEnd()) } finally { $reader.Dispose() }
-    }
-    catch { return $null }
-    if ($found -is [System.Collections.IDictionary]) { $found }
-}
-
-function Test-Process($Found) {
-    # Whether the process that carries the job is there.
-    $id = 0
-    if (-not [int]::TryParse("$(Get-Field $Found 'ansible_async_watchdog_pid')", [ref]$id)) { return $true }   # it writes
-    try { [System.Diagnostics.Process]::GetProcessById($id).ProcessName -in 'powershell', 'pwsh' } catch { $false }
-}
-
 function Get-JobStatus {
     if (-not [System.IO.File]::Exists($asked)) { Remove-Job $homePath $params.name; return $null }
     $known = Read-Json $asked
@@ -103,16 +54,16 @@ function Get-JobStatus {
         asked = Get-Field $known 'asked'; run = Get-Field $known 'run'; seconds = [Math]::Round([Math]::Max(0, $age), 1)
         state = 'claimed'; restarted = (Test-Restart $known); result = $null
     }
-    $file = @([System.IO.Directory]::GetFiles($folder, 'j*.*'))
+    $file = @(Get-JobFile (Get-JobPlace $homePath $params.name $known))
     if ($file.Count -eq 0) {
         if ($age -le $params.start_within -and -not $status.restarted) { return $status }
         Remove-Job $homePath $params.name
         return $null
     }
-    $found = Read-Result $file[0]
-    $alive = -not $status.restarted -and (Test-Process $found)
+    $found = Read-JobResult $file[0]
+    $alive = -not $status.restarted -and (Test-JobProcess $found)
     # A process that has just ended wrote its result before that.
-    if (-not $alive) { $found = Read-Result $file[0] }
+    if (-not $alive) { $found = Read-JobResult $file[0] }
     $finished = Get-Field $found 'finished'
     if ($finished) { $status.state, $status.result = 'ended', $found }
     else { $status.state = $(if ($alive) { 'running' } else { 'lost' }) }
@@ -123,6 +74,9 @@ function Wait-Job([int]$Seconds) {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while ($true) {
         $status = Get-JobStatus
+        # One that will claim it in a moment, or be too late.
+        $starts = $null -eq $status -and (Test-JobStart $homePath $params.name $params.start_within)
+        if ($starts -and $watch.Elapsed.TotalSeconds -lt $params.start_within) { Start-Sleep -Milliseconds 500; continue }
         if ($null -eq $status -or $status.state -in 'ended', 'lost' -or $watch.Elapsed.TotalSeconds -ge $Seconds) { return $status }
         Start-Sleep -Milliseconds 500
     }
@@ -142,10 +96,7 @@ Exit-Module $module {
     }
     $module.Result.job = Wait-Job $params.wait
     if ($params.state -eq 'claimed' -and $null -eq $module.Result.job -and -not $module.CheckMode) {
-        $module.Result.claimed = Invoke-Claim
-        if ($module.Result.claimed -and $params.lay_aside) {
-            try { $null = Move-PassAside $homePath $params.lay_aside $params.lock_wait } catch { Remove-Job $homePath $params.name; throw }
-        }
+        $module.Result.claimed = Enter-Job $homePath $params.name $params
         $module.Result.job = Get-JobStatus
     }
 }

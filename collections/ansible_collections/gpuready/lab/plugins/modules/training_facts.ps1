@@ -5,6 +5,9 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -PowerShell ..module_utils.windows.Json
 #AnsibleRequires -PowerShell ..module_utils.windows.Programs
+#AnsibleRequires -PowerShell ..module_utils.windows.Contents
+#AnsibleRequires -PowerShell ..module_utils.windows.Home
+#AnsibleRequires -PowerShell ..module_utils.windows.Jobs
 #AnsibleRequires -PowerShell ..module_utils.windows.Rights
 
 # Runs the trainer under a time limit and gives what it said.  Judges nothing; what it writes it takes away again.
@@ -24,6 +27,16 @@ $spec = @{
         visible_devices = @{ type = 'str' }
         options = @{ type = 'dict'; default = @{} }
         trainer = @{ type = 'str' }
+        claim = @{
+            type = 'dict'
+            options = @{
+                asked = @{ type = 'str' }
+                run = @{ type = 'str' }
+                place = @{ type = 'str' }
+                lay_aside = @{ type = 'str' }
+                lock_wait = @{ type = 'int'; default = 30 }
+            }
+        }
     }
     supports_check_mode = $true
 }
@@ -70,6 +83,13 @@ $fault = $(if ($module.Params.home) { Get-HomeFault $module.Params.home.TrimEnd(
 if ($fault) {
     $module.Result.ansible_facts.gpuready_training = Get-Failure 'HOME_NOT_OURS' $fault $null
     $module.ExitJson()
+}
+
+# Nobody hears what is said here: who comes to collect the training sees that it is none, and starts it as ever.
+if ($module.Params.claim) {
+    try { $claimed = Enter-Job $module.Params.home.TrimEnd('\') 'training' $module.Params.claim }
+    catch { $module.FailJson("the training cannot be claimed: $($_.Exception.Message)") }
+    if (-not $claimed) { $module.FailJson('another run has claimed the training') }
 }
 
 $folder = Join-Path $module.Tmpdir ([Guid]::NewGuid().ToString('n'))

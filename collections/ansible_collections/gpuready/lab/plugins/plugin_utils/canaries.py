@@ -13,6 +13,7 @@ from typing import Any
 from . import reading
 from .record import Record
 from .verdict import passes
+from .waves import gets_driver
 
 _MOST = 3  # PCs whose end is told; what else failed is in the report
 
@@ -38,7 +39,7 @@ def pc(record: Record, asked: int, last: Mapping[str, Any] | None = None) -> Pc:
     """A PC by its record; `last` is the verdict that its last pass gives, which counts where nothing is to be built."""
     plan, given = reading.section(record, "plan"), reading.section(record, "verdict")
     environment = reading.section(plan, "environment")
-    to_build = False in (passes.environment_is_there(plan), passes.guest_is_there(plan)) or bool(plan.get("driver"))
+    to_build = False in (passes.environment_is_there(plan), passes.guest_is_there(plan)) or gets_driver(plan)
     lock, model = environment.get("lock_sha256"), reading.section(plan, "adapter").get("name")
     kind = tuple(reading.shown(one) for one in (plan.get("stack"), model, lock)) if plan.get("stack") else ()
     verdict = given or (last if last and not to_build else {})

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 
-from . import contract
+from . import contract, reading
 from .action import BadInput
 from .environment.sources import RequestError, Sources
 from .facts import typed
@@ -33,22 +34,29 @@ typed.preload(Facts)
 
 _LIBRARY = ("gpuready_stack_dirs", "gpuready_stack_locks")
 _DRIVERS = "gpuready_drivers"
+_ADAPTERS = "gpuready_driver_adapters"  # whose drivers are brought
+_DOWNGRADE = "gpu_driver_downgrade"
+_UPDATES = "gpuready_windows_update"  # whether Windows Update may be their source
 _GUEST = ("wsl_archive", "wsl_package")
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "wsl" / "defaults" / "main.yml"
-_MEANT = frozenset({wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)} | {*_LIBRARY, _DRIVERS})
+_WISHED = {wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)}
+_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES})
 
 
 @dataclass(frozen=True)
 class Preparation:
     """The wishes of a host, the stacks that it may have, the lab's installers of drivers (None: it names none).
 
-    `for_guest`: what the lab gives for a guest of WSL 2.
+    `for_guest`: what the lab gives for a guest of WSL 2. `all_drivers`: it asks for the drivers of all GPUs of its PCs.
+    `downgrade`: a pinned driver may replace a newer one.
     """
 
     wishes: wishes.Wishes
     stacks: dict[str, Stack]
     installers: Catalogue | None
     for_guest: guest.Given = guest.NOTHING
+    all_drivers: bool = False
+    downgrade: bool = False
 
 
 def prepare(
@@ -61,6 +69,11 @@ def prepare(
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     catalogue = _catalogue(values.pop(_DRIVERS, None), task_vars.get("inventory_dir") or ".")
+    if catalogue is not None:
+        catalogue = replace(catalogue, updates=_truth(_UPDATES, values.get(_UPDATES)))
+    whose = values.pop(_ADAPTERS, None) or "planned"
+    if whose not in ("planned", "all"):
+        raise BadInput(f"{_ADAPTERS}: {reading.one_line(str(whose))} is not one of planned, all")
     for name, value in (given or {}).items():
         if name not in wishes.NAMES:
             raise BadInput(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
@@ -69,7 +82,12 @@ def prepare(
         library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
         brought = {name for stack in library.values() for name in stack.libraries}
         preparation = Preparation(
-            wishes.parse(values, library, brought), library, catalogue, _guest(task_vars, template)
+            wishes.parse(values, library, brought),
+            library,
+            catalogue,
+            _guest(task_vars, template),
+            all_drivers=whose == "all",
+            downgrade=_truth(_DOWNGRADE, template(task_vars.get(_DOWNGRADE))),
         )
     except (stackfiles.StackFilesError, wishes.WishError) as error:
         raise BadInput(str(error)) from None
@@ -91,6 +109,8 @@ def extend(record: Record, prepared: Preparation) -> list[str]:
         guest=prepared.for_guest,
         installers=prepared.installers,
         drivers_automated=True,
+        all_drivers=prepared.all_drivers,
+        downgrade=prepared.downgrade,
     )
     return plan_steps.summary(record["plan"])
 
@@ -105,6 +125,14 @@ def _variables(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> 
         except AnsibleError as error:
             raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
     return values
+
+
+def _truth(name: str, value: object) -> bool:
+    """A plain yes or no; no where nothing is said."""
+    try:
+        return value not in (None, "") and boolean(value)
+    except TypeError:
+        raise BadInput(f"{name}: {reading.one_line(str(value))} is neither true nor false") from None
 
 
 def _catalogue(value: object, base: str) -> Catalogue | None:

@@ -77,17 +77,22 @@ class PlannedEnvironment(TypedDict):
 
 
 class PlannedDriver(TypedDict):
-    """The lab's installer that is run first: an entry of drivers.yml. One of file, share and url is there.
+    """The lab's installer that is run first: an entry of drivers.yml. One of file, share and url is there, or none for
+    Windows Update.
 
-    `required`: without it the stack cannot train; else it is pinned.
+    `adapter`: the GPU's PNPDeviceID. `required`: without it the stack cannot train; else it is pinned, or of another
+    GPU.
     """
 
+    adapter: str | None
     id: str
     vendor: str
     version: str
     file: str | None
     share: str | None
     url: str | None
+    windows_update: bool
+    accept_licence: bool
     sha256: str
     inf: str | None
     arguments: list[str] | None
@@ -122,6 +127,7 @@ class Plan(TypedDict):
     adapter: PlannedAdapter | None
     steps: list[PlannedStep]
     driver: PlannedDriver | None
+    other_drivers: NotRequired[list[PlannedDriver]]  # of GPUs beside the planned one
     environment: PlannedEnvironment | None
     reasons: list[str]
     rejected: list[Rejected]
@@ -151,6 +157,7 @@ class Apply(TypedDict, total=False):
 
     changed: Required[bool]
     driver: AppliedDriver
+    other_drivers: list[AppliedDriver]
     environment: dict[str, Any]  # as the module python_environment gives it, and `built`
     home: str | None
     switched: bool

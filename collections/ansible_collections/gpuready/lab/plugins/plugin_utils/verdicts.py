@@ -13,6 +13,7 @@ from .action import Action, BadInput
 from .record import Record, Verdict
 from .verdict import judging
 from .verdict.policy import BOUNDS, PolicyError, thresholds
+from .waves import gets_driver
 
 # When a look says the last word itself: never; where nothing can be done on the PC; where its last pass holds; always.
 When = Literal["never", "stopped", "unchanged", "always"]
@@ -59,7 +60,7 @@ def conclude(action: Action, record: Record, task_vars: Mapping[str, Any], when:
     verdict = judge(action, record, task_vars)  # wrong thresholds are wrong before anything is built
     plan = reading.section(record, "plan")
     stopped = bool(record["troubles"]) or not plan.get("stack") or bool(plan.get("blockers"))
-    unchanged = when == "unchanged" and verdict["reused"] and not plan.get("driver")
+    unchanged = when == "unchanged" and verdict["reused"] and not gets_driver(plan)
     if when == "always" or stopped or unchanged:
         record["verdict"] = verdict
 

@@ -7,8 +7,9 @@ that is a minute.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Wave:
     collect: list[str] = field(default_factory=list)
     collect_in_turn: list[str] = field(default_factory=list)
     offer: list[str] = field(default_factory=list)
+
+
+def gets_driver(plan: Mapping[str, Any]) -> bool:
+    """Whether a plan names a driver for a GPU of the PC."""
+    return bool(plan.get("driver") or plan.get("other_drivers"))
 
 
 def waves(pcs: Iterable[Pc], first: Collection[str]) -> tuple[Wave, Wave]:

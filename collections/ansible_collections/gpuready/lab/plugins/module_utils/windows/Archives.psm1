@@ -56,11 +56,12 @@ function Get-Archive([string]$HomePath, [string]$Kind, $Source, $Uploaded, [int]
     $wanted = "$(Get-Field $Source 'sha256')".ToLowerInvariant()
     $path, $url, $name = (Get-Field $Source 'path'), (Get-Field $Source 'url'), (Get-Field $Source 'name')
     if ($path) {
+        $target = "$HomePath\downloads\$($wanted.Substring(0, 12))-$([System.IO.Path]::GetFileName($path))"
+        if ([System.IO.File]::Exists($target) -and (Get-Sha256 $target) -eq $wanted) { return $target }
         if (-not [System.IO.File]::Exists($path)) {
             Stop-With 'ARCHIVE_MISSING' ("${path}: there is no such archive on the controller, and the PC cannot read one there; " +
                 'a share must let the user of the connection in, or use a url')
         }
-        $target = "$HomePath\downloads\$($wanted.Substring(0, 12))-$([System.IO.Path]::GetFileName($path))"
         [System.IO.File]::Copy($path, $target, $true)   # what is checked is what is used
         Assert-Sha256 $target $wanted
         return $target

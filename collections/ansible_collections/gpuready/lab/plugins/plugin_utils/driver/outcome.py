@@ -11,7 +11,10 @@ from .. import reading
 from ..evidence.pieces import Pieces
 from ..facts import windows_adapters, windows_devices
 from ..facts.model import Adapter, at_least
-from .endings import ending
+from . import updates
+from .endings import Ending, ending
+
+UPDATE = "windows_update"  # the way of what no installer brings
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Wanted:
     vendor: str
     version: str
     exact: bool = False
-    way: str = ""  # whose exit codes count: the vendor's, or pnputil's
+    way: str = ""  # whose exit codes count: the vendor's, or pnputil's; or Windows Update
 
     @property
     def name(self) -> str:
@@ -91,13 +94,9 @@ def ended(answer: Mapping[str, Any], wanted: Wanted, limit: int) -> tuple[dict[s
         "reboot_required": False,
         "others_changed": _others(answer, wanted),
     }
-    rc = reading.integer(answer.get("installer_rc"))
-    if answer.get("timed_out") or rc is None:
-        cause = f"the installer did not end within {limit} s and was ended, with all that it had started"
-        return said, Failure("DRIVER_TIME_LIMIT", cause)
-    end = ending(wanted.way, rc)
-    if end.code:
-        return said, Failure(end.code, f"the installer of {wanted.name}: {end.words}")
+    end = _update(answer, wanted, before) if wanted.way == UPDATE else _installer(answer, wanted, limit)
+    if isinstance(end, Failure):
+        return said, end
     said["reboot_required"] = end.restart or (isinstance(after, Adapter) and after.status == "restart_needed")
     if isinstance(after, Failure):
         return said, None if said["reboot_required"] else after
@@ -106,8 +105,29 @@ def ended(answer: Mapping[str, Any], wanted: Wanted, limit: int) -> tuple[dict[s
     if after.basic is not True and now is None:
         return said, Failure("DRIVER_UNKNOWN", f"the installer ended well, and {after.name} does not tell its version")
     runs = f"{now or 'the basic driver'}, as before" if now == was else f"{now or 'the basic driver'}"
+    if wanted.way == UPDATE:
+        cause = f"{end.words} by Windows Update, and {after.name} runs on {runs}, which is less than {wanted.version}"
+        return said, Failure("DRIVER_NOT_CHANGED", cause)
     cause = f"the installer of {wanted.name} ended well ({end.words}), and {after.name} runs on {runs}"
     return said, Failure("DRIVER_NOT_CHANGED", cause)
+
+
+def _installer(answer: Mapping[str, Any], wanted: Wanted, limit: int) -> Ending | Failure:
+    """How an installer ended."""
+    rc = reading.integer(answer.get("installer_rc"))
+    if answer.get("timed_out") or rc is None:
+        cause = f"the installer did not end within {limit} s and was ended, with all that it had started"
+        return Failure("DRIVER_TIME_LIMIT", cause)
+    end = ending(wanted.way, rc)
+    return Failure(end.code, f"the installer of {wanted.name}: {end.words}") if end.code else end
+
+
+def _update(answer: Mapping[str, Any], wanted: Wanted, before: Adapter | Failure) -> Ending | Failure:
+    """How Windows Update ended."""
+    update = reading.section(answer, "update")
+    if failed := updates.failure(update, before.name if isinstance(before, Adapter) else wanted.id):
+        return Failure(failed.code or "WINDOWS_UPDATE_FAILED", failed.words)
+    return Ending(f"{reading.one_line(str(update.get('title')))} is installed", restart=update.get("restart") is True)
 
 
 def _others(answer: Mapping[str, Any], wanted: Wanted) -> list[str]:

@@ -31,6 +31,8 @@ def section(before: Mapping[str, Any] | None, answer: Mapping[str, Any], seconds
     }
     if "driver" in before:
         apply["driver"] = before["driver"]
+    if "other_drivers" in before:
+        apply["other_drivers"] = before["other_drivers"]
     if "keep_old" in before:
         apply["keep_old"] = before["keep_old"]
     if "offer" in before:

@@ -34,13 +34,14 @@ _HASH_IT = "run `gpuready drivers FOLDER`, or on Windows certutil -hashfile FILE
 
 @dataclass(frozen=True)
 class Installer:
-    """An entry that was checked. One of `file`, `share` and `url` is there.
+    """An entry that was checked. One of `file`, `share`, `url` and `windows_update` is there.
 
     `version` is the vendor's own number, `windows_version` Windows' where the entry has that.
 
     Whom it is for: `windows` and `architecture` always; an empty `families`, `pci`, `products`, `computers` or `makers`
     limits nothing. `file` is relative to the folder of drivers.yml. `arguments` is None where the vendor's usual ones
-    are meant; `packages` are NVIDIA's; `inf` is the INF file in an archive, for pnputil.
+    are meant; `packages` are NVIDIA's; `inf` is the INF file in an archive, for pnputil. What Windows Update brings has
+    no sha256, and `version` is the least that it must be; `accept_licence`: the lab accepts a licence that it may have.
     """
 
     id: str
@@ -58,6 +59,8 @@ class Installer:
     file: str | None = None
     share: str | None = None
     url: str | None = None
+    windows_update: bool = False
+    accept_licence: bool = False
     inf: str | None = None
     windows_version: str | None = None
     arguments: tuple[str, ...] | None = None
@@ -67,15 +70,16 @@ class Installer:
     @property
     def source(self) -> str:
         """Where it comes from."""
-        return self.file or self.share or self.url or ""
+        return self.file or self.share or self.url or ("Windows Update" if self.windows_update else "")
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The installers of a lab; `name` is the file's, for sentences."""
+    """The installers of a lab; `name` is the file's, for sentences; `updates`: Windows Update may be a source."""
 
     name: str = "drivers.yml"
     installers: tuple[Installer, ...] = field(default=())
+    updates: bool = False
 
 
 def parse(text: str) -> tuple[tuple[Installer, ...], list[Mistake]]:
@@ -119,8 +123,15 @@ def _installer(value: Value, number: int, mistakes: list[Mistake]) -> Installer 
             entry.wrong("families", f"NVIDIA's drivers from {LEFT_OUT[one]} on leave {one} out: take it out here")
     if vendor in ("amd", "intel") and not entry.has("families") and not entry.has("pci"):
         entry.wrong("families", f"for which GPUs? {vendor}'s packages differ: give families or pci")
-    sha256 = entry.matching("sha256", _SHA256, f"this is no SHA-256 of 64 hexadecimal digits: {_HASH_IT}")
-    sources = _sources(entry)
+    updates, accepted = entry.truth("windows_update"), entry.truth("accept_licence")
+    sources = _sources(entry, updates)
+    sha256: str | None = ""
+    if updates:
+        _no_file(entry)
+    else:
+        sha256 = entry.matching("sha256", _SHA256, f"this is no SHA-256 of 64 hexadecimal digits: {_HASH_IT}")
+    if accepted and not updates:
+        entry.wrong("accept_licence", "it belongs to windows_update: take the key out")
     installer = Installer(
         id=name or "",
         line=value.line,
@@ -139,6 +150,8 @@ def _installer(value: Value, number: int, mistakes: list[Mistake]) -> Installer 
         packages=_packages(entry, vendor),
         pinned=entry.truth("pinned"),
         inf=_inf(entry, sources),
+        windows_update=updates,
+        accept_licence=accepted,
         **sources,
     )
     if installer.products and vendor not in (None, "nvidia"):
@@ -177,13 +190,21 @@ def _pci(entry: _Entry, vendor: str | None) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _sources(entry: _Entry) -> dict[str, str | None]:
+def _no_file(entry: _Entry) -> None:
+    """What belongs to a file is a mistake beside windows_update."""
+    for key in ("sha256", "inf", "arguments", "packages"):
+        if entry.get(key) is not None:
+            entry.wrong(key, "Windows Update brings the driver, and there is no file: take the key out")
+
+
+def _sources(entry: _Entry, updates: bool) -> dict[str, str | None]:
     checks: dict[str, Callable[[str], str]] = {"file": _file_is, "share": _share_is, "url": _url_is}
     given = {key: entry.text(key, "") for key in SOURCES}
     there = [key for key in SOURCES if entry.has(key)]
-    if len(there) != 1:
-        what = " and ".join(there) if there else "none of file, share and url"
-        entry.wrong(there[0] if there else "file", f"{what}: give one of the three, from where it is taken")
+    every = [*there, *(["windows_update"] if updates else [])]
+    if len(every) != 1:
+        what = " and ".join(every) if every else "none of file, share, url and windows_update"
+        entry.wrong(every[0] if every else "file", f"{what}: give one of the four, from where it is taken")
     for key in there:
         value = given[key]
         if value and (wrong := checks[key](value)):
@@ -268,7 +289,7 @@ def _together(installers: Sequence[Installer]) -> list[Mistake]:
             mistakes.append(Mistake(one.line, f"id: stands in line {ids[low]} already: give each its own", one.id))
         ids.setdefault(low, one.line)
         limits = (one.windows, one.families, one.pci, one.products, one.computers, one.makers)
-        whom = (one.vendor, one.version, one.architecture, *limits)
+        whom = (one.vendor, one.version, one.architecture, one.windows_update, *limits)
         if whom in same:
             mistakes.append(Mistake(one.line, f"it is for the same PCs as that of line {same[whom]}: keep one", one.id))
         same.setdefault(whom, one.line)

@@ -58,7 +58,7 @@ def choose(adapters: tuple[Adapter, ...], vendors: tuple[str, ...], asked: bool)
         return Choice(None, "")
     best = min(fitting, key=_key)
     others = [adapter for adapter in adapters if adapter is not best]
-    return Choice(best, _reason(best, others, vendors, asked), tuple(_problems(best)))
+    return Choice(best, _reason(best, others, vendors, asked), tuple(problems(best)))
 
 
 def _key(adapter: Adapter) -> tuple[int, ...]:
@@ -94,25 +94,26 @@ def _state(adapter: Adapter) -> str:
     return "a basic display driver" if adapter.basic else "TCC mode"
 
 
-def _problems(adapter: Adapter) -> list[Problem]:
+def problems(adapter: Adapter) -> list[Problem]:
+    """What is wrong with a GPU as it is."""
     name, code = adapter.name, adapter.problem_code
     shown = f" (code {code})" if code else ""
-    problems = []
+    found = []
     if adapter.status == "disabled":
-        problems.append(problem("GPU_DISABLED", f"{name} is disabled{shown}"))
+        found.append(problem("GPU_DISABLED", f"{name} is disabled{shown}"))
     elif adapter.status == "no_driver" and adapter.basic and code == 0:
-        problems.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
+        found.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
     elif adapter.status == "no_driver":
-        problems.append(problem("GPU_NO_DRIVER", f"{name} has no driver{shown}"))
+        found.append(problem("GPU_NO_DRIVER", f"{name} has no driver{shown}"))
     elif adapter.status == "failing":
-        problems.append(problem("GPU_FAILING", f"{name} is stopped by its driver or the system{shown}"))
+        found.append(problem("GPU_FAILING", f"{name} is stopped by its driver or the system{shown}"))
     elif adapter.status == "restart_needed":
-        problems.append(problem("GPU_RESTART_NEEDED", f"{name} waits for a restart{shown}"))
+        found.append(problem("GPU_RESTART_NEEDED", f"{name} waits for a restart{shown}"))
     elif adapter.status != "ok":
-        problems.append(problem("GPU_STATUS_UNKNOWN", f"whether {name} works is not known{shown}"))
+        found.append(problem("GPU_STATUS_UNKNOWN", f"whether {name} works is not known{shown}"))
     elif adapter.basic:
-        problems.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
-    return problems
+        found.append(problem("BASIC_DRIVER", f"{name} runs on a basic display driver, which cannot compute"))
+    return found
 
 
 def warnings(adapters: tuple[Adapter, ...], chosen: Adapter | None) -> list[str]:

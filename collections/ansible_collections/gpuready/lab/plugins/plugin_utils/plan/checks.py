@@ -29,6 +29,8 @@ class Situation:
     for_guest: guest.Given
     installers: Catalogue | None = None
     drivers_automated: bool = False
+    all_drivers: bool = False
+    downgrade: bool = False
 
 
 @dataclass(frozen=True)

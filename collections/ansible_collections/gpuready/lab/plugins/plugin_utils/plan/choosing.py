@@ -18,7 +18,7 @@ from . import adapters as plan_adapters
 from . import guest as plan_guest
 from . import steps as plan_steps
 from .checks import SIDES, TARGETS, Candidate, Situation, host_targets, no_adapter
-from .installing import candidate
+from .installing import candidate, others
 from .problems import Problem, problem
 from .wishes import AUTO, Wishes
 
@@ -35,6 +35,8 @@ def plan(
     guest: plan_guest.Given = plan_guest.NOTHING,
     installers: Catalogue | None = None,
     drivers_automated: bool = False,
+    all_drivers: bool = False,
+    downgrade: bool = False,
 ) -> Plan:
     """Choose the stack, its target, lock and GPU for a PC.
 
@@ -42,14 +44,25 @@ def plan(
     planned natively, and one that does not carries the blocker.
 
     `installers` are the lab's drivers.yml. `drivers_automated` says whether the run installs from it: then a blocker
-    that an installer mends is none. Otherwise it stays, and its next step names the installer.
+    that an installer mends is none. Otherwise it stays, and its next step names the installer. `all_drivers`: the GPUs
+    beside the planned one get theirs too. `downgrade`: a pinned one may replace a newer one.
     """
     adapters, adapter_problem = plan_adapters.meant(wishes.adapter, facts.gpus or ())
     if facts.gpus is None:
         adapter_problem = None
     elif not facts.gpus and not facts.in_guest and adapter_problem is not None:
         adapter_problem = no_adapter()
-    at = Situation(facts, wishes, adapters, adapter_problem, guest, installers, drivers_automated)
+    at = Situation(
+        facts,
+        wishes,
+        adapters,
+        adapter_problem,
+        guest,
+        installers,
+        drivers_automated,
+        all_drivers,
+        downgrade,
+    )
     here = host_targets(facts)
     candidates = [
         candidate(stacks[name], target, at)
@@ -65,20 +78,21 @@ def plan(
         return _refused(ordered, at, asked, here)
     native = _native_way(chosen, ordered, at)
     blockers = [_with_way_out(blocker, native).as_dict() for blocker in _once(chosen.problems)]
-    adapter = chosen.choice.adapter
+    adapter, beside = chosen.choice.adapter, others(chosen, at)
     return Plan(
         target=chosen.target,
         stack=chosen.stack.name,
         life=chosen.stack.life_state,
         variant=chosen.variant.name if chosen.variant else None,
         adapter=_planned_adapter(adapter) if adapter else None,
-        steps=plan_steps.steps(chosen, facts, guest),
+        steps=plan_steps.steps(chosen, facts, guest, beside),
         driver=plan_steps.planned_driver(chosen),
+        other_drivers=plan_steps.other_drivers(beside),
         environment=plan_steps.planned_environment(chosen, facts),
         reasons=_reasons(chosen, ordered, at, native),
         rejected=_rejected(ordered, chosen, at),
         blockers=blockers,
-        warnings=plan_steps.warnings(chosen, facts, _maintained(chosen, ordered)),
+        warnings=plan_steps.warnings(chosen, facts, _maintained(chosen, ordered), beside),
         wishes=wishes.as_dict(),
     )
 
@@ -218,6 +232,7 @@ def _refused(ordered: list[Candidate], at: Situation, asked: bool, here: tuple[s
         adapter=None,
         steps=[],
         driver=None,
+        other_drivers=[],
         environment=None,
         reasons=[],
         rejected=_rejected(ordered, None, at),

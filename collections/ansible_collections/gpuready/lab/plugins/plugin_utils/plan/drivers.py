@@ -46,17 +46,19 @@ def offer(catalogue: Catalogue | None, adapter: Adapter | None, facts: Facts) ->
     """What the catalogue has for a GPU; None where no driver of it can be meant.
 
     Those are PCs without Windows, the inside of a WSL guest, a GPU that its host passes on, and one in TCC mode, which
-    is no matter of the driver. Of those that fit the pinned comes first, then the newest.
+    is no matter of the driver. Of those that fit the pinned comes first, then the newest, then what is no Windows
+    Update.
     """
     if catalogue is None or adapter is None or facts.os.family != "windows":
         return None
     if adapter.vendor not in FAMILIES or adapter.paravirtual or adapter.driver_model == "TCC":
         return None
     there = [one for one in catalogue.installers if one.vendor == adapter.vendor]
-    against = [(one, _against(one, adapter, facts)) for one in there]
+    against = [(one, _against(one, adapter, facts, catalogue.updates)) for one in there]
     fitting = [one for one, reason in against if reason is None]
     if fitting:
-        return Offer(max(fitting, key=lambda one: (one.pinned, version_key(one.version) or ())))
+        order = [(one.pinned, version_key(one.version) or (), not one.windows_update) for one in fitting]
+        return Offer(fitting[order.index(max(order))])
     return Offer(None, _refused(catalogue, adapter, [(one, why) for one, why in against if why is not None]))
 
 
@@ -79,9 +81,16 @@ def newer(installer: Installer, adapter: Adapter) -> bool | None:
     return None if reached is None else not reached
 
 
+def older(installer: Installer, adapter: Adapter) -> bool:
+    """Whether an installer is known to be older than the driver that the GPU runs on."""
+    driver = adapter.driver
+    return not adapter.basic and at_least(installer.version, driver.vendor_version or driver.version or "") is False
+
+
 def told(catalogue: Catalogue, installer: Installer) -> str:
     """An installer as a person is told of it."""
-    return f"{installer.version} of {catalogue.name} ({installer.id}, {installer.source})"
+    least = " or newer" if installer.windows_update else ""
+    return f"{installer.version}{least} of {catalogue.name} ({installer.id}, {installer.source})"
 
 
 def by_hand(catalogue: Catalogue, installer: Installer, one: Problem, automated: bool) -> Problem:
@@ -126,8 +135,10 @@ class _Reason:
     code: str = "DRIVER_NOT_LISTED"
 
 
-def _against(one: Installer, adapter: Adapter, facts: Facts) -> _Reason | None:
-    """Why an installer is not for this GPU; None where it is."""
+def _against(one: Installer, adapter: Adapter, facts: Facts, updates: bool) -> _Reason | None:
+    """Why an installer is not for this GPU; None where it is. `updates`: Windows Update is allowed."""
+    if one.windows_update and not updates:
+        return _Reason("comes from Windows Update, which gpuready_windows_update does not allow here")
     if words := _machine(one, facts) or _gpu(one, adapter):
         return _Reason(words)
     if one.makers and not any(_same(name, facts.machine.manufacturer) for name in one.makers):

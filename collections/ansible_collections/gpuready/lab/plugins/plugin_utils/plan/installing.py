@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from ..facts.model import Adapter
 from ..installers.model import Catalogue, Installer
 from ..stacks.model import Stack
 from . import checks, drivers
-from .adapters import Choice
+from .adapters import Choice, problems
 from .checks import Candidate, Situation
 from .problems import Problem
 
@@ -40,16 +41,22 @@ def candidate(stack: Stack, name: str, at: Situation) -> Candidate:
 
 
 def _pinned(today: Candidate, then: Candidate, catalogue: Catalogue, installer: Installer, at: Situation) -> Candidate:
-    """A GPU whose driver would do: only an entry that is pinned changes it, and never to an older one."""
+    """A GPU whose driver would do: only an entry that is pinned changes it, and to an older one only if asked."""
     adapter = today.choice.adapter
     if adapter is None or not installer.pinned:
         return today
-    if at.drivers_automated and drivers.newer(installer, adapter) and _trouble(then) is None:
+    if at.drivers_automated and _pin_moves(installer, adapter, at) and _trouble(then) is None:
         have = adapter.driver.vendor_version or adapter.driver.version
         told = drivers.told(catalogue, installer)
         return _with(today, then, installer, f"{adapter.name} has {have} and is pinned to {told}")
     remark = drivers.pinned(catalogue, installer, adapter)
     return replace(today, warnings=(*today.warnings, remark)) if remark else today
+
+
+def _pin_moves(installer: Installer, adapter: Adapter, at: Situation) -> bool:
+    """Whether a GPU whose driver would do gets the pinned one."""
+    back = at.downgrade and not installer.windows_update and drivers.older(installer, adapter)
+    return bool(drivers.newer(installer, adapter)) or back
 
 
 def _with(today: Candidate, then: Candidate, installer: Installer, reason: str) -> Candidate:
@@ -66,3 +73,49 @@ def _changed(today: Candidate, change: Callable[[Problem], Problem]) -> Candidat
     """The candidate with what is wrong with its driver said in another way."""
     codes = (*drivers.MENDED, drivers.UNKNOWN)
     return replace(today, problems=tuple(change(one) if one.code in codes else one for one in today.problems))
+
+
+@dataclass(frozen=True)
+class Other:
+    """The driver of a GPU beside the planned one: the installer, or without one why it keeps what it has."""
+
+    adapter: Adapter
+    installer: Installer | None
+    reason: str
+
+
+def others(chosen: Candidate, at: Situation) -> list[Other]:
+    """What the lab has for the GPUs that were not chosen, each measured as if it were; nothing for one that is well."""
+    if at.installers is None or not at.drivers_automated or not at.all_drivers:
+        return []
+    mine = chosen.choice.adapter
+    there = [one for one in at.facts.gpus or () if one is not mine and one.status not in ("disabled", "absent")]
+    return [found for one in there if (found := _other(one, chosen, at, at.installers)) is not None]
+
+
+def _other(adapter: Adapter, chosen: Candidate, at: Situation, catalogue: Catalogue) -> Other | None:
+    offer = drivers.offer(catalogue, adapter, at.facts)
+    if offer is None:
+        return None
+    need = chosen.stack.targets[chosen.target].min_drivers.get(adapter.vendor)
+
+    def wrong(one: Adapter) -> Problem | None:
+        found = [unmet for unmet in problems(one) if unmet.code in drivers.MENDED]
+        if not found and need is not None:
+            found = checks.driver_problem(one, need, chosen.stack.name, linux=False)
+        return found[0] if found else None
+
+    today, installer = wrong(adapter), offer.installer
+    if installer is None:
+        return Other(adapter, None, drivers.refused(today, offer.refused).cause) if today and offer.refused else None
+    told, newer = drivers.told(catalogue, installer), drivers.newer(installer, adapter)
+    if today is None and not (installer.pinned and _pin_moves(installer, adapter, at)):
+        return None
+    if today is not None and (newer is None or today.code == drivers.UNKNOWN):
+        return Other(adapter, None, f"{today.cause}; whether {told} is newer is not known")
+    after = wrong(drivers.with_installer(adapter, installer))
+    if after is not None:
+        return Other(adapter, None, f"{(today or after).cause}; the lab has at best {told}, which is too old")
+    have = adapter.driver.vendor_version or adapter.driver.version
+    why = f"{today.cause}; it gets {told}" if today else f"{adapter.name} has {have} and is pinned to {told}"
+    return Other(adapter, installer, why)

@@ -3,19 +3,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import reading
-from ..facts.model import Disk, Facts, PendingReboot, VcRuntime
+from ..facts.model import Adapter, Disk, Facts, PendingReboot, VcRuntime
 from ..hardware import oldest
+from ..installers.model import Installer
 from ..record import Plan, PlannedDriver, PlannedEnvironment, PlannedStep
 from . import adapters as plan_adapters
 from . import drivers, guest
 from .checks import SIDES, Candidate, built
+from .installing import Other
 
 _DRIVER_CODES = (*drivers.MENDED, drivers.UNKNOWN, *drivers.NAMED)
 
 
-def steps(chosen: Candidate, facts: Facts, given: guest.Given) -> list[PlannedStep]:
-    """wsl, gpu_driver, cuda, python_environment, verify: each with whether it has something to do."""
+def steps(
+    chosen: Candidate, facts: Facts, given: guest.Given = guest.NOTHING, beside: Sequence[Other] = ()
+) -> list[PlannedStep]:
+    """wsl, gpu_driver, cuda, python_environment, verify: each with whether it has something to do.
+
+    `beside`: the drivers of the other GPUs.
+    """
     problems = {problem.code: problem for problem in chosen.problems}
     driver = next((problems[code] for code in _DRIVER_CODES if code in problems), None)
     if chosen.target == "wsl" and facts.os.family == "windows":
@@ -32,6 +41,8 @@ def steps(chosen: Candidate, facts: Facts, given: guest.Given) -> list[PlannedSt
         gpu_driver = (True, driver.cause)
     else:
         gpu_driver = (False, "nothing is known to be wrong with the driver")
+    if more := [one.reason for one in beside if one.installer is not None]:
+        gpu_driver = (True, "; ".join([gpu_driver[1], *more] if gpu_driver[0] else more))
     todo = {
         "wsl": wsl,
         "gpu_driver": gpu_driver,
@@ -44,21 +55,32 @@ def steps(chosen: Candidate, facts: Facts, given: guest.Given) -> list[PlannedSt
 
 def planned_driver(chosen: Candidate) -> PlannedDriver | None:
     """The section `driver`: null where no installer is run."""
-    one = chosen.driver
-    if one is None:
+    if chosen.driver is None or chosen.choice.adapter is None:
         return None
+    return _entry(chosen.choice.adapter, chosen.driver, chosen.driver_required)
+
+
+def other_drivers(beside: Sequence[Other]) -> list[PlannedDriver]:
+    """The section `other_drivers`, in the order of the GPUs."""
+    return [_entry(one.adapter, one.installer, False) for one in beside if one.installer is not None]
+
+
+def _entry(adapter: Adapter, one: Installer, required: bool) -> PlannedDriver:
     return {
+        "adapter": adapter.id,
         "id": one.id,
         "vendor": one.vendor,
         "version": one.version,
         "file": one.file,
         "share": one.share,
         "url": one.url,
+        "windows_update": one.windows_update,
+        "accept_licence": one.accept_licence,
         "sha256": one.sha256,
         "inf": one.inf,
         "arguments": None if one.arguments is None else list(one.arguments),
         "packages": list(one.packages),
-        "required": chosen.driver_required,
+        "required": required,
     }
 
 
@@ -152,10 +174,13 @@ def _old_hardware(chosen: Candidate) -> list[str]:
     return [f"{adapter.name} is older than what {source} ({least} and later): training tells"]
 
 
-def warnings(chosen: Candidate, facts: Facts, maintained: Candidate | None = None) -> list[str]:
+def warnings(
+    chosen: Candidate, facts: Facts, maintained: Candidate | None = None, beside: Sequence[Other] = ()
+) -> list[str]:
     """End of life, other GPUs, little memory, what is not known.
 
-    `maintained`: what its maker maintains and would fit this PC too, where the chosen stack is at its end.
+    `maintained`: what its maker maintains and would fit this PC too, where the chosen stack is at its end. `beside`:
+    the drivers of the other GPUs.
     """
     stack, cautions = chosen.stack, []
     if stack.life_state != "maintained":
@@ -169,6 +194,7 @@ def warnings(chosen: Candidate, facts: Facts, maintained: Candidate | None = Non
         cautions.append(f"{stack.name}: {stack.life_note}")
     cautions += pc_warnings(facts)
     cautions += plan_adapters.warnings(facts.gpus or (), chosen.choice.adapter)
+    cautions += [f"{one.adapter.name} keeps its driver: {one.reason}" for one in beside if one.installer is None]
     cautions += _old_hardware(chosen)
     cautions += chosen.warnings
     if facts.smi_complaints and chosen.choice.adapter is not None and chosen.choice.adapter.vendor == "nvidia":

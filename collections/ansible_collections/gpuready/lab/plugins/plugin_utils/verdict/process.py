@@ -15,7 +15,7 @@ from .words import with_detail, word
 _GENERAL = ("INTERPRETER_MISSING", "TRAINING_FAILED", "ENVIRONMENT_BROKEN")
 _UNKNOWN = ("TRAINING_FAILED", "CRASHED", "OUTPUT_TRUNCATED")
 # Why DirectML finds no adapter stands in its log before that: a library that is missing is the cause.
-_BEHIND_NO_ADAPTER = ("D3D12_MISSING", "DXCORE_FAILED", "DIRECTML_MISSING", "NO_DXG")
+_BEHIND_NO_ADAPTER = ("D3D12_MISSING", "DXCORE_FAILED", "DIRECTML_MISSING", "GLIBC_TOO_OLD", "NO_DXG")
 
 
 def died(training: Mapping[str, Any]) -> Word | None:

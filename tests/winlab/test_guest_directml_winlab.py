@@ -1,0 +1,172 @@
+"""DirectML in a WSL guest: the guides' own way for who knows Linux, through wsl.exe of a Windows PC.
+
+The guest is a whole Linux that says it is WSL's; Microsoft's DirectML for Linux does the work, over a Direct3D 12 of
+software (tests/guestgpu). TF_DIRECTML_PATH names the copy under the MIT licence: TensorFlow's own, licensed for Windows
+alone, is never loaded.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from guest_help import LIBRARIES, Guest, give_gpu, give_python, word
+from guestgpu_help import libraries
+from winlab import Machine, testing
+from winlab.linux import Linux
+
+CARD = "AMD Radeon RX 6800"
+DIRECTML = "/srv/directml"
+VARIABLES = {"TF_DIRECTML_PATH": DIRECTML, "OMP_NUM_THREADS": "2"}
+NO_INTERPRETERS = "127.0.0.1 github.com releases.astral.sh objects.githubusercontent.com"
+LOCK = testing.CHECKOUT / "collections/ansible_collections/gpuready/lab/stacks/locks/torch-directml-linux_x86_64.txt"
+PYPI = """torch===2.4.1 \\
+    --hash=sha256:0b5f88afdfa05a335d80351e3cea57d38e578c8689f751d35e0ff36bce872113
+    """
+pytestmark = pytest.mark.slow
+
+
+def give_directml(linux: Linux) -> None:
+    """The copy of DirectML that may be used on Linux."""
+    shutil.copytree(libraries() / "directml", linux.path(DIRECTML), dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def guest(
+    winlab_machine: Callable[..., Machine], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Guest]]:
+    """The guest of one PC, for a stack. Stacks share the PC: the guest is one after the other."""
+    with Linux(size="8g") as linux:
+        give_gpu(linux, libraries())
+        give_directml(linux)
+        pc = winlab_machine("guest-directml", programs=linux.programs)
+        yield lambda stack: Guest(pc, linux, tmp_path_factory.mktemp("guest"), stack, VARIABLES)
+
+
+@pytest.fixture(scope="module")
+def tensorflow1(guest: Callable[[str], Guest]) -> Guest:
+    return guest("tensorflow-directml")
+
+
+def test_an_interpreter_that_cannot_be_had(tensorflow1: Guest) -> None:
+    tensorflow1.linux.root(f"cp /etc/hosts /etc/hosts.old; echo {NO_INTERPRETERS} >>/etc/hosts")
+    record = tensorflow1.play("provision")
+    tensorflow1.linux.root("cat /etc/hosts.old >/etc/hosts")
+    assert word(record) == ("NOT_READY", "INTERPRETER_MISSING"), record["verdict"]
+    assert "3.7" in record["verdict"]["cause"]
+    assert record["plan"]["target"] == "wsl"
+    assert record["plan"]["stack"] == "tensorflow-directml"
+
+
+@pytest.fixture(scope="module")
+def ready1(tensorflow1: Guest) -> dict[str, Any]:
+    give_python(tensorflow1.linux, "3.7")
+    record = tensorflow1.play("provision")
+    assert word(record) == ("READY", "TRAINED"), (record["verdict"], record["troubles"], record.get("training"))
+    return record
+
+
+def test_tensorflow1_trains_in_the_guest(tensorflow1: Guest, ready1: dict[str, Any]) -> None:
+    training = ready1["training"]
+    assert training["framework"]["version"].startswith("1.15")
+    assert training["python"]["version"].startswith("3.7.")
+    assert (training["device"]["name"], training["device"]["adapter_name"]) == ("/device:DML:0", CARD)
+    assert training["device"]["fallbacks"] == []
+    assert ready1["simulated"] is True
+
+
+# What is done to the guest, and the code of a training then.
+BROKEN = {
+    "libd3d12.so is missing": (f"rm {LIBRARIES}/libd3d12.so; ldconfig", "D3D12_MISSING"),
+    "the loader's cache was not built": ("rm /etc/ld.so.conf.d/ld.wsl.conf; ldconfig", "D3D12_MISSING"),
+    "Windows' library needs a later glibc": (f"cp /srv/broken/libd3d12.so {LIBRARIES}; ldconfig", "GLIBC_TOO_OLD"),
+    "DirectML's own library is missing": (f"rm {DIRECTML}/libdirectml.so", "DIRECTML_MISSING"),
+    "/dev/dxg is missing": ("rm /dev/dxg", "DIRECTML_NO_ADAPTER"),
+}
+
+
+@pytest.fixture
+def whole(tensorflow1: Guest) -> Iterator[Guest]:
+    """The guest, which is given its GPU again after the test."""
+    built = libraries()
+    shutil.copytree(built / "broken", tensorflow1.linux.path("/srv/broken"), dirs_exist_ok=True)
+    yield tensorflow1
+    give_gpu(tensorflow1.linux, built)
+    give_directml(tensorflow1.linux)
+
+
+@pytest.mark.parametrize(("done", "code"), BROKEN.values(), ids=BROKEN)
+def test_a_guest_whose_gpu_is_not_whole(whole: Guest, ready1: dict[str, Any], done: str, code: str) -> None:
+    whole.linux.root(done)
+    assert word(whole.train(ready1)) == ("NOT_READY", code)
+
+
+def test_a_gpu_that_a_variable_hides(tensorflow1: Guest, ready1: dict[str, Any]) -> None:
+    tried = tensorflow1.train(ready1, DML_VISIBLE_DEVICES="-1")
+    assert word(tried) == ("NOT_READY", "DIRECTML_NO_ADAPTER")
+    log = "\n".join(tried["training"]["process"]["stderr_tail"])
+    opened = re.findall(r"opened dynamic library (\S*libdirectml\S*)", log)
+    assert opened == [f"{DIRECTML}/libdirectml.so"], "the other copies are licensed for Windows alone"
+
+
+def test_what_keeps_a_guest_from_a_stack_stands_in_the_plan(whole: Guest, ready1: dict[str, Any]) -> None:
+    """No /dev/dxg and a C library that is too old are told in one run."""
+    whole.linux.root("rm /dev/dxg")
+    python = whole.linux.path("/srv/python")
+    python.write_text('#!/bin/sh\nLD_PRELOAD=/srv/broken/libolder.so exec /usr/bin/python3 "$@"\n')
+    python.chmod(0o755)
+    record = whole.play("plan", ansible_python_interpreter="/srv/python")
+    blockers = {one["code"] for one in record["plan"]["blockers"]}
+    assert blockers >= {"NO_DXG", "GLIBC_TOO_OLD"}, record["plan"]
+    assert word(record)[0] == "NOT_READY"
+    assert word(record)[1] in blockers
+
+
+def test_a_disk_that_is_too_small_and_one_that_fills_up(tensorflow1: Guest, ready1: dict[str, Any]) -> None:
+    """The plan refuses the first; the second had the space when it was looked at."""
+    tensorflow1.linux.root("mkdir /small; mount -t tmpfs -o size=64m,mode=755 tmpfs /small")
+    planned = tensorflow1.play("plan", python_environment_home="/small/gpuready")
+    assert word(planned) == ("NOT_READY", "DISK_SPACE"), planned["verdict"]
+    told = tensorflow1.build(ready1, "/small/gpuready")
+    assert (told["failed"], told["code"]) == (True, "DISK_FULL"), told
+    assert told["next_step"]
+
+
+# The two newer stacks, each in the guest in which the one before trained.
+
+
+def test_tensorflow2_trains_in_the_guest(guest: Callable[[str], Guest]) -> None:
+    found = guest("tensorflow-directml-plugin")
+    found.linux.root("rm -r /opt/gpuready")
+    give_python(found.linux, "3.10")
+    record = found.play("provision")
+    assert word(record) == ("READY", "TRAINED"), (record["verdict"], record["troubles"], record.get("training"))
+    training = record["training"]
+    assert (training["framework"]["version"], training["python"]["version"][:5]) == ("2.10.0", "3.10.")
+    assert (training["device"]["name"], training["device"]["adapter_name"]) == ("/device:GPU:0", CARD)
+    assert training["device"]["fallbacks"] == []
+
+
+def test_torch_trains_in_the_guest(guest: Callable[[str], Guest], tmp_path: Path) -> None:
+    """With PyTorch's build from PyPI: that of the lock comes from PyTorch's own index, which not everybody reaches."""
+    found = guest("torch-directml")
+    found.linux.root("rm -r /opt/gpuready")
+    give_python(found.linux, "3.11")
+    shutil.copytree(libraries() / "nocuda", found.linux.path("/srv/nocuda"))
+    found.linux.root("echo /srv/nocuda >/etc/ld.so.conf.d/nocuda.conf; ldconfig")
+    locked, count = re.subn(r"torch===2\.4\.1\+cpu [^#]*", PYPI, LOCK.read_text())
+    assert count == 1
+    (tmp_path / "lock.txt").write_text(locked)
+    record = found.play("provision", gpuready_stack_locks={"torch-directml/wsl": str(tmp_path / "lock.txt")})
+    assert word(record) == ("READY", "TRAINED"), (record["verdict"], record["troubles"], record.get("training"))
+    training = record["training"]
+    assert training["framework"]["plugin"] == "torch-directml 0.2.5.dev240914"
+    assert (training["device"]["name"], training["device"]["adapter_name"]) == ("privateuseone:0", CARD)
+    assert training["device"]["placed"] is True
