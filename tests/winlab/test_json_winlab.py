@@ -97,11 +97,12 @@ $new = [ordered]@{
 }
 Save 'old.given' (ConvertTo-JsonText $old)
 Save 'new.given' (ConvertTo-JsonText $new)
+function Get-Nothing { }
 $more = [ordered]@{
     date = New-Object -TypeName DateTime -ArgumentList 2026, 11, 25, 10, 0, 0, ([DateTimeKind]::Utc)
     integers = @([byte]1, [sbyte]-1, [int16]2, [uint16]3, [uint32]4, [uint64]18446744073709551615)
     id = [guid]'00000000-0000-0000-0000-000000000001'; letter = [char]'c'; single = [single]0.5; zero = -0.0
-    words = [string[]]@('a'); bytes = [byte[]]@(1, 2)
+    words = [string[]]@('a'); bytes = [byte[]]@(1, 2); nothing = (Get-Nothing)
 }
 Save 'more.given' (ConvertTo-JsonText $more -Compress)
 $self = @{}; $self.self = $self
@@ -172,7 +173,8 @@ def test_what_5_1_gives_is_written_as_what_7_gives(answers: dict[str, str]) -> N
 def test_other_values(answers: dict[str, str]) -> None:
     assert answers["more.given"] == (
         '{"date":"2026-11-25T10:00:00Z","integers":[1,-1,2,3,4,18446744073709551615],'
-        '"id":"00000000-0000-0000-0000-000000000001","letter":"c","single":0.5,"zero":0.0,"words":["a"],"bytes":[1,2]}'
+        '"id":"00000000-0000-0000-0000-000000000001","letter":"c","single":0.5,"zero":0.0,"words":["a"],"bytes":[1,2],'
+        '"nothing":null}'
     )
     assert answers["refused.given"].split("\n") == [
         f"{what} cannot be written as JSON"

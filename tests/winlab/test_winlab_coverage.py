@@ -125,3 +125,8 @@ def test_a_marker_changes_nothing_but_says_what_ran(tmp_path, engine):
         (15, lines[14].index("2 }") + 1, ""),
         (20, lines[19].index("$word = 'other'") + 1, ""),
     ]
+
+
+def test_every_entry_names_a_statement(tmp_path, engine):
+    measure.prepare(tmp_path / "work", engine)
+    assert measure.judge(*measure.gather(tmp_path / "work"), measure.read_unreachable()).wrong == []

@@ -162,10 +162,11 @@ function Write-Node($Out, $Value, [int]$Level, [int]$Depth) {
     if ($null -eq $Value) { $null = $Out.Append('null'); return }
     if ($Depth -gt $script:DepthLimit) { Stop-Writing 'what holds itself' }
     $pairs, $list = $null, $null
+    # In parentheses, not in @(): a value of nothing at all, which a function leaves that returns none, is lost from that.
     if ($Value -is [System.Collections.IDictionary]) {
-        $pairs = @($Value.GetEnumerator() | ForEach-Object { , @("$($_.Key)", $_.Value) })
+        $pairs = @($Value.GetEnumerator() | ForEach-Object { , ("$($_.Key)", $_.Value) })
     } elseif ($Value -is [System.Management.Automation.PSCustomObject]) {
-        $pairs = @($Value.PSObject.Properties | ForEach-Object { , @($_.Name, $_.Value) })
+        $pairs = @($Value.PSObject.Properties | ForEach-Object { , ($_.Name, $_.Value) })
     } elseif ($Value -is [System.Collections.IEnumerable] -and $Value -isnot [string]) {
         $list = @(foreach ($one in $Value) { , $one })
     } else {
