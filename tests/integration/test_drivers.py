@@ -79,9 +79,8 @@ def test_a_driver_comes_before_the_stack_and_only_where_nobody_is_disturbed(tmp_
         lines = asked()
         sent = [number for number, line in enumerate(lines) if line.endswith(": put_file")]
         begun = [number for number, line in enumerate(lines) if line.endswith(": a job: gpu_driver")]
-        assert sorted(lines[one].partition(":")[0] for one in sent) == ["both", "both", "busy", "idle", "late", "used"], (
-            "and none of Windows Update's"
-        )
+        fed = ["both", "both", "busy", "idle", "late", "used"]
+        assert sorted(lines[one].partition(":")[0] for one in sent) == fed, "and none of Windows Update's"
         assert sorted(lines[one].partition(":")[0] for one in begun) == ["arc", "both", "both", "idle"]
         assert max(sent) < min(begun), "all have their files before the first installer starts"
         assert versions(never, "arc") == ["101.6790"]
