@@ -159,9 +159,11 @@ def _sha256(path: Path) -> str:
     except OSError as error:
         raise GpureadyError(f"{path}: cannot be read: {error.strerror}") from None
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise GpureadyError(f"{path}: it was written to while it was read: wait until it is whole, and run again")
+        raise GpureadyError(
+            f"{path}: it changed while it was read, and nothing was written: wait until it is whole, and run again"
+        )
     if not after.st_size:
-        raise GpureadyError(f"{path}: it is empty: get it again, or take it away")
+        raise GpureadyError(f"{path}: it is empty, and nothing was written: get it again, or take it away")
     return digest
 
 

@@ -18,6 +18,7 @@ PORT = 15984
 pytestmark = pytest.mark.slow
 GPU = {"name": "NVIDIA GeForce RTX 3080", "vendor": "nvidia", "device": "2206", "memory": 10737418240}
 INTEL = {"name": "Intel(R) UHD Graphics 770", "vendor": "intel", "device": "4680", "memory": 134217728}
+OLD = {"version": "26.21.14.3200", "date": "2019-10-01"}
 PC = {"uv": "0.9.2", "nvidia_smi": "missing", "gpus": [{**GPU, "driver": "basic"}]}
 INSTALLERS = {"new": "driver 32.0.15.8097 rc 1 restart", "intel": "driver 32.0.101.6078"}
 
@@ -25,7 +26,7 @@ INSTALLERS = {"new": "driver 32.0.15.8097 rc 1 restart", "intel": "driver 32.0.1
 def catalogue(folder: Path) -> Path:
     folder.mkdir()
     entries: list[dict[str, Any]] = [
-        {"id": "new", "vendor": "nvidia", "version": "580.97"},
+        {"id": "new", "vendor": "nvidia", "version": "580.97", "pinned": True},
         {"id": "intel", "vendor": "intel", "version": "101.6078", "families": ["xe"]},
     ]
     for one in entries:
@@ -39,11 +40,14 @@ def catalogue(folder: Path) -> Path:
 
 
 def test_a_driver_comes_before_the_stack_and_only_where_nobody_is_disturbed(tmp_path: Path) -> None:
+    second = {**GPU, "name": "NVIDIA GeForce RTX 3070", "device": "2484", "driver": OLD, "utilization": 90}
     hybrid = [{**GPU, "driver": "basic"}, {**INTEL, "driver": "basic"}]
     lost = {"kind": "fail", "on": "gpu_driver", "after": 1, "times": 1, "code": "ARCHIVE_MISSING", "text": "no file"}
     pcs = [
         {"name": "idle", "gpus": hybrid},
         {"name": "used", "users": [r"USED\anna"]},
+        {"name": "late", "faults": [{"kind": "logs_on", "on": "put_file", "times": 1}]},
+        {"name": "busy", "gpus": [{**GPU, "driver": OLD, "utilization": 2}, second], "nvidia_smi": "auto"},
         {"name": "both", "gpus": hybrid, "variables": {"gpuready_driver_adapters": "all"}},
         {"name": "unfed", "faults": [lost]},
         {
@@ -69,14 +73,14 @@ def test_a_driver_comes_before_the_stack_and_only_where_nobody_is_disturbed(tmp_
     waits = ("NOT_READY", "REBOOT_NEEDED")
     with background.running(tmp_path / "lab.yml", tmp_path, PORT, f"{NET}.104.1") as inventory:
         never = Lab(inventory, extra_vars=given).provision(lab_dir=tmp_path / "lab")
-        deferred = {"used": ("NOT_READY", "DRIVER_DEFERRED"), "unfed": ("NOT_READY", "ARCHIVE_MISSING")}
-        assert ended(never) == {"idle": waits, "both": waits, "arc": ("READY", "TRAINED"), **deferred}
+        deferred = dict.fromkeys(("used", "late", "busy"), ("NOT_READY", "DRIVER_DEFERRED"))
+        unfed = {"unfed": ("NOT_READY", "ARCHIVE_MISSING")}
+        assert ended(never) == {"idle": waits, "both": waits, "arc": ("READY", "TRAINED"), **deferred, **unfed}
         lines = asked()
         sent = [number for number, line in enumerate(lines) if line.endswith(": put_file")]
         begun = [number for number, line in enumerate(lines) if line.endswith(": a job: gpu_driver")]
-        assert sorted(lines[one].partition(":")[0] for one in sent) == ["both", "both", "idle", "used"], (
-            "and none of Windows Update's"
-        )
+        fed = ["both", "both", "busy", "idle", "late", "used"]
+        assert sorted(lines[one].partition(":")[0] for one in sent) == fed, "and none of Windows Update's"
         assert sorted(lines[one].partition(":")[0] for one in begun) == ["arc", "both", "both", "idle"]
         assert max(sent) < min(begun), "all have their files before the first installer starts"
         assert versions(never, "arc") == ["101.6790"]
@@ -85,7 +89,7 @@ def test_a_driver_comes_before_the_stack_and_only_where_nobody_is_disturbed(tmp_
         given["gpuready_reboot"] = "when_idle"
         idle = Lab(inventory, extra_vars=given).provision(lab_dir=tmp_path / "lab")
         ready = dict.fromkeys(("idle", "both", "unfed", "arc"), ("READY", "TRAINED"))
-        assert ended(idle) == {**ready, "used": deferred["used"]}
+        assert ended(idle) == {**ready, **deferred}
         assert (versions(idle, "idle"), versions(idle, "both")) == (["580.97", None], ["580.97", "101.6078"])
         assert len([line for line in asked() if line == "used: put_file"]) == 1, "what is there is not sent again"
         again = Lab(inventory, extra_vars=given).provision(lab_dir=tmp_path / "lab")

@@ -108,6 +108,20 @@ def test_a_restart_is_asked_for_once_and_the_installer_not_run_again_before_it()
     assert (second.get("changed", False), second["reboot_required"], len(asked)) == (False, True, 2)
 
 
+def test_a_gpu_that_waits_for_a_restart_gets_no_installer_before_it() -> None:
+    found, asked = carried([GONE, {**seen(OLD), "before": pieces(OLD, problem=14)}])
+    assert (found["reboot_required"], found.get("changed", False), len(asked)) == (True, False, 2)
+    assert found["msg"] == "RTX waits for a restart of Windows before it gets nvidia 580.97"
+
+
+def test_outside_of_its_window_a_restart_is_not_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_driver.windows_of_time, "is_open", lambda window, now: not window)
+    waits = [GONE, seen(OLD, restart_pending=True)]
+    shut, _ = carried(list(waits), window="00:00-00:01")
+    assert shut["closed"].endswith("drivers are installed 00:00-00:01")
+    assert carried(list(waits))[0]["closed"] == ""
+
+
 def test_what_a_run_that_died_began_is_collected_and_nobody_asks_whether_it_may() -> None:
     found, asked = carried([GONE, seen(OLD), CLAIMED, STARTED], wait=False)
     assert found["under_way"] is True
@@ -142,14 +156,17 @@ def test_a_check_says_what_would_be_installed() -> None:
     assert asked[-1][1]["state"] == "looked"
 
 
-@pytest.mark.parametrize(("given", "says"), [
-    ({"deferred": "somebody is logged on"}, "somebody is logged on: RTX waits for nvidia 580.97"),
-    ({"window": "00:00-00:01"}, "drivers are installed 00:00-00:01"),
+@pytest.mark.parametrize(("given", "says", "step"), [
+    ({"deferred": "somebody is logged on"}, "somebody is logged on: RTX waits for nvidia 580.97", ""),
+    ({"window": "00:00-00:01"}, "drivers are installed 00:00-00:01", "no consent opens it"),
 ])  # fmt: skip
-def test_who_is_at_the_pc_is_not_disturbed(given: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_at_the_pc_is_not_disturbed(
+    given: dict[str, Any], says: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gpu_driver.windows_of_time, "is_open", lambda window, now: not window)
     found, _ = carried([GONE, seen(OLD)], **given)
     assert (found["code"], says in found["msg"]) == ("DRIVER_DEFERRED", True)
+    assert step in found.get("next_step", "")
 
 
 def test_the_record_says_which_gpus_got_a_driver() -> None:

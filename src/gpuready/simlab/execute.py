@@ -116,6 +116,8 @@ def _strike(pc: SimulatedPc, power: Power, command: Command, fault: Fault) -> in
         return 1
     elif fault.kind == "disk_full":
         pc.disk.free = 0
+    elif fault.kind == "logs_on":
+        pc.log_on(fault.text or r"LAB\anna")
     return None
 
 

@@ -10,7 +10,7 @@ import threading
 
 from gpuready.simlab.schema import Fault
 
-_AT_MODULES = ("cut", "hang", "garbage", "slow", "disk_full", "restart", "fail", "flood")
+_AT_MODULES = ("cut", "hang", "garbage", "slow", "disk_full", "restart", "fail", "flood", "logs_on")
 
 
 class Faults:

@@ -162,6 +162,14 @@ class SimulatedPc:
         """Let it end; False when the PC ended it before."""
         return self._processes.pop(number, None) is not None
 
+    def log_on(self, user: str) -> None:
+        """Somebody sits down at the PC."""
+        with self.lock:
+            self.scenario = self.scenario.model_copy(update={"users": [*self.scenario.users, user]})
+            told = documents.to_cim(self.scenario)
+            self.cim["Win32_Process"] = told["Win32_Process"]
+            self.cim["Win32_ComputerSystem"][0]["UserName"] = told["Win32_ComputerSystem"][0]["UserName"]
+
     def restart(self) -> None:
         """What a restart does: processes end, pending features take effect, pending markers go."""
         with self.lock:

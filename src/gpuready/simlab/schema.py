@@ -14,7 +14,7 @@ Vendor = Literal["amd", "intel", "nvidia", "other"]
 FaultKind = Literal[
     "off", "wrong_password", "untrusted_certificate", "http_on_https", "https_on_http", "quota", "cut", "hang",
     "garbage", "slow", "disk_full", "restart", "program_hangs", "program_garbage", "program_fails", "fail",
-    "flood", "stays_off", "restarts_again", "stays_pending", "does_not_restart",
+    "flood", "stays_off", "restarts_again", "stays_pending", "does_not_restart", "logs_on",
 ]  # fmt: skip
 Outcome = Literal[
     "trained", "cpu_fallback", "operator_fallback", "nan", "hang", "crash", "access_violation", "out_of_memory",

@@ -160,7 +160,7 @@ def test_what_is_no_installer_is_left_out_and_told(tmp_path: Path) -> None:
 REFUSED: dict[str, Any] = {
     "there is no such folder of installers": lambda base: (base / "none", None),
     "there is no installer (.exe or .zip) in it": lambda base: (folder_of(base, "a.txt"), None),
-    "it is empty: get it again": lambda base: (empty(base), None),
+    "it is empty, and nothing was written: get it again": lambda base: (empty(base), None),
     "drivers.yml: this is a link or no file": lambda base: (linked(base), None),
     "the installers lie not below its folder": lambda base: (
         folder_of(base / "a", "a.exe"),
@@ -228,7 +228,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_listed(tmp_path: Path, monkey
         return hashlib.new(name, opened.read())
 
     monkeypatch.setattr(hashlib, "file_digest", slow)
-    with pytest.raises(GpureadyError, match="it was written to while it was read"):
+    with pytest.raises(GpureadyError, match="it changed while it was read, and nothing was written"):
         installers.write(folder)
     assert not (folder / "drivers.yml").exists()
 

@@ -80,7 +80,7 @@ class ActionModule(SendingAction, jobs.JobAction):
         if not begun:
             seen = self._on_pc({**given, "state": "looked"}, task_vars)
             if (known := self._decided(seen, wanted, asked)) is not None:
-                return known
+                return _timed(known, asked["window"])
             brought = self._brought(given, sources, asked["state"], task_vars)
             if failed := failing.failure(brought):
                 return failed
@@ -90,7 +90,8 @@ class ActionModule(SendingAction, jobs.JobAction):
         answer = self.carry(job, MODULE, given, task_vars, wait=asked["wait"], begun=begun)
         if answer is None:
             return {"msg": f"{wanted.name} is being installed", "under_way": True, "changed": True}
-        return self._kept(self._ended(answer, wanted, asked), task_vars, asked["id"])
+        ended = _timed(self._ended(answer, wanted, asked), asked["window"])
+        return self._kept(ended, task_vars, asked["id"])
 
     def _kept(self, result: dict[str, Any], task_vars: dict[str, Any], gpu: str) -> dict[str, Any]:
         """The result, and in the record of a PC that was looked at what was done."""
@@ -133,11 +134,17 @@ class ActionModule(SendingAction, jobs.JobAction):
         if seen.get("restart_pending"):
             waits = f"{wanted.name} is installed for {gpu.name} and waits for a restart of Windows"
             return {**said, "msg": waits, "reboot_required": True}
+        if gpu.status == "restart_needed":
+            waits = f"{gpu.name} waits for a restart of Windows before it gets {wanted.name}"
+            return {**said, "msg": waits, "reboot_required": True}
         if self._task.check_mode:
             diff = {"before": {"driver": have}, "after": {"driver": wanted.version}}
             return {**said, "changed": True, "msg": f"{gpu.name} would get {wanted.name}", "diff": diff}
-        if asked["state"] == "present" and (why := asked["deferred"] or _closed(asked["window"])):
-            return _failed(Failure("DRIVER_DEFERRED", f"{why}: {gpu.name} waits for {wanted.name}"))
+        if asked["state"] == "present" and (why := _closed(asked["window"])):
+            step = "Run again in that time (no consent opens it), or change gpu_driver_window."
+            return _failed(Failure("DRIVER_DEFERRED", f"{why}: {gpu.name} waits for {wanted.name}", step))
+        if asked["state"] == "present" and asked["deferred"]:
+            return _failed(Failure("DRIVER_DEFERRED", f"{asked['deferred']}: {gpu.name} waits for {wanted.name}"))
         return None
 
     def _brought(
@@ -231,6 +238,11 @@ def _closed(window: str) -> str:
     """Why nothing is installed at this time of the day; empty where it may be."""
     now = datetime.now().astimezone()
     return "" if windows_of_time.is_open(window, now) else f"it is {now:%a %H:%M}, and drivers are installed {window}"
+
+
+def _timed(result: dict[str, Any], window: str) -> dict[str, Any]:
+    """The result; where a restart is needed, with why there is no time for it now."""
+    return {**result, "closed": _closed(window)} if result.get("reboot_required") else result
 
 
 def _failed(failure: Failure, tail: object = None) -> dict[str, Any]:
