@@ -127,7 +127,7 @@ def ended(led: Guest) -> dict[str, Any]:
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(led.play, "provision", gpu_verify_options={"steps": 1_000_000})
         while not training(led.linux) and not run.done():
-            time.sleep(0.5)
+            time.sleep(1)
         assert not run.done(), run.result()["verdict"]
         led.pc.run([WSL, "--terminate", "gpuready"])
         return run.result()

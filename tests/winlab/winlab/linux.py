@@ -51,11 +51,13 @@ exec "$@\""""
 class Linux:
     """The one distribution of a Windows user, `g`.
 
-    `lines` are the command lines that wsl.exe was given, `seen` those of this computer's processes while it ran.
+    `lines` are the command lines that wsl.exe was given, `seen` those of this computer's processes while it ran, where
+    they are `watched`.
     """
 
-    def __init__(self, size: str = "2g") -> None:
+    def __init__(self, size: str = "2g", *, watched: bool = False) -> None:
         self.size = size  # of its disk, which is memory
+        self.watched = watched
         self.lines: list[str] = []
         self.seen: set[str] = set()
         self._mark = secrets.token_hex(16)
@@ -112,8 +114,8 @@ class Linux:
         )  # fmt: skip
         data = streams.read()
         self.during()
-        watching = threading.Thread(target=self._watch, args=(started,), daemon=True)
-        watching.start()
+        if self.watched:
+            threading.Thread(target=self._watch, args=(started,), daemon=True).start()
         out, err = started.communicate(data)
         if command.process.ended.is_set():  # nothing comes over a channel that is closed
             return 1
