@@ -52,7 +52,7 @@ def carried(
         return answers.pop(0)
 
     action = gpu_driver.ActionModule.__new__(gpu_driver.ActionModule)
-    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=windows))
+    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=windows), transport="winrm")
     action._task = SimpleNamespace(check_mode=check)
     action._templar = SimpleNamespace(template=lambda value: value)
     action.run_once = answer  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.gpuready.lab.plugins.action.training_facts import ActionModule
-from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs, remote
+from ansible_collections.gpuready.lab.plugins.plugin_utils import inside, jobs, remote
 
 WORK = "gpuready.lab.training_facts"
 FOLDER = r"C:\ProgramData\gpuready\jobs\training"
@@ -280,6 +280,12 @@ def test_a_pc_that_restarted_is_told_from_a_job_that_was_killed(restarted: bool 
     code, words = LOST[restarted]
     assert trouble["code"] == code
     assert words in trouble["message"]
+
+
+def test_a_guest_that_was_ended_is_no_pc_that_restarted() -> None:
+    action = Action(there("lost", restarted=True), NOTHING)
+    action._connection.transport = inside.NAME
+    assert action.end()["trouble"] == {"code": "WSL_GUEST_ENDED", "message": "the guest was ended while it trained"}
 
 
 def test_a_job_that_async_ended_was_too_slow() -> None:

@@ -45,7 +45,7 @@ def test_what_cannot_be_asked_is_refused(given: dict[str, Any], says: str) -> No
 
 def test_a_guest_is_no_place_to_ask_it_in() -> None:
     action = wsl_distribution.ActionModule.__new__(wsl_distribution.ActionModule)
-    action._connection = SimpleNamespace(_shell=SimpleNamespace())
+    action._connection = SimpleNamespace(_shell=SimpleNamespace(), transport="winrm")
     with pytest.raises(BadInput, match="Windows side"):
         action.act({}, {})
 
@@ -109,7 +109,7 @@ def carried(
         return answers.pop(0)
 
     action = wsl_distribution.ActionModule.__new__(wsl_distribution.ActionModule)
-    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=True))
+    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=True), transport="winrm")
     action.run_once = answer  # type: ignore[method-assign]
     action.archive = lambda path: file  # type: ignore[method-assign]
     action.send = lambda local, sha256: "there"  # type: ignore[method-assign]

@@ -25,7 +25,7 @@ def carried(
         return answers.pop(0)
 
     action = wsl_offer.ActionModule.__new__(wsl_offer.ActionModule)
-    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=windows))
+    action._connection = SimpleNamespace(_shell=SimpleNamespace(_IS_WINDOWS=windows), transport="winrm")
     action.run_once = answer  # type: ignore[method-assign]
     found = action.act(options("wsl_offer", {"name": "g", **given}, wsl_offer.ActionModule.SPEC), {})
     assert answers == []

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +62,21 @@ def give_gpu(linux: Linux, libraries: Path) -> None:
 
 @dataclass
 class Guest:
-    """A guest of a PC, and the product run on it."""
+    """A guest of a PC, and the product run on it: as a host of its own, or with `host` empty where the plan leads."""
 
     pc: Machine
     linux: Linux
     folder: Path
     stack: str
     variables: Mapping[str, str]  # of the training
+    host: Mapping[str, Any] = field(default_factory=lambda: GUEST)
+    wishes: Mapping[str, Any] = field(default_factory=dict)
     changed: int = -1
+    commands: int = -1
 
     def play(self, playbook: str, **variables: Any) -> dict[str, Any]:
         """A playbook of the product on the guest, over Windows; the PC's record from the report."""
-        host = testing.connection_variables(self.pc) | GUEST
+        host = testing.connection_variables(self.pc) | dict(self.host)
         given = {
             "gpuready_simulated": True,
             "gpuready_stack": self.stack,
@@ -82,18 +85,20 @@ class Guest:
             "gpu_verify_options": {"steps": 16, "speed_seconds": 0},
             "fleet_report_directory": str(self.folder / "report"),
             "fleet_report_lab": "",
+            **self.wishes,
             **variables,
         }
         hosts = self.folder / "hosts.yml"
         host |= {name: value for name, value in variables.items() if name.startswith("ansible_")}
         hosts.write_text(yaml.safe_dump({"all": {"hosts": {"guest": host}, "vars": given}}))
         shutil.rmtree(self.folder / "report", ignore_errors=True)
-        run = testing.run_playbook(testing.CHECKOUT / f"playbooks/{playbook}.yml", hosts)
+        playbook = f"playbooks/{playbook}.yml"
+        run = testing.run_playbook(testing.CHECKOUT / playbook, hosts, counter=lambda: self.pc.commands)
         report = self.folder / "report/report.json"
         assert report.exists(), json.dumps(run)[:3000]
         (record,) = json.loads(report.read_text())["hosts"]
         print(json.dumps([record["verdict"], record["troubles"]]))  # shown where the test fails
-        self.changed = run["stats"]["guest"]["changed"]
+        self.changed, self.commands = run["stats"]["guest"]["changed"], run["counted"]
         return dict(record)
 
     def build(self, record: Mapping[str, Any], home: str) -> dict[str, Any]:
@@ -107,7 +112,7 @@ class Guest:
                 "ignore_errors": True,
             },
         ]
-        plays = [{"hosts": "all", "gather_facts": False, "vars": GUEST, "tasks": tasks}]
+        plays = [{"hosts": "all", "gather_facts": False, "vars": dict(self.host), "tasks": tasks}]
         found = testing.results(testing.ansible(self.pc, playbook=plays), self.pc.name)
         return dict(found[-1][1])
 

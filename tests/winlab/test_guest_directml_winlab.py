@@ -1,5 +1,8 @@
 """DirectML in a WSL guest: the guides' own way for who knows Linux, through wsl.exe of a Windows PC.
 
+TensorFlow 1.15 comes there as the plan leads: the PC's guest is imported, built, trained in and offered. The two newer
+stacks take the guest as a host of its own.
+
 The guest is a whole Linux that says it is WSL's; Microsoft's DirectML for Linux does the work, over a Direct3D 12 of
 software (tests/guestgpu). TF_DIRECTML_PATH names the copy under the MIT licence: TensorFlow's own, licensed for Windows
 alone, is never loaded.
@@ -7,10 +10,14 @@ alone, is never loaded.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import sys
+import tarfile
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +28,30 @@ from guest_help import LIBRARIES, Guest, give_gpu, give_python, word
 from guestgpu_help import libraries
 from winlab import Machine, testing
 from winlab.linux import Linux
+from winlab.subsystem import RealSubsystem
+
+from gpuready.simlab.schema import Pc
+from gpuready.simlab.subsystem import WSL
 
 CARD = "AMD Radeon RX 6800"
+HOME = r"C:\ProgramData\gpuready"
+SCENARIO = Pc.model_validate(
+    {
+        "name": "guest-directml",
+        "gpus": [
+            {
+                "name": CARD,
+                "vendor": "amd",
+                "device": "73BF",
+                "memory": 17163091968,
+                "driver": {"version": "31.0.24002.92", "radeon_software": "24.3.1"},
+            }
+        ],
+        "machine": {"hypervisor": True},
+        "features": {"VirtualMachinePlatform": "Enabled", "Microsoft-Windows-Subsystem-Linux": "Disabled"},
+        "wsl": {"version": "2.6.3.0", "distributions": [{"name": "g"}]},
+    }
+)
 DIRECTML = "/srv/directml"
 VARIABLES = {"TF_DIRECTML_PATH": DIRECTML, "OMP_NUM_THREADS": "2"}
 NO_INTERPRETERS = "127.0.0.1 github.com releases.astral.sh objects.githubusercontent.com"
@@ -38,16 +67,33 @@ def give_directml(linux: Linux) -> None:
     shutil.copytree(libraries() / "directml", linux.path(DIRECTML), dirs_exist_ok=True)
 
 
+def training(linux: Linux) -> bool:
+    """Whether the trainer computes in the guest: TensorFlow has opened DirectML."""
+    found = linux.root("grep -l libdirectml /proc/[0-9]*/maps 2>/dev/null", check=False)
+    return bool(found.stdout)
+
+
 @pytest.fixture(scope="module")
-def guest(
-    winlab_machine: Callable[..., Machine], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Guest]]:
-    """The guest of one PC, for a stack. Stacks share the PC: the guest is one after the other."""
+def way(machine_from_scenario: Callable[..., Machine]) -> Iterator[tuple[Machine, Linux, RealSubsystem]]:
+    """A PC with WSL. One Linux is behind what is imported there, and behind `g`: stacks share it in turn."""
     with Linux(size="8g") as linux:
         give_gpu(linux, libraries())
         give_directml(linux)
-        pc = winlab_machine("guest-directml", programs=linux.programs)
-        yield lambda stack: Guest(pc, linux, tmp_path_factory.mktemp("guest"), stack, VARIABLES)
+        subsystem = RealSubsystem(SCENARIO, linux)
+        pc = machine_from_scenario(SCENARIO, programs=subsystem.programs, adapter="")
+        subsystem.attach(pc)
+        for one in subsystem.model.me.distributions.values():
+            subsystem.model.files.write(one.disk, b"")
+        yield pc, linux, subsystem
+
+
+@pytest.fixture(scope="module")
+def guest(
+    way: tuple[Machine, Linux, RealSubsystem], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Guest]:
+    """The guest as a host of its own, for a stack."""
+    pc, linux, _ = way
+    return lambda stack: Guest(pc, linux, tmp_path_factory.mktemp("guest"), stack, VARIABLES)
 
 
 @pytest.fixture(scope="module")
@@ -55,25 +101,75 @@ def tensorflow1(guest: Callable[[str], Guest]) -> Guest:
     return guest("tensorflow-directml")
 
 
-def test_an_interpreter_that_cannot_be_had(tensorflow1: Guest) -> None:
-    tensorflow1.linux.root(f"cp /etc/hosts /etc/hosts.old; echo {NO_INTERPRETERS} >>/etc/hosts")
-    record = tensorflow1.play("provision")
-    tensorflow1.linux.root("cat /etc/hosts.old >/etc/hosts")
-    assert word(record) == ("NOT_READY", "INTERPRETER_MISSING"), record["verdict"]
-    assert "3.7" in record["verdict"]["cause"]
-    assert record["plan"]["target"] == "wsl"
-    assert record["plan"]["stack"] == "tensorflow-directml"
+@pytest.fixture(scope="module")
+def led(way: tuple[Machine, Linux, RealSubsystem], tmp_path_factory: pytest.TempPathFactory) -> Guest:
+    """The guides' whole way: the PC is the host, the lab says who its students are and gives an archive."""
+    pc, linux, subsystem = way
+    folder = tmp_path_factory.mktemp("led")
+    (one,) = subsystem.model.me.distributions.values()
+    archive = subsystem.guests.pack(one, "tar.gz")
+    (folder / "root.tar.gz").write_bytes(archive)
+    wishes = {
+        "gpuready_experience": "student",
+        "gpuready_library": "tensorflow",
+        "gpuready_knows_linux": True,
+        "wsl_archive": {"path": str(folder / "root.tar.gz"), "sha256": hashlib.sha256(archive).hexdigest()},
+        "wsl_students": "present",
+        "wsl_students_list": "alone",
+    }
+    return Guest(pc, linux, folder, "auto", VARIABLES, host={}, wishes=wishes)
 
 
 @pytest.fixture(scope="module")
-def ready1(tensorflow1: Guest) -> dict[str, Any]:
-    give_python(tensorflow1.linux, "3.7")
-    record = tensorflow1.play("provision")
+def ended(led: Guest) -> dict[str, Any]:
+    """A training whose guest somebody ends while it computes."""
+    give_python(led.linux, "3.7")
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(led.play, "provision", gpu_verify_options={"steps": 1_000_000})
+        while not training(led.linux) and not run.done():
+            time.sleep(1)
+        assert not run.done(), run.result()["verdict"]
+        led.pc.run([WSL, "--terminate", "gpuready"])
+        return run.result()
+
+
+@pytest.fixture(scope="module")
+def ready1(led: Guest, ended: dict[str, Any]) -> dict[str, Any]:
+    record = led.play("provision")
     assert word(record) == ("READY", "TRAINED"), (record["verdict"], record["troubles"], record.get("training"))
     return record
 
 
+def test_a_guest_that_is_ended_in_the_middle_of_a_training(ended: dict[str, Any], ready1: dict[str, Any]) -> None:
+    assert ended["apply"]["environment"]["built"] is True
+    assert word(ended) == ("NOT_READY", "WSL_GUEST_ENDED"), ended["verdict"]
+    assert "wsl --shutdown" in ended["verdict"]["next_step"]
+    assert ready1["apply"]["environment"]["built"] is False
+    assert ready1["verdict"]["reused"] is False
+
+
+def test_a_second_run_changes_nothing(led: Guest, ready1: dict[str, Any]) -> None:
+    again = led.play("provision", gpu_verify_train="when_changed")
+    assert (word(again), again["verdict"]["reused"], led.changed) == (("READY", "TRAINED"), True, 0), again["verdict"]
+    assert led.commands <= 5
+
+
+def test_the_guest_that_was_proven_is_offered(led: Guest, ready1: dict[str, Any]) -> None:
+    offer = ready1["apply"]["offer"]
+    assert ready1["verdict"]["fingerprint"]["export"] == offer["sha256"]
+    export = led.pc.path(rf"{HOME}\wsl\gpuready-{offer['sha256'][:12]}.wsl")
+    with tarfile.open(export) as tar:
+        assert "tensorflow-directml" in tar.getmember("opt/gpuready/bin/tensorflow-directml").name
+        conf = tar.extractfile("etc/wsl.conf")
+        assert conf is not None
+        assert "default = student" in conf.read().decode()
+    assert led.pc.path(offer["launcher"]).is_file()
+    assert offer["launcher"] in led.pc.path(rf"{HOME}\README.txt").read_text()
+
+
 def test_tensorflow1_trains_in_the_guest(tensorflow1: Guest, ready1: dict[str, Any]) -> None:
+    assert (ready1["plan"]["target"], ready1["plan"]["stack"]) == ("wsl", "tensorflow-directml")
+    assert (ready1["facts"]["os"]["family"], ready1["facts"]["guest"]["os"]["wsl"]) == ("windows", True)
     training = ready1["training"]
     assert training["framework"]["version"].startswith("1.15")
     assert training["python"]["version"].startswith("3.7.")
@@ -129,13 +225,23 @@ def test_what_keeps_a_guest_from_a_stack_stands_in_the_plan(whole: Guest, ready1
     assert word(record)[1] in blockers
 
 
-def test_a_disk_that_is_too_small_and_one_that_fills_up(tensorflow1: Guest, ready1: dict[str, Any]) -> None:
+def test_a_disk_that_is_too_small_and_one_that_fills_up(tensorflow1: Guest, led: Guest, ready1: dict[str, Any]) -> None:
     """The plan refuses the first; the second had the space when it was looked at."""
     tensorflow1.linux.root("mkdir /small; mount -t tmpfs -o size=64m,mode=755 tmpfs /small")
     planned = tensorflow1.play("plan", python_environment_home="/small/gpuready")
     assert word(planned) == ("NOT_READY", "DISK_SPACE"), planned["verdict"]
     told = tensorflow1.build(ready1, "/small/gpuready")
     assert (told["failed"], told["code"]) == (True, "DISK_FULL"), told
+    assert told["next_step"]
+
+
+def test_an_interpreter_that_cannot_be_had(tensorflow1: Guest, ready1: dict[str, Any]) -> None:
+    there = "/usr/local/bin/python3.7"
+    tensorflow1.linux.root(f"mv {there} /srv; cp /etc/hosts /etc/hosts.old; echo {NO_INTERPRETERS} >>/etc/hosts")
+    told = tensorflow1.build(ready1, "/srv/gpuready")
+    tensorflow1.linux.root(f"mv /srv/python3.7 {there}; cat /etc/hosts.old >/etc/hosts")
+    assert (told["failed"], told["code"]) == (True, "INTERPRETER_MISSING"), told
+    assert "3.7" in told["msg"]
     assert told["next_step"]
 
 

@@ -45,7 +45,7 @@ Play = Callable[..., dict[str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def linux() -> Iterator[Linux]:
-    with Linux() as guest:
+    with Linux(watched=True) as guest:
         guest.root("useradd -m -s /bin/bash -G sudo student && chpasswd", f"student:{STUDENT}\nroot:{ROOT_PASSWORD}\n")
         yield guest
 
@@ -228,6 +228,7 @@ def test_another_user_of_the_guest(play: Play, linux: Linux) -> None:
     assert "set ansible_become_password, or become_method gpuready.lab.wsl" in said["none"]["msg"]
     assert linux.lines
     assert not [one for one in linux.lines if STUDENT in one or ROOT_PASSWORD in one]
+    assert linux.seen
     assert not [one for one in linux.seen if "wörd" in one]
 
 

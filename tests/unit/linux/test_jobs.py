@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.lab.plugins.module_utils.home import jobs
+from ansible_collections.gpuready.lab.plugins.module_utils.home import folder, jobs
 from ansible_collections.gpuready.lab.plugins.module_utils.home.folder import Home
 from ansible_collections.gpuready.lab.plugins.modules import environment_pass
 from ansible_collections.gpuready.lab.plugins.modules import job as job_module
@@ -54,6 +54,15 @@ def test_there_is_none_until_it_is_claimed_and_only_one_claims_it(job: jobs.Job)
     assert [path.name for path in job.folder.parent.iterdir()] == ["training"]
     job.remove()
     assert not job.folder.parent.exists()
+
+
+def test_another_start_of_a_guest_is_told_by_its_first_process(job: jobs.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, _, first = str(folder.boot()).partition(" ")
+    assert first.isdigit()
+    job.claim("what", "run")
+    (job.folder / "j1.2").write_text("{}")
+    monkeypatch.setattr(jobs, "boot", lambda: f"{kernel} {first}0")
+    assert status(job)["restarted"] is True
 
 
 def test_a_claim_lays_the_pass_aside_or_is_none(tmp_path: Path) -> None:

@@ -51,11 +51,13 @@ exec "$@\""""
 class Linux:
     """The one distribution of a Windows user, `g`.
 
-    `lines` are the command lines that wsl.exe was given, `seen` those of this computer's processes while it ran.
+    `lines` are the command lines that wsl.exe was given, `seen` those of this computer's processes while it ran, where
+    they are `watched`.
     """
 
-    def __init__(self, size: str = "2g") -> None:
+    def __init__(self, size: str = "2g", *, watched: bool = False) -> None:
         self.size = size  # of its disk, which is memory
+        self.watched = watched
         self.lines: list[str] = []
         self.seen: set[str] = set()
         self._mark = secrets.token_hex(16)
@@ -112,8 +114,8 @@ class Linux:
         )  # fmt: skip
         data = streams.read()
         self.during()
-        watching = threading.Thread(target=self._watch, args=(started,), daemon=True)
-        watching.start()
+        if self.watched:
+            threading.Thread(target=self._watch, args=(started,), daemon=True).start()
         out, err = started.communicate(data)
         if command.process.ended.is_set():  # nothing comes over a channel that is closed
             return 1
@@ -141,6 +143,17 @@ class Linux:
         """wsl.exe --terminate g, by somebody else: what runs in the guest ends."""
         for user in self._machine.users.values():
             user.stop_all()
+
+    def kill(self) -> None:
+        """End all that runs in it, and let its first process look like another one, as that of a guest started anew.
+
+        Nothing ends where its /proc does not know the shell that would do it.
+        """
+        stat = self.root("cat /proc/1/stat").stdout.split()
+        stat[21] = str(int(stat[21]) + 1)  # when it was started
+        self.path("/run/first").write_text(" ".join(stat))
+        self.root("mountpoint -q /proc/1/stat || mount --bind /run/first /proc/1/stat")
+        self.root('read -r pid rest </proc/self/stat; [ "$pid" = $$ ] && kill -9 -1', check=False)
 
     @property
     def enter(self) -> list[str]:

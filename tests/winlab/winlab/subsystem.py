@@ -1,7 +1,8 @@
 """WSL on a machine: wsl.exe is simlab's model, its disks are files of the machine, its guests a real Linux.
 
-A guest is the tree of the machines with /etc, /home and /root of the guest's own, in a mount namespace of each command.
-What the model has registered is put into the machine's real registry after each command.
+A guest is the tree of the machines with /etc, /home and /root of the guest's own, in a mount namespace of each command;
+or each is the same whole Linux (`linux.Linux`). What the model has registered is put into the machine's real registry
+after each command.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .tree import ROOT
 if TYPE_CHECKING:
     from gpuready.simlab.schema import Pc
 
+    from .linux import Linux
     from .machine import Machine
     from .programs import Call
 
@@ -138,14 +140,66 @@ class RealGuests:
         """Take its files away."""
         shutil.rmtree(self.root(distribution), ignore_errors=True)
 
+    def stopped(self) -> None:
+        """Nothing runs in a guest longer than a command."""
+
+
+class WholeGuests(RealGuests):
+    """A whole Linux, whichever registration leads to it; what is imported is unpacked over what it has."""
+
+    def __init__(self, linux: Linux) -> None:
+        self.linux = linux
+
+    def run(self, command: Command, streams: Streams) -> int:
+        """Run a command as its user."""
+        return self.linux.run(command, streams)
+
+    def identifier(self, distribution: Distribution, user: str) -> int | None:
+        """The number of a user."""
+        found = self.linux.root(f"id -u {user}", check=False)
+        return int(found.stdout) if found.returncode == 0 else None
+
+    def unpack(self, distribution: Distribution, archive: bytes) -> str | None:
+        """What is in a tar.gz."""
+        done = self._tar("tar -xzC /", archive)
+        return f"bsdtar: Error opening archive: {done.stderr.decode()}" if done.returncode else None
+
+    def is_linux(self, distribution: Distribution) -> bool:
+        """It is."""
+        return True
+
+    def pack(self, distribution: Distribution, kind: str) -> bytes:
+        """The guest's own folders as a tar.gz, with gpuready's; without what stands in each guest, or is large."""
+        also = "$(ls -d opt/gpuready 2>/dev/null)"
+        without = "--exclude=etc/hosts --exclude=etc/resolv.conf --exclude=opt/gpuready/environments"
+        done = self._tar(f"cd /; tar -c --sort=name --mtime=@0 {without} {' '.join(_OWN)} {also} | gzip -1n")
+        if done.returncode:
+            raise RuntimeError(done.stderr.decode())
+        return done.stdout
+
+    def remove(self, distribution: Distribution) -> None:
+        """It goes when its test ends."""
+
+    def stopped(self) -> None:
+        """What runs in it ends with it."""
+        self.linux.kill()
+
+    def _tar(self, script: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*self.linux.enter, "/bin/sh", "-c", script], input=stdin, capture_output=True, check=False
+        )
+
 
 class RealSubsystem:
-    """WSL of a machine that is made with `programs` and, once it is there, given to `attach`."""
+    """WSL of a machine that is made with `programs` and, once it is there, given to `attach`.
 
-    def __init__(self, pc: Pc, folder: Path) -> None:
+    `guests`: the folder of guests, or the Linux that is behind each registration.
+    """
+
+    def __init__(self, pc: Pc, guests: Path | Linux) -> None:
         self._machine: Machine | None = None
-        self._lock = threading.Lock()
-        self.guests = RealGuests(folder)
+        self._lock, self._shown = threading.Lock(), ""
+        self.guests = RealGuests(guests) if isinstance(guests, Path) else WholeGuests(guests)
         self.model = Subsystem(pc, DriveFiles(self._there), dict(pc.features), self.guests)
         self.hang_at = ""  # a word of command lines that do not end
         self.slow_at, self.go_on = "", threading.Event()  # one of command lines that wait for this
@@ -171,15 +225,28 @@ class RealSubsystem:
             threading.Event().wait(600)
         if self.slow_at and self.slow_at in call.args:
             self.go_on.wait(600)
+        before = self._running()
         rc = self.model.run(line.join(["wsl.exe", *call.argv[1:]]), call)
-        self.show()
+        if before - self._running():
+            self.guests.stopped()
+        self.show(always=False)
         return rc
 
-    def show(self) -> None:
-        """Put what is registered into the machine's registry: the caller's in HKCU, others' in their hives."""
+    def _running(self) -> set[str]:
+        with self.model.machine.lock:
+            return {guid for user in self.model.machine.users.values() for guid in user.running}
+
+    def show(self, *, always: bool = True) -> None:
+        """Put what is registered into the machine's registry: the caller's in HKCU, others' in their hives.
+
+        Where it is not `always`: only what is another than the last time, since that is a start of Wine.
+        """
         machine = self._there()
         with self._lock:
             text = registry_file(self.model.keys())[2:].decode("utf-16-le")
+            if text == self._shown and not always:
+                return
+            self._shown = text
             gone = [f"[-{HIVES['HKCU']}\\{LXSS.partition(chr(92))[2]}]"]
             gone += [f"[-{HIVES['HKU']}\\{sid}]" for sid in self.model.machine.users if sid != SID]
             head, _, rest = text.partition("\r\n")

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from . import reading
+from . import inside, reading
 from .record import Trouble, run_of
 from .remedies import catalogue, troubles
 from .remote import RemoteAction
@@ -205,7 +205,7 @@ class JobAction(RemoteAction):
                 if said := _words(warning):
                     self._display.warning(said)
             return _result(left["result"], wanted)
-        return {"trouble": _lost(left, wanted)}
+        return {"trouble": _lost(left, wanted, self._connection.transport == inside.NAME)}
 
     def _ask(self, wanted: Job, task_vars: dict[str, Any], state: str, wait: int = 0) -> dict[str, Any]:
         given = {"home": wanted.home, "name": wanted.name, "state": state, "wait": wait}
@@ -290,7 +290,9 @@ def _words(warning: object) -> str:
     return str(getattr(getattr(warning, "event", None), "msg", ""))
 
 
-def _lost(left: Mapping[str, Any], wanted: Job) -> Trouble:
+def _lost(left: Mapping[str, Any], wanted: Job, in_guest: bool) -> Trouble:
+    if left.get("restarted") and in_guest:
+        return {"code": "WSL_GUEST_ENDED", "message": f"the guest was ended while it {_WORK[wanted.name]}"}
     if left.get("restarted"):
         return {"code": "CONNECTION_CUT", "message": f"the PC was restarted while it {_WORK[wanted.name]}"}
     message = f"the process that {_WORK[wanted.name]} ended on the PC without a word: it was killed, or crashed"

@@ -222,11 +222,16 @@ def _give(path: Path, mode: int) -> None:
 
 
 def boot() -> str | None:
-    """What tells this start of the PC from every other; None where nobody knows."""
+    """What tells this start of the PC, or of a guest on it, from every other; None where nobody knows."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        kernel = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return None
+    try:  # guests of WSL share a kernel, and each has a first process of its own
+        first = Path("/proc/1/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return f"{kernel} {first[19]}"
+    except (OSError, IndexError):
+        return kernel
 
 
 def _writable_then_again(function: Any, path: str, _: Any) -> None:
