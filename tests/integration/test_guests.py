@@ -125,9 +125,15 @@ def test_a_pc_without_wsl_trains_in_a_guest(lab: SimulatedLab, tmp_path: Path) -
     calls = asked(lab, "professional")
     assert not any("wsl" in one for one in calls), calls
 
+    for name in PCS:
+        asked(lab, name)
     third = here.provision(lab_dir=tmp_path / "lab")
     assert (ended(third), third.document["changed"]["count"]) == (ready, 0)
     assert hosts(third)["linux"]["verdict"]["fingerprint"]["export"] == offer["sha256"]
+    # The looks at both sides, the start, the end, the pass; and whether students are still offered what was proven.
+    for name, more in (("professional", []), ("linux", ["wsl_offer"])):
+        calls = [what for what in asked(lab, name) if not what.startswith("guest ")]  # that is what a call did in there
+        assert calls == ["gpu_facts", *["guest"] * 4, *more]
     assert ended(here.report(lab_dir=tmp_path / "lab")) == ready
 
     # A pass is of this WSL and of what students are offered of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -67,6 +68,25 @@ class Action(ActionModule):
 
     def end(self) -> dict[str, Any]:
         return self.collect(MINE, {})
+
+
+class Linux(Action):
+    """The same with a PC of Linux, on which the claim is the start."""
+
+    def __init__(self, *answers: dict[str, Any] | Exception) -> None:
+        super().__init__(*answers)
+        self._connection._shell._IS_WINDOWS = False
+
+    def _update_module_args(self, name: str, given: dict[str, Any], task_vars: Any) -> None:
+        given["_ansible_tmpdir"] = "of this task"
+
+    def _configure_module(self, **given: Any) -> Any:
+        sent = json.dumps([given["module_name"], given["module_args"]])
+        return SimpleNamespace(b_module_data=sent.encode()), "module.py"
+
+    def _execute_module(self, **given: Any) -> dict[str, Any]:
+        self.given = given["module_args"]
+        return super()._execute_module(**given)
 
 
 @pytest.fixture(autouse=True)
@@ -299,3 +319,55 @@ def test_a_job_is_told_by_what_was_asked() -> None:
     again = jobs.job("training", ["cuda"], {"gpuready_run_id": "later"}, "/home", 60)
     assert other.asked != MINE.asked
     assert (again.asked, again.run, again.home) == (MINE.asked, "later", "/home")
+
+
+def test_on_linux_the_claim_brings_the_job_and_starts_it() -> None:
+    action = Linux(CLAIMED)
+    assert action.start(dataclasses.replace(MINE, aside="cuda"), WORK, {"python": "p"}, {}) is None
+    assert action.asked == ["started"]
+    assert json.loads(action.given["module"]) == [WORK, {"python": "p", "_ansible_tmpdir": None}]
+    assert json.loads(action.given["wrapper"])[0] == "ansible.legacy.async_wrapper"
+    told = [action.given[name] for name in ("asked", "run", "lay_aside", "limit")]
+    assert told == [MINE.asked, "now", "cuda", 60 + jobs.MARGIN]
+
+
+# What a PC of Linux says to a start, and to what is asked after it; what was asked, and how that ended.
+STARTS: dict[str, tuple[list[Any], list[str], str | None]] = {
+    "only the answer is lost": ([REFUSED, there("running")], ["started", "status"], None),
+    "it never came there": ([REFUSED, NOTHING], ["started", "status"], "PORT_CLOSED"),
+    "it was cut off after the claim": (
+        [REFUSED, there("claimed"), NOTHING],
+        ["started", "status", "absent"],
+        "PORT_CLOSED",
+    ),
+    "another run has it": ([REFUSED, there("claimed", run="other")], ["started", "status"], "PORT_CLOSED"),
+    "it crashed before the claim": ([GARBAGE, NOTHING, CLAIMED], ["started", "status", "started"], None),
+    "it crashed after the claim": (
+        [GARBAGE, there("claimed"), NOTHING, CLAIMED],
+        ["started", "status", "absent", "started"],
+        None,
+    ),
+    "it crashes": ([GARBAGE, NOTHING, GARBAGE, NOTHING], ["started", "status"] * 2, "OUTPUT_GARBAGE"),
+    "it ran already": ([there("running", run="yesterday")], ["started"], None),
+    "another was asked for": ([there("running", asked="other")], ["started"], "ENVIRONMENT_BUSY"),
+}
+
+
+@pytest.mark.parametrize(("answers", "asked", "code"), STARTS.values(), ids=STARTS)
+def test_on_linux_a_job_is_never_started_twice(answers: list[Any], asked: list[str], code: str | None) -> None:
+    action = Linux(*answers)
+    refused = action.begin()
+    assert action.asked == asked
+    assert (refused or {"trouble": {"code": None}})["trouble"]["code"] == code
+
+
+@pytest.mark.parametrize("left", OF_THE_PAST.values(), ids=OF_THE_PAST)
+def test_on_linux_too_what_says_nothing_to_this_run_is_taken_away(left: dict[str, Any]) -> None:
+    action = Linux(left, NOTHING, CLAIMED)
+    assert action.begin() is None
+    assert action.asked == ["started", "absent", "started"]
+
+
+def test_what_keeps_a_pc_of_linux_from_a_start_is_told() -> None:
+    held = {"failed": True, "code": "ENVIRONMENT_BUSY", "msg": "held"}
+    assert Linux(held).begin() == held

@@ -21,6 +21,7 @@ from gpuready.simlab.pc import SimulatedPc, now
 from gpuready.simlab.programs import NVIDIA_SMI, Program, Run
 from gpuready.simlab.wsl.guests import ModelledGuests
 from gpuready.simlab.wsl.linux import normal
+from gpuready.simlab.wsl.shell import module_in
 from gpuready.simlab.wsl.state import Distribution
 
 HOME = r"\opt\gpuready"
@@ -117,17 +118,27 @@ class GuestPc:
         for fault in self._pc.faults.strike(name.rpartition(".")[2]):
             if fault.kind == "fail":
                 return fault.failure()
-        return self._answer(name, given)
+        return self._started(name, given) if given.get("state") == "started" else self._answer(name, given)
 
-    def start(self, name: str, given: dict[str, Any], folder: str, number: str, seconds: float) -> dict[str, Any]:
-        """The same as a job of Ansible's async; what async_wrapper says."""
+    def _started(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What job.py does that starts a job: it claims it, and has what it brings run by Ansible's async."""
+        sent = {key: given[key] for key in ("module", "wrapper")}
+        asked, wrapper = [module_in(str(text)) for text in sent.values()]
+        if asked is None or wrapper is None or wrapper[0] != "ansible.builtin.async_wrapper":
+            return {"failed": True, "msg": "simlab: what is to be started is no module"}
+        more = {key: value for key, value in given.items() if key not in (*sent, "limit")}
+        answer = self._answer(name, {**more, "state": "claimed"})
+        if not answer.get("claimed"):
+            return answer
+        self._start(*asked, Background(_windows(answer["folder"]), "j1", float(given["limit"])))
+        return {**self._answer(name, {**more, "state": "status"}), "claimed": True}
+
+    def _start(self, name: str, given: dict[str, Any], background: Background) -> None:
         self._pc.note(f"guest {name.rpartition('.')[2]}")
-        background = Background(_windows(folder), number, seconds)
         strikes = self._pc.faults.strike(name.rpartition(".")[2])
         pc: Any = self
         power: Any = None  # nothing in a guest restarts its PC
-        said = asynchronous.start(pc, power, background, strikes, lambda: self._answer(name, given), lambda: None)
-        return dict(spelled(said))
+        asynchronous.start(pc, power, background, strikes, lambda: self._answer(name, given), lambda: None)
 
     def _answer(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         arguments = {key: value for key, value in given.items() if not key.startswith("_ansible_")}

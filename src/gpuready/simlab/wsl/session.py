@@ -19,9 +19,6 @@ class Host(Protocol):
     def module(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         """The result of a module."""
 
-    def start(self, name: str, given: dict[str, Any], folder: str, number: str, seconds: float) -> dict[str, Any]:
-        """Start one as a job of Ansible's async; what async_wrapper says."""
-
 
 @dataclass
 class Session:
@@ -35,7 +32,6 @@ class Session:
     err: bytearray = field(default_factory=bytearray)
     endless: bool = False
     host: Host | None = None
-    folder_of_jobs: str = "/root/.ansible_async"
     later: Callable[[], dict[str, Any]] | None = None  # a module that is run when nothing holds the guest any more
 
     @property

@@ -13,14 +13,14 @@ from functools import partial
 from typing import Any
 
 from gpuready.simlab.wsl import modules
-from gpuready.simlab.wsl.session import Host, Session
+from gpuready.simlab.wsl.session import Session
 
 _TEMPORARY = re.compile(
     r'umask 77 && mkdir -p "` echo (\S+) `"\s*&& mkdir "` echo (\S+) `" && echo (\S+?)="` echo \S+ `"'
 )
 _ENDS = '/bin/sh -c "$1"; echo "$2$?" >&2'  # gpuready.lab.wsl: the exit code goes with the errors
 _MORE = re.compile(r"\s*&&\s*|\s*;\s*")
-_VARIABLE = re.compile(r"([A-Z_]+)=(.*)")
+_VARIABLE = re.compile(r"[A-Z_]+=.*")
 _QUIET = re.compile(r"\s*(?:1?>|2>)\s*(?:/dev/null|&1)")
 
 
@@ -74,13 +74,10 @@ def _simple(session: Session, text: str) -> int:
         session.stdin, words = found, words[:-2]
     if {"|", ">", ">>", "<", "&", "`"} & set(words):
         return session.fail(f"simlab: {text[:120]} is not modelled in a guest", 2)
-    variables = {}
-    while words and (set_to := _VARIABLE.fullmatch(words[0])):
-        variables[set_to[1]] = set_to[2]
+    while words and _VARIABLE.fullmatch(words[0]):
         words = words[1:]
     if not words:
         return 0
-    session.folder_of_jobs = variables.get("ANSIBLE_ASYNC_DIR", session.folder_of_jobs)
     at = len(session.out)
     rc = run(session, words)
     if target is not None:
@@ -200,12 +197,10 @@ PROGRAMS: dict[str, Callable[[Session, list[str]], int]] = {
 def _python(session: Session, args: list[str]) -> int:
     """A module as Ansible sends it: a program with its arguments in it, piped in or in a file."""
     source = session.stdin if not args else session.linux.read(session.path(args[0])) or b""
-    asked = _module(source.decode("utf-8", "replace"))
+    asked = module_in(source.decode("utf-8", "replace"))
     if asked is None:
         return session.fail("simlab: this program of Python is not modelled in a guest")
     name, arguments = asked
-    if name == "ansible.builtin.async_wrapper" and session.host:
-        return _job(session, session.host, args[1:])
     if session.host and session.host.has(name):
         session.later = partial(session.host.module, name, arguments)
         return 0
@@ -214,17 +209,7 @@ def _python(session: Session, args: list[str]) -> int:
     return 1 if result.get("failed") else 0
 
 
-def _job(session: Session, host: Host, args: list[str]) -> int:
-    """async_wrapper: number, seconds, whether the folder stays, the module's file."""
-    number, seconds, _, path = args[:4]
-    asked = _module((session.linux.read(session.path(path)) or b"").decode("utf-8", "replace"))
-    if asked is None:
-        return session.fail(f"simlab: {path} is no module")
-    session.later = partial(host.start, *asked, session.folder_of_jobs, number, float(seconds))
-    return 0
-
-
-def _module(source: str) -> tuple[str, dict[str, Any]] | None:
+def module_in(source: str) -> tuple[str, dict[str, Any]] | None:
     """The name and the arguments in the wrapper that ansible-core puts around a module."""
     try:
         tree = ast.parse(source)

@@ -2,8 +2,8 @@
 """Work of minutes on a PC: started in one short call, its end collected in another.
 
 Ansible's own async carries the job, in a folder of gpuready's home that says who asked for what (the module
-gpuready.lab.job). So it outlives a connection that is cut and a controller that dies: whoever comes next finds it
-there, and collects it instead of starting it twice.
+gpuready.lab.job, which on Linux starts it too). So it outlives a connection that is cut and a controller that dies:
+whoever comes next finds it there, and collects it instead of starting it twice.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _STARTUP = (
 )
 _COLLECTABLE = 3600.0  # seconds after which what a job of an earlier run gave is of the past
 Name = Literal["building", "importing", "exporting", "installing", "training"]
+Brought = tuple[str, dict[str, Any]]  # the module that is the job, and its arguments
 _WORK = {
     "building": "built the environment",
     "importing": "imported the distribution",
@@ -89,13 +90,15 @@ class JobAction(RemoteAction):
     left: Job | None = None  # one that stays, and was collected
     took: float | None = None  # seconds from the start of the job that was collected until its end was heard of
 
-    def found(self, wanted: Job, task_vars: dict[str, Any], state: str = "status") -> dict[str, Any]:
+    def found(
+        self, wanted: Job, task_vars: dict[str, Any], state: str = "status", brings: Brought | None = None
+    ) -> dict[str, Any]:
         """How the job stands: {job, claimed, folder} of the module, or `{"trouble"}`.
 
         One that means nothing to this run (another was asked for, and it has ended; or it was lost, or failed, for an
         earlier run) is taken away first.
         """
-        answer = self._ask(wanted, task_vars, state)
+        answer = self._ask(wanted, task_vars, state, brings=brings)
         left = answer.get("job")
         if not left or answer.get("claimed") or left.get("state") in ("claimed", "running"):
             return answer
@@ -103,7 +106,7 @@ class JobAction(RemoteAction):
             return answer
         if "trouble" in (gone := self._ask(wanted, task_vars, "absent")):
             return gone
-        return self._ask(wanted, task_vars, state)
+        return self._ask(wanted, task_vars, state, brings=brings)
 
     def start(
         self,
@@ -113,6 +116,8 @@ class JobAction(RemoteAction):
         task_vars: dict[str, Any],
     ) -> dict[str, Any] | None:
         """Start the job where none is there; None, or a module's answer that says why that is not possible."""
+        if not self.is_windows:
+            return self._start_at_once(wanted, (module, arguments), task_vars)
         answer = self.found(wanted, task_vars, "claimed")
         if "trouble" in answer or answer.get("failed"):
             return answer
@@ -132,6 +137,25 @@ class JobAction(RemoteAction):
                 break  # what started it may be on its way still: only one that has ended is started anew
         self._ask(wanted, task_vars, "absent")
         return started if "trouble" in started or started.get("failed") else {**started, "failed": True}
+
+    def _start_at_once(self, wanted: Job, brings: Brought, task_vars: dict[str, Any]) -> dict[str, Any] | None:
+        """The same on Linux, where the call that claims the job starts it."""
+        for _ in range(_STARTS):
+            answer = self.found(wanted, task_vars, "started", brings)
+            if answer.get("failed") or answer.get("claimed"):
+                return answer if answer.get("failed") else None
+            if "trouble" not in answer:
+                return busy(answer.get("job") or {}, wanted)
+            if not _passes(answer["trouble"]):
+                break
+            left = self._patiently(wanted, task_vars, 0).get("job") or {}
+            if (left.get("asked"), left.get("run")) == (wanted.asked, wanted.run):
+                if left.get("state") != "claimed":
+                    return None  # only the answer was lost
+                self._ask(wanted, task_vars, "absent")
+            if answer["trouble"].get("code") != "OUTPUT_GARBAGE":
+                break  # what started it may be on its way still: only one that has ended is started anew
+        return answer
 
     def start_unclaimed(
         self, wanted: Job, module: str, arguments: dict[str, Any], home: str, task_vars: dict[str, Any]
@@ -207,11 +231,18 @@ class JobAction(RemoteAction):
             return _result(left["result"], wanted)
         return {"trouble": _lost(left, wanted, self._connection.transport == inside.NAME)}
 
-    def _ask(self, wanted: Job, task_vars: dict[str, Any], state: str, wait: int = 0) -> dict[str, Any]:
+    def _ask(
+        self, wanted: Job, task_vars: dict[str, Any], state: str, wait: int = 0, brings: Brought | None = None
+    ) -> dict[str, Any]:
         given = {"home": wanted.home, "name": wanted.name, "state": state, "wait": wait}
-        if state == "claimed":
+        if state in ("claimed", "started"):
             given |= {"asked": wanted.asked, "run": wanted.run, "lay_aside": wanted.aside}
-        return self.run_remote(MODULE, {key: value for key, value in given.items() if value is not None}, task_vars)
+        if brings is not None:
+            given["limit"] = wanted.limit + MARGIN
+        given = {key: value for key, value in given.items() if value is not None}
+        if brings is None:
+            return self.run_remote(MODULE, given, task_vars)
+        return self.again(lambda: self.run_once(MODULE, given, task_vars, brings=brings))
 
     def _patiently(self, wanted: Job, task_vars: dict[str, Any], wait: int) -> dict[str, Any]:
         """How the job stands, however often the way to the PC is cut meanwhile."""

@@ -106,8 +106,12 @@ class RemoteAction(Action):
         module_args: dict[str, Any],
         task_vars: dict[str, Any],
         background: tuple[str, int] | None = None,
+        brings: tuple[str, dict[str, Any]] | None = None,
     ) -> dict[str, Any]:
-        """Run a module, once; `background`: by Ansible's async, with the folder of its result and its seconds."""
+        """Run a module, once; `background`: by Ansible's async, with the folder of its result and its seconds.
+
+        `brings`: a module and its arguments, which it is given as Ansible sends them, with what Ansible's async runs.
+        """
         _refuse_redirects()
         self._secrets = self.secrets(task_vars)
         if not self.is_windows:
@@ -118,9 +122,12 @@ class RemoteAction(Action):
                 return {"trouble": trouble}
             if trouble := accounts.admit(self._connection, str(task_vars.get("inventory_hostname") or "")):
                 return {"trouble": trouble}
+            if brings is not None:
+                wrapper = self._as_sent("ansible.legacy.async_wrapper", {}, task_vars)
+                module_args = {**module_args, "module": self._as_sent(*brings, task_vars), "wrapper": wrapper}
             if background is not None:
                 self._connection._shell.set_option("async_dir", background[0])
-                self._task.async_val = background[1]  # PowerShell's wrapper is told by this, Python's by the next line
+                self._task.async_val = background[1]
             result: dict[str, Any] = self._execute_module(
                 module_name=module_name,
                 module_args=module_args,
@@ -162,6 +169,14 @@ class RemoteAction(Action):
             text = "\n".join(str(result.get(key) or "") for key in ("msg", "module_stdout", "module_stderr"))
             return {"trouble": self._trouble(text, None, answered=True)}
         return result
+
+    def _as_sent(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
+        """A Python module with its arguments, as Ansible sends it to be run."""
+        given = dict(arguments)
+        self._update_module_args(name, given, task_vars)
+        given["_ansible_tmpdir"] = None  # what this task has there goes with it
+        built, _ = self._configure_module(module_name=name, module_args=given, task_vars=task_vars)
+        return str(built.b_module_data.decode())
 
     def evidence(
         self,
