@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 from gpus_help import AMD, CLASS, INTEL, NVIDIA, with_gpus
-from winlab import PREFIXES
+from winlab import PREFIXES, testing
 from winlab.programs import Call
-from winlab.testing import results
 
 MODULE = "gpuready.lab.gpu_driver"
 HOME = r"C:\lab\drivers home"
@@ -91,11 +90,12 @@ class Lab:
 
         return does
 
-    def run(self, *given: dict[str, Any], check: bool = False) -> list[dict[str, Any]]:
-        """The results of one task each, in one run of Ansible."""
-        tasks = [{"name": MODULE, MODULE: one, "ignore_errors": True} for one in given]
-        done = self.ansible(self.pc, playbook=[{"hosts": "all", "gather_facts": False, "tasks": tasks}], check=check)
-        return [{"failed": False, "changed": False} | one for _, one in results(done, self.pc.name)]
+    def run(self, *given: dict[str, Any], check: bool = False, as_job: bool = True) -> list[dict[str, Any]]:
+        """The results of one task each, in one run of Ansible; `as_job`: installed as a job, as it ships."""
+        tasks = [{"name": MODULE, MODULE if as_job else "installing": one, "ignore_errors": True} for one in given]
+        play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
+        done = self.ansible(self.pc, playbook=[play], check=check, environment=testing.OUR_ACTIONS)
+        return [{"failed": False, "changed": False} | one for _, one in testing.results(done, self.pc.name)]
 
     def left(self) -> list[str]:
         """What lies in the home but for its empty folders."""
@@ -168,8 +168,9 @@ def test_what_fails_says_why_and_what_to_do(lab: Lab) -> None:
         lab.options("nvidia", share=r"C:\lab\broken.exe", sha256=hashlib.sha256(b"this is no program").hexdigest()),
         lab.options("nvidia", share=r"C:\lab\cut.exe", sha256=hashlib.sha256(b"MZ...").hexdigest()),
         lab.options("nvidia", windows_update=True),
-        lab.installer("nvidia", lambda call: 0xE6000000, "other.exe"),
+        as_job=False,
     )
+    got += lab.run(lab.installer("nvidia", lambda call: 0xE6000000, "other.exe"))
     assert all(one["failed"] and not one["changed"] for one in got)
     codes = ["DRIVER_NOT_CHANGED", "DRIVER_NOT_FOR_PC", "DRIVER_TIME_LIMIT", "DRIVER_FAILED", "HASH_MISMATCH"]
     assert [one["code"] for one in got] == [*codes, "WINDOWS_UPDATE_FAILED", "DRIVER_NOT_FOR_PC"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from winlab import PREFIXES
+from winlab import PREFIXES, testing
 
 PYTHON = r"C:\lab\Python310\python.exe"
 HOME = r"C:\lab\jobs home"
@@ -126,8 +126,7 @@ def claiming(ansible, pc, **more: Any) -> Path | None:
     before = set(pc.path(JOBS).glob("training-*"))
     variables = {"PYTHONPATH": r"C:\lab\shim", "LAB": r"C:\lab"}
     given = {"interpreter": PYTHON, "backend": "torch-cpu", "trainer": "import torch", "variables": variables}
-    plugins = {"ANSIBLE_ACTION_PLUGINS": str(Path(__file__).parent / "action_plugins")}
-    assert ansible(pc, "claiming", {"home": HOME, "arguments": given, **more}, environment=plugins)["begun"]
+    assert ansible(pc, "claiming", {"home": HOME, "arguments": given, **more}, environment=testing.OUR_ACTIONS)["begun"]
     return next((one for one in pc.path(JOBS).glob("training-*") if one not in before), None)
 
 
@@ -170,6 +169,15 @@ def test_one_that_is_about_to_claim_is_waited_for_and_leaves_nothing_where_it_ca
     assert not pc.path(r"C:\lab\began").exists()
     assert not pc.path(JOBS).exists()
     shutil.rmtree(passes)
+    place = pc.path(rf"{JOBS}\training-{'0' * 32}")
+    place.mkdir(parents=True)
+    since = time.monotonic()
+    assert job(ansible, pc, start_within=8)["job"] is None
+    assert time.monotonic() - since > 4, "what is being started is waited for"
+    os.utime(place, (1e9, 1e9))
+    assert job(ansible, pc)["job"] is None
+    job(ansible, pc, state="absent")
+    assert not pc.path(JOBS).exists()
 
 
 def test_a_claim_lays_the_pass_aside_or_is_none(pc, ansible):

@@ -26,6 +26,7 @@ BUILD, PASS = "gpuready.lab.python_environment", "gpuready.lab.environment_pass"
 
 def test_from_the_controllers_files(lab: Lab) -> None:
     """uv and Python as archives, a wheelhouse: each is sent once, and only what the lock names."""
+    lab.as_job = True
     uv = lab.folder / "uv-0-py3-none-win_amd64.whl"
     with zipfile.ZipFile(uv, "w") as archive:
         archive.write(PREFIXES / "windows/uv.exe", "uv-0.data/scripts/uv.exe")

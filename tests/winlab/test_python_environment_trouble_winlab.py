@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 def test_the_power_goes_off_half_way(lab: Lab) -> None:
     old, new = lab.locks[0], lab.locks[1]
+    lab.as_job = True
     lab.run((old, {}), (old, {"state": "current", "verified": True}))
     with slow_index(lab.alpha[1]) as (url, asked, release):
         more = {"index_url": url, "find_links": [], "no_index": False}

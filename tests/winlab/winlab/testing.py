@@ -20,6 +20,7 @@ from .machine import Machine
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 TOO_LONG = 600
+OUR_ACTIONS = {"ANSIBLE_ACTION_PLUGINS": str(Path(__file__).resolve().parents[1] / "action_plugins")}
 # About one start of PowerShell in a thousand ends in a crash of the .NET runtime itself, which is Wine's and nobody's
 # finding: its stack, full of the runtime's own types, stands where a module's answer should be.
 RUNTIME_CRASHED = re.compile(

@@ -47,7 +47,8 @@ class ActionModule(Action):
             if "verdict" not in record:
                 to_build = passes.environment_is_there(record.get("plan") or {}) is False
                 builds, trains = (bool(wishes.count(given.get(wishes.PREFIX + name))) for name in _AT_ONCE)
-                under_way = reading.section(given, "look_planned").get("under_way") is True
+                look = reading.section(given, "ansible_facts", "gpuready_look")
+                under_way = look.get("under_way") is True and look.get("run") == record.get("run")
                 waited = trains or under_way or bool(self._task.check_mode)
                 plan = reading.section(record, "plan")
                 driver, guest = waves.gets_driver(plan), passes.guest_is_there(plan) is False

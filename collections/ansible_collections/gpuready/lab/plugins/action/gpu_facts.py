@@ -95,6 +95,8 @@ class ActionModule(jobs.JobAction):
                     result["under_way"] = self._train(None, record, variables)
             else:
                 result["under_way"] = self._train(asked["home"], record, task_vars)
+            if result["under_way"]:  # a fact and not the task's result: registered, that is the whole record once more
+                result["ansible_facts"]["gpuready_look"] = {"run": record["run"], "under_way": True}
         return result
 
     def _leads_in(self, record: records.Record, prepared: planning.Preparation | None) -> bool:

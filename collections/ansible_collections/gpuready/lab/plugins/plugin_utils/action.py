@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -48,6 +50,10 @@ class Action(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask, and give what came of it; `failed` with the code BAD_INPUT for what cannot be asked."""
+        if multiprocessing.parent_process() is not None:
+            # Ansible's process for this task of this PC. It ends with it, and looking for garbage among all that the
+            # run knows of other PCs would copy their pages.
+            gc.disable()
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             asked = self._options(task_vars or {})

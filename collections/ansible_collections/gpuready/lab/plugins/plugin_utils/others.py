@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# No templates: the answers of PCs and of tasks. Ansible's hostvars would go through each of their values for one.
-_AS_THEY_ARE = ("ansible_facts", "look_planned")
+# No templates: the answers of PCs. Ansible's hostvars would go through each of their values for one.
+_AS_THEY_ARE = "ansible_facts"
 
 
 class Variables(Mapping[str, Any]):
@@ -25,7 +25,7 @@ class Variables(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         value = self._raw[name]
-        if name in _AS_THEY_ARE or value is None or isinstance(value, int):
+        if name == _AS_THEY_ARE or value is None or isinstance(value, int):
             return value
         if self._filled is None:
             self._filled = self._all[self._host]
