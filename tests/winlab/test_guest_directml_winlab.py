@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import apt_help
 from guest_help import LIBRARIES, Guest, give_gpu, give_python, word
 from guestgpu_help import libraries
 from winlab import Machine, testing
@@ -243,6 +244,45 @@ def test_an_interpreter_that_cannot_be_had(tensorflow1: Guest, ready1: dict[str,
     assert (told["failed"], told["code"]) == (True, "INTERPRETER_MISSING"), told
     assert "3.7" in told["msg"]
     assert told["next_step"]
+
+
+def test_a_cuda_toolkit_comes_from_a_repository_that_the_labs_key_signed(tensorflow1: Guest, tmp_path: Path) -> None:
+    """The role cuda in a guest: a display driver that the toolkit would bring along stays out."""
+    linux = tensorflow1.linux
+    linux.root("apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-apt >/dev/null")
+    linux.root("rm -rf /etc/apt/sources.list*; mkdir -p /etc/apt/sources.list.d /var/lib/apt/periodic")
+    packages = {"cuda-toolkit-12-9": "Recommends: cuda-drivers\n", "cuda-drivers": ""}
+    key, other = (apt_help.key(tmp_path / name) for name in ("labs", "another"))
+    place = apt_help.repository(tmp_path, packages, key)
+
+    def toolkit(key: Path, sha256: str = "", check: bool = False) -> tuple[int, str]:
+        """How much the role changes, and the message of the task that failed."""
+        there = {"path": str(key), "sha256": sha256 or hashlib.sha256(key.read_bytes()).hexdigest()}
+        record = {"facts": {"os": {"family": "linux", "wsl": True}, "guest": None}, "plan": {"target": "linux"}}
+        tasks: list[dict[str, Any]] = [
+            {"ansible.builtin.set_fact": {"gpuready": record, "cacheable": True}},
+            {"ansible.builtin.include_role": {"name": "gpuready.lab.cuda", "tasks_from": "toolkit"}},
+        ]
+        given = {"cuda_toolkit": "12.9", "cuda_repository": url, "cuda_repository_key": there}
+        play = {"hosts": "all", "gather_facts": False, "vars": {**tensorflow1.host, **given}, "tasks": tasks}
+        run = testing.ansible(tensorflow1.pc, playbook=[play], check=check)
+        found = [one for _, one in testing.results(run, tensorflow1.pc.name)]
+        return sum(bool(one.get("changed")) for one in found), str(found[-1].get("msg")) if run["rc"] else ""
+
+    def installed() -> set[str]:
+        return set(linux.root("dpkg-query -W -f '${Package}\\n'").stdout.split()) & set(packages)
+
+    with apt_help.served(place) as url:
+        assert "HASH_MISMATCH" in toolkit(key, "0" * 64)[1]
+        changed, why = toolkit(other)
+        assert (changed, installed()) == (3, set()), why
+        assert "InRelease" in why, why
+        linux.root("touch /var/lib/apt/periodic/update-success-stamp")  # the guest has just read what else there is
+        assert (toolkit(key, check=True), installed()) == ((2, ""), set())
+        assert toolkit(key) == (2, "")
+        assert installed() == {"cuda-toolkit-12-9"}
+        assert toolkit(key) == (0, "")
+    assert "no installation candidate" in linux.root("apt-get install -y cuda-drivers 2>&1", check=False).stdout
 
 
 # The two newer stacks, each in the guest in which the one before trained.

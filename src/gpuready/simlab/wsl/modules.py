@@ -12,7 +12,7 @@ from typing import Any
 from gpuready.simlab.wsl.session import Session
 
 Arguments = dict[str, Any]
-_STATUS = "/var/lib/dpkg/status"
+STATUS = "/var/lib/dpkg/status"
 Runner = Callable[[list[str]], int]
 
 
@@ -154,13 +154,13 @@ def _apt(session: Session, given: Arguments, check: bool, runner: Runner) -> dic
     if given.get("state") not in (None, "present"):
         raise _FailedError(f"simlab: apt with state {given['state']} is not modelled in a guest")
     names = [given["name"]] if isinstance(given.get("name"), str) else list(given.get("name") or [])
-    status = session.linux.text(_STATUS)
+    status = session.linux.text(STATUS)
     missing = [name for name in names if f"Package: {name}\n" not in status]
     if missing and not session.linux.paths("/etc/apt/sources.list.d/"):
         raise _FailedError(f"No package matching '{missing[0]}' is available")
     if missing and not check:
         more = "".join(f"Package: {name}\nStatus: install ok installed\n\n" for name in missing)
-        session.linux.write(_STATUS, (status + more).encode())
+        session.linux.write(STATUS, (status + more).encode())
     return {"changed": bool(missing)}
 
 

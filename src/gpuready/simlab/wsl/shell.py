@@ -170,6 +170,14 @@ def _sleep(session: Session, args: list[str]) -> int:
     return 0
 
 
+def _dpkg_query(session: Session, args: list[str]) -> int:
+    """The state of one package, as -f=${db:Status-Status} asks for it."""
+    if f"Package: {args[-1]}\n" not in session.linux.text(modules.STATUS):
+        return session.fail(f"dpkg-query: no packages found matching {args[-1]}")
+    session.out += b"installed"
+    return 0
+
+
 def _echo(session: Session, args: list[str]) -> int:
     return session.say(" ".join(session.path(one) if one.startswith("~") else one for one in args))
 
@@ -178,6 +186,7 @@ PROGRAMS: dict[str, Callable[[Session, list[str]], int]] = {
     "cat": _cat,
     "chmod": _chmod,
     "dd": _dd,
+    "dpkg-query": _dpkg_query,
     "echo": _echo,
     "false": lambda session, args: 1,
     "hostname": lambda session, args: session.say(session.linux.text("/etc/hostname").strip()),
