@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.action import gpu_driver
 from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
+from ansible_collections.gpuready.lab.plugins.plugin_utils.driver import applied
 from job_answers import CLAIMED, FOLDER, GONE, STARTED, job
 
 ID = r"PCI\VEN_10DE&DEV_2206&SUBSYS_0&REV_A1\4&1&0&0008"
@@ -99,6 +100,18 @@ def test_what_went_wrong_has_its_code(end: dict[str, Any], code: str, says: str)
     assert found["code"] == code
     assert says in found["msg"]
     assert found["failed"] is True
+    assert found["changed"] is (found.get("version_after") not in (None, "576.52"))
+
+
+def test_a_driver_that_came_although_its_installer_failed_stands_in_the_record() -> None:
+    found, _ = carried([GONE, seen(OLD), CLAIMED, STARTED, ended(NEW, 77), GONE])
+    record: Any = {"plan": {"adapter": {"id": ID}}, "apply": {"changed": False}}
+    applied.keep(record, found)
+    driver = {"id": ID, "before": "576.52", "after": "580.97", "reboot_required": False}
+    assert record["apply"] == {"changed": True, "driver": driver}
+    found, _ = carried([GONE, seen(OLD), CLAIMED, STARTED, ended(OLD), GONE])
+    applied.keep(record, {**found, "version_before": "1"})
+    assert record["apply"]["driver"] == driver
 
 
 def test_a_restart_is_asked_for_once_and_the_installer_not_run_again_before_it() -> None:

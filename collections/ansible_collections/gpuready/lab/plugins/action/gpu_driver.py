@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from ..plugin_utils import jobs, reading, windows_of_time
 from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
-from ..plugin_utils.driver import endings, outcome
+from ..plugin_utils.driver import applied, endings, outcome
 from ..plugin_utils.driver.outcome import Failure, Wanted
 from ..plugin_utils.environment import outcome as failing
 from ..plugin_utils.environment.sources import RequestError, Sources
@@ -91,27 +91,14 @@ class ActionModule(SendingAction, jobs.JobAction):
         if answer is None:
             return {"msg": f"{wanted.name} is being installed", "under_way": True, "changed": True}
         ended = _timed(self._ended(answer, wanted, asked), asked["window"])
-        return self._kept(ended, task_vars, asked["id"])
+        return self._kept({**ended, "gpu": asked["id"]}, task_vars)
 
-    def _kept(self, result: dict[str, Any], task_vars: dict[str, Any], gpu: str) -> dict[str, Any]:
-        """The result, and in the record of a PC that was looked at what was done."""
+    def _kept(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The result, with what was done in the record of a PC that was looked at; a failure is kept by who meets it."""
         if not result.get("changed") or "gpuready" not in reading.section(task_vars, "ansible_facts"):
             return result
         record = records.of(task_vars)
-        driver: records.AppliedDriver = {
-            "id": gpu,
-            "before": result["version_before"],
-            "after": result["version_after"],
-            "reboot_required": result["reboot_required"],
-        }
-        apply: records.Apply = {**record.get("apply", {}), "changed": True}
-        planned = reading.section(reading.section(record, "plan"), "adapter").get("id") or gpu
-        if gpu.upper() == str(planned).upper():
-            apply["driver"] = driver
-        else:
-            before = [one for one in apply.get("other_drivers") or [] if one["id"] != gpu]
-            apply["other_drivers"] = [*before, driver]
-        record["apply"] = apply
+        applied.keep(record, result)
         return {**result, "ansible_facts": {"gpuready": record}}
 
     def _on_pc(self, given: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +162,8 @@ class ActionModule(SendingAction, jobs.JobAction):
             title = reading.one_line(str(reading.section(answer, "update").get("title") or ""))
             shown = {"update": title, "seconds": answer.get("seconds")}
         if failure is not None:
-            return {**_failed(failure, answer.get("tail")), **said, **shown}
+            changed = said["version_after"] not in (None, said["version_before"])
+            return {**_failed(failure, answer.get("tail")), **said, **shown, "changed": changed}
         diff = {"before": {"driver": said["version_before"]}, "after": {"driver": said["version_after"]}}
         words = shown.get("update") or wanted.name
         words = f"{words} is installed" + ("; Windows must be restarted" if said["reboot_required"] else "")

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..plugin_utils import hiding, verdicts
 from ..plugin_utils import record as records
 from ..plugin_utils.action import Action, Spec
+from ..plugin_utils.driver import applied
 from ..plugin_utils.verdict import failure
 
 
@@ -28,5 +30,7 @@ class ActionModule(Action):
             said = hiding.without_secrets(asked["failure"], self.secrets(task_vars))
             trouble = failure.trouble(said, asked["failed_task"], answered)
             record["troubles"].append(failure.with_clock(trouble, record))
+            if isinstance(said, Mapping):
+                applied.keep(record, said)
         record["verdict"] = verdict = verdicts.judge(self, record, task_vars, asked["policy"])
         return {"ansible_facts": {"gpuready": record}, **verdicts.said(verdict)}
