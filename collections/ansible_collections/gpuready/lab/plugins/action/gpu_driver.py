@@ -94,7 +94,7 @@ class ActionModule(SendingAction, jobs.JobAction):
         return self._kept({**ended, "gpu": asked["id"]}, task_vars)
 
     def _kept(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The result, with what was done in the record of a PC that was looked at; a failure is kept by who meets it."""
+        """The result, with what was done in the record of a PC that was looked at; who meets a failure keeps that."""
         if not result.get("changed") or "gpuready" not in reading.section(task_vars, "ansible_facts"):
             return result
         record = records.of(task_vars)
