@@ -1,7 +1,7 @@
 """OpenSSH's server before the PowerShell engine for Linux: what Ansible's own ssh connection hands over, and gets back.
 
-The server answers one connection that its client starts; nothing listens. It runs a command line as it stands:
-`PowerShell` is the engine, wsl.exe a script that enters a guest.
+The server answers one connection that its client starts; nothing listens. It runs a command line by PowerShell, as
+Windows' own does where that is its DefaultShell: `PowerShell` is the engine, wsl.exe a script that enters a guest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CONFIGURATION = """\
 HostKey {inside}/host
 AuthorizedKeysFile {inside}/key.pub
-ForceCommand PATH={inside}:/usr/bin:/bin exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+ForceCommand PATH={inside}:/usr/bin:/bin exec PowerShell -NoProfile -Command "$SSH_ORIGINAL_COMMAND"
 PermitRootLogin yes
 PasswordAuthentication no
 StrictModes no
@@ -82,6 +82,7 @@ class Ssh:
         _program(folder / "ssh", f'#!/bin/sh\nexec {shlex.join(client)} "$@"\n')
         self._variables = {
             "ansible_wsl_windows_connection": "ansible.builtin.ssh",
+            "ansible_wsl_windows_shell": "powershell",
             "ansible_wsl_program": f"{inside}/wsl.exe",
             "ansible_ssh_executable": str(folder / "ssh"),
             "ansible_ssh_args": "",

@@ -10,8 +10,7 @@ short_description: Run tasks in a WSL distribution of a Windows PC
 description:
   - Wraps the PC's own Windows connection (winrm, psrp or ssh) and runs every command by C(wsl.exe --exec), so that
     ordinary Python modules work in the guest without an SSH server in it and without a second entry in the inventory.
-  - Proven over winrm and psrp, and over ssh with a server that runs the command line as it stands; not with PowerShell
-    as the default shell of Windows' sshd.
+  - Proven over winrm and psrp, and over ssh with a server whose shell is PowerShell.
   - An error of wsl.exe itself makes the PC unreachable, with a code and the next step. So does a guest that ends while
     something runs in it.
   - Variables of the inventory beat the C(connection) of a play, so set C(ansible_connection) in the vars of a block.
@@ -43,6 +42,12 @@ options:
     type: str
     default: '%ProgramFiles%\WSL\wsl.exe'
     vars: [{name: ansible_wsl_program}]
+  windows_shell:
+    description: What the SSH server of Windows runs a command line by, C(cmd) unless somebody set its C(DefaultShell).
+    type: str
+    choices: [cmd, powershell]
+    default: cmd
+    vars: [{name: ansible_wsl_windows_shell}]
   pipelining:
     description: Whether a module travels with the command that runs it; each command costs a start of PowerShell.
     type: bool
@@ -189,7 +194,8 @@ class Connection(ConnectionBase):
         mark, user = f"gpuready-{secrets.token_hex(8)}:", user or self.get_option("remote_user")
         argv = guest.command(command, mark)
         asked = guest.request(self.get_option("program"), self.get_option("distribution"), user, argv, data)
-        rc, out, err = self._windows.exec_command(guest.windows_command(), in_data=asked, sudoable=False)
+        line = guest.windows_command(self.get_option("windows_shell"))
+        rc, out, err = self._windows.exec_command(line, in_data=asked, sudoable=False)
         try:
             return guest.answer(rc, to_text(out), to_text(err), mark)
         except guest.NoAnswerError as error:

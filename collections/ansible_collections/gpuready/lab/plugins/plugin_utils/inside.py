@@ -44,7 +44,9 @@ def guest(action: ActionBase, name: str | None, task_vars: Mapping[str, Any]) ->
     connection = connection_loader.get(NAME, context, new_stdin=None)
     if connection is None:
         raise AnsibleError(f"there is no connection plugin {NAME}: the collection is not whole")
-    given = {one: task_vars[one] for one in ("ansible_wsl_program",) if one in task_vars}
+    given = {one: task_vars[one] for one in ("ansible_wsl_program", "ansible_wsl_windows_shell") if one in task_vars}
+    if windows.transport == "ssh" and "ansible_shell_type" in task_vars:
+        given = {"ansible_wsl_windows_shell": task_vars["ansible_shell_type"], **given}
     given = {one: action._templar.template(value) for one, value in given.items()}
     connection.set_options(var_options={**given, "ansible_wsl_distribution": name or DISTRIBUTION})
     connection._shell.set_options(var_options={})

@@ -34,10 +34,13 @@ def argument(value: str) -> str:
     return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'
 
 
-def windows_command() -> str:
-    """The command line of Windows that reads `request` from its standard input."""
+def windows_command(shell: str = "cmd") -> str:
+    """The command line of Windows that reads `request` from its standard input.
+
+    `shell`: who starts it. A PowerShell reads that input itself, and gives it to a program only where it is told to.
+    """
     encoded = base64.b64encode(SCRIPT.read_text("utf-8").encode("utf-16-le")).decode()
-    return f"PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand {encoded}"
+    return f"{'$input | ' if shell == 'powershell' else ''}PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand {encoded}"
 
 
 def request(program: str, distribution: str | None, user: str, argv: Iterable[str], stdin: bytes) -> bytes:
