@@ -40,7 +40,8 @@ def windows_command(shell: str = "cmd") -> str:
     `shell`: who starts it. A PowerShell reads that input itself, and gives it to a program only where it is told to.
     """
     encoded = base64.b64encode(SCRIPT.read_text("utf-8").encode("utf-16-le")).decode()
-    return f"{'$input | ' if shell == 'powershell' else ''}PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand {encoded}"
+    given = "$input | " if shell == "powershell" else ""
+    return f"{given}PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand {encoded}"
 
 
 def request(program: str, distribution: str | None, user: str, argv: Iterable[str], stdin: bytes) -> bytes:
