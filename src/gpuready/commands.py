@@ -17,6 +17,7 @@ from gpuready import codes, contract, installers, listing, newest, newlab, plain
 from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
 from gpuready.inventory import TABLES, resolve
 from gpuready.lab import Lab, explain
+from gpuready.lock_command import lock_command
 from gpuready.options import (
     Adapter,
     AskPass,
@@ -330,6 +331,17 @@ def drivers_command(
         typer.echo(f"{plain.clean(file)}: mend these {len(wrong)}, then run gpuready drivers {shlex.quote(str(file))}")
         raise typer.Exit(1)
     typer.echo(f"{plain.clean(file)}: all of it can be used: name it in the inventory as gpuready_drivers.")
+
+
+app.command(
+    "lock",
+    short_help="A lab's own lock: a stack's, with more packages.",
+    help="Make a lab's own lock: that of a stack, with more packages for students. The framework's stay as they are.",
+    epilog=_after(
+        "gpuready lock torch-directml --target windows --add jupyterlab --add matplotlib --lab lab",
+        "0 the lock is there, 1 it could not be made, 130 stopped.",
+    ),
+)(lock_command)
 
 
 def _asked(question: str, option: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gpuready.errors import GpureadyError
-from gpuready.wishes import AUTO
+from gpuready.wishes import ANY, AUTO
 
 
 def _begun(words: object, incomplete: str) -> list[str]:
@@ -13,13 +13,23 @@ def _begun(words: object, incomplete: str) -> list[str]:
 
 
 def stacks(incomplete: str) -> list[str]:
+    """The stacks that ship, and that word which leaves the choice."""
+    return [*_begun((AUTO,), incomplete), *shipped_stacks(incomplete)]
+
+
+def shipped_stacks(incomplete: str) -> list[str]:
     """The stacks that ship."""
     from gpuready import project
 
     try:
-        return _begun((AUTO, *project.stacks(project.root()).names), incomplete)
+        return _begun(project.stacks(project.root()).names, incomplete)
     except GpureadyError:
         return []
+
+
+def targets(incomplete: str) -> list[str]:
+    """Where a stack may be."""
+    return [word for word in words("environment")(incomplete) if word != ANY]
 
 
 def words(wish: str) -> Callable[[str], list[str]]:

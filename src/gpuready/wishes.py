@@ -12,6 +12,7 @@ from gpuready.project import Stacks
 
 PREFIX = "gpuready_"
 AUTO = "auto"
+ANY = "any"
 
 
 def variables(wishes: Mapping[str, Any], known: Contract, stacks: Stacks) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def variables(wishes: Mapping[str, Any], known: Contract, stacks: Stacks) -> dic
     return given
 
 
-def _meant(word: str, there: Iterable[str]) -> str:
+def meant(word: str, there: Iterable[str]) -> str:
     """`: did you mean X?` where one is close to a word that is none."""
     close = difflib.get_close_matches(word.strip().lower()[:100], list(there), 1)
     return f": did you mean {close[0]}?" if close else ""
@@ -39,7 +40,7 @@ def check(given: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str
     """What is wrong with wishes and counts, a sentence each. Values with templates are not judged."""
     problems = [
         f"{name} is not a wish: the wishes are {', '.join(PREFIX + wish for wish in known.wishes)}"
-        f"{_meant(name, [PREFIX + one for one in (*known.wishes, *known.variables)])}"
+        f"{meant(name, [PREFIX + one for one in (*known.wishes, *known.variables)])}"
         for name in given
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in (*known.wishes, *known.variables)
     ]
@@ -53,7 +54,7 @@ def check(given: Mapping[str, Any], known: Contract, stacks: Stacks) -> list[str
             continue
         if str(value).strip().lower() not in allowed:
             problems.append(
-                f"{PREFIX}{name}: {str(value)[:60]!r} is not one of {', '.join(allowed)}{_meant(str(value), allowed)}"
+                f"{PREFIX}{name}: {str(value)[:60]!r} is not one of {', '.join(allowed)}{meant(str(value), allowed)}"
             )
     for name in known.counts:
         value = str(given.get(PREFIX + name) or 0).strip()

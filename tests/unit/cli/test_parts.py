@@ -340,6 +340,8 @@ def test_every_help_has_an_example_and_the_exit_codes(name: str, capsys: pytest.
         ("gpuready plan --stack torch", ["torch-directml"]),
         ("gpuready plan --experience s", ["student"]),
         ("gpuready list --only failed,st", ["failed,stale"]),
+        ("gpuready lock torch", ["torch-directml"]),
+        ("gpuready lock cuda --target w", ["windows", "wsl"]),
     ],
 )
 def test_words_are_completed(line: str, offered: list[str]) -> None:
