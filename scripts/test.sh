@@ -16,7 +16,7 @@ say winlab
 if python -c "import sys; sys.path.insert(0, 'tests/winlab'); import winlab; sys.exit(winlab.why_not())"; then
     # In the order of the files, not by how many tests each has: the longest tests are few to a file, and would be left for one worker.
     # One worker more than CPUs: a machine that waits for another one, or for Windows to settle, leaves a quarter of their time.
-    python tests/winlab/ps_coverage run -n "$(($(nproc) + 1))" --dist loadfile --no-loadscope-reorder tests/winlab
+    python tests/winlab/ps_coverage run --durations=25 -n "$(($(nproc) + 1))" --dist loadfile --no-loadscope-reorder tests/winlab
 else
     pytest tests/winlab
 fi
