@@ -196,6 +196,12 @@ class Changed(_Model):
     pcs: str = ""
 
 
+class Since(_Model):
+    """What changed since the last run of the lab; `words` says it in one line."""
+
+    words: str
+
+
 class Report(_Model):
     """The document."""
 
@@ -205,6 +211,7 @@ class Report(_Model):
     summary: dict[str, int]
     causes: list[Causes] = Field(default_factory=list)
     changed: Changed = Changed()
+    since: Since | None = None
     hosts: list[HostResult]
 
 

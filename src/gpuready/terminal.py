@@ -271,6 +271,8 @@ def _tell(result: LabResult, host: HostResult) -> bool:
 def _end(console: Console, result: LabResult) -> None:
     if result.path:
         console.print(f"Report: {_shown(result.path.with_name('report.html'))}", soft_wrap=True, highlight=False)
+    if result.report.since:
+        console.print(_shown(result.report.since.words))
     changed = result.report.changed
     words = []
     if result.action in ("provision", "verify", "remove"):

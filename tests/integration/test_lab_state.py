@@ -119,6 +119,9 @@ def test_a_run_over_some_changes_these_alone(controller: Controller) -> None:
         assert newest[name]["folder"] == f"runs/{folder}"
         own = json.loads((controller.folder / "reports" / newest[name]["folder"] / "report.json").read_text())
         assert own["run"]["id"] == newest[name]["run"]
+    assert own["since"] == found["since"]
+    assert [(one["what"], one["hosts"]) for one in own["since"]["groups"]] == [("ready_no_more", ["pc02"])]
+    assert "1 ready no more (pc02). Only this run's PCs are compared, 1 of 13." in said
 
 
 def test_two_runs_at_once_do_not_mix(controller: Controller) -> None:
@@ -154,8 +157,9 @@ def test_a_state_that_cannot_be_read_is_put_aside_and_one_that_cannot_be_written
     reports = controller.folder / "reports"
     reports.mkdir()
     (reports / "state.json").write_text("{half")
-    controller.run("ready")
+    said = controller.run("ready")
     assert [path.read_text() for path in reports.glob("state-broken-*.json")] == ["{half"]
+    assert "The lab's state could not be read, and begins anew with this run: what was there lies in " in said
     (reports / "state.json").write_text(json.dumps({"schema_version": 99}))
     said = controller.run("broken")
     assert "The lab's state could not be kept: " in said

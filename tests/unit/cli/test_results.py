@@ -195,6 +195,15 @@ def test_what_is_not_ready_comes_with_its_next_step(tmp_path: Path) -> None:
     assert text.endswith("1 of 3 ready; 1 UNREACHABLE, 1 SKIPPED.\n"), "the counts come last"
 
 
+def test_what_changed_since_the_last_run_is_one_line(tmp_path: Path) -> None:
+    found = {**document(record()), "since": {"words": "Nothing has changed since the run of\x1b[2J [b]."}}
+    (tmp_path / "report.json").write_text(json.dumps(found))
+    text = printed(results.load(tmp_path / "report.json", "this", "provision"))
+    assert "Nothing has changed since the run of" in text
+    assert "\x1b" not in text
+    assert "[b]." in text
+
+
 def test_300_pcs_of_one_cause_are_told_in_a_few_lines(tmp_path: Path) -> None:
     off = {**record("pc1", "UNREACHABLE")["verdict"], "cause": "it is off", "next_step": "switch it on"}
     many = [record(f"pc{number:03}", apply={"changed": True}) for number in range(1, 201)]

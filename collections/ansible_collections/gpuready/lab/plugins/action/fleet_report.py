@@ -51,6 +51,10 @@ class ActionModule(Action):
         document = self._document(asked["hosts"], asked["verdicts"], task_vars, _kept(asked["records"]))
         lab = Path(asked["lab"]).resolve() if asked["lab"] else None
         directory = _directory(asked["directory"], lab, document["run"])
+        inventory = [str(one) for one in task_vars.get("ansible_inventory_sources") or ()]
+        before = labfolder.known(lab) if lab and labs.judges(document) else labfolder.Known()
+        if since := labs.since(before.state, document, inventory, asked["pcs"]):
+            document["since"] = since
         told = hiding.redacted(document) if asked["redact"] else document
         texts = renderings.files(told, asked["formats"])
         try:
@@ -59,7 +63,7 @@ class ActionModule(Action):
             reason = f"{directory}: the report cannot be written: {error.strerror or error}"
             return _elsewhere(directory, texts, document["run"]["id"], reason)
         page = "report.html" if "report.html" in texts else renderings.DOCUMENT
-        said = self._lab(lab, document, directory, page, asked, task_vars) if lab else []
+        said = self._lab(lab, document, directory, page, asked, inventory, before) if lab else []
         return {
             "report": str(directory / renderings.DOCUMENT),
             "summary": report.summary_lines(told, [f"Report: {directory / page}", *said]),
@@ -75,20 +79,25 @@ class ActionModule(Action):
         directory: Path,
         page: str,
         asked: dict[str, Any],
-        task_vars: dict[str, Any],
+        inventory: list[str],
+        before: labfolder.Known,
     ) -> list[str]:
         """Take the run into the lab's state; what is to be said of that. That it failed ends no run."""
         labfolder.prune(lab, asked["keep_runs"])
         if not labs.judges(document):
             what = "check" if document["run"]["check"] else "look or a plan"
             return [f"A {what} gives no verdict: the lab's state is as it was."]
-        inventory = [str(one) for one in task_vars.get("ansible_inventory_sources") or ()]
         try:
-            lab_document = labfolder.keep(lab, document, inventory, asked["pcs"], directory, asked["formats"])
+            kept = labfolder.keep(lab, document, inventory, asked["pcs"], directory, asked["formats"], before)
         except OSError as error:
             reason = f"{error.filename or lab}: {error.strerror or error}"
             return [f"The lab's state could not be kept: {reason}: mend it, or name another folder (gpuready_lab_dir)."]
-        return [f"The lab: {report.headline(lab_document)} {lab / labfolder.LATEST / page}"]
+        lost = (
+            [f"The lab's state could not be read, and begins anew with this run: what was there lies in {kept.aside}"]
+            if kept.aside
+            else []
+        )
+        return [*lost, f"The lab: {report.headline(kept.document)} {lab / labfolder.LATEST / page}"]
 
     def _document(
         self, hosts: list[str], verdicts: bool, task_vars: dict[str, Any], kept: dict[str, Any] | None

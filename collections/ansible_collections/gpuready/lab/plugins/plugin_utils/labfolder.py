@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,33 @@ _LOCK = ".lock"
 _PATIENCE = 60.0  # seconds for another run to write its report
 
 
+@dataclass(frozen=True)
+class Known:
+    """The state as it was read at one time; `mark` tells whether the file is still the same."""
+
+    state: dict[str, Any] | None = None
+    mark: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The document of the lab, and where a state that could not be read was put."""
+
+    document: dict[str, Any]
+    aside: Path | None = None
+
+
+def known(folder: Path) -> Known:
+    """The state before a run writes its report. None where there is none, or none that can be read: `keep` says why."""
+    file = folder / STATE
+    try:
+        mark = _mark(file)
+        state = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return Known()
+    return Known(state, mark) if lab.is_state(state) else Known()
+
+
 def keep(
     folder: Path,
     document: Mapping[str, Any],
@@ -35,21 +63,26 @@ def keep(
     pcs: Sequence[str] | None,
     where: Path,
     formats: Sequence[str],
-) -> dict[str, Any]:
-    """Take a run's verdicts into the lab's state and write `latest`; gives the document of the lab. Raises OSError.
+    before: Known | None = None,
+) -> Kept:
+    """Take a run's verdicts into the lab's state and write `latest`. Raises OSError.
 
-    `where` is the folder of the run's own report. A state that cannot be read is put aside, never overwritten.
+    `where` is the folder of the run's own report, `before` what was read of the state: it is read again where another
+    run has written it since. A state that cannot be read is put aside, never overwritten.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        known = _state(folder / STATE)
+        if before and before.mark and before.mark == _mark(folder / STATE):
+            state, aside = before.state, None
+        else:
+            state, aside = _state(folder / STATE)
         place = where.relative_to(folder).as_posix() if where.is_relative_to(folder) else str(where)
-        state = lab.taken(known, document, inventory, pcs, place)
+        state = lab.taken(state, document, inventory, pcs, place)
         lab_document = lab.document(state, inventory)
         texts = renderings.files(lab_document, formats)
         write_whole(folder / STATE, json.dumps(state, ensure_ascii=False, allow_nan=False) + "\n")
         write_together(folder / LATEST, texts, renderings.not_among(texts))
-    return lab_document
+    return Kept(lab_document, aside)
 
 
 def prune(folder: Path, most: int) -> None:
@@ -63,12 +96,24 @@ def prune(folder: Path, most: int) -> None:
                 old.rmdir()
 
 
-def _state(file: Path) -> dict[str, Any] | None:
-    """The state so far, None where there is none. A file that is none is renamed, one of a newer version refused."""
+def _mark(file: Path) -> tuple[int, ...] | None:
+    """Another one for every file that was ever renamed to this place."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _state(file: Path) -> tuple[dict[str, Any] | None, Path | None]:
+    """The state so far, None where there is none. A file that is none is renamed, one of a newer version refused.
+
+    The second is where a file that is none lies now.
+    """
     try:
         text = file.read_text("utf-8")
     except FileNotFoundError:
-        return None
+        return None, None
     except ValueError:
         text = ""
     try:
@@ -76,12 +121,13 @@ def _state(file: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         state = None
     if lab.is_state(state):
-        return dict(state)
+        return dict(state), None
     version = state.get("schema_version") if isinstance(state, dict) else None
     if isinstance(version, int) and version > lab.STATE_VERSION:
         raise OSError(errno.EPROTO, "it is of a newer version of gpuready", str(file))
-    file.replace(file.with_name(f"{file.stem}-broken-{time.time_ns()}{file.suffix}"))
-    return None
+    aside = file.with_name(f"{file.stem}-broken-{time.time_ns()}{file.suffix}")
+    file.replace(aside)
+    return None, aside
 
 
 @contextmanager

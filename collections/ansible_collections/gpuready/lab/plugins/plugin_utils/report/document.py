@@ -23,7 +23,7 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
     """
     every = [dict(record) for record in records]
     told = map(shortened.record, every) if len(every) > shortened.LARGE else every
-    hosts = sorted(told, key=lambda record: _natural(str(record["host"])))
+    hosts = sorted(told, key=lambda record: natural(str(record["host"])))
     summary = {"total": len(hosts), **dict.fromkeys(STATES, 0)}
     for record in hosts:
         summary[record["verdict"]["state"]] += 1
@@ -74,7 +74,7 @@ def not_ready(document: Mapping[str, Any]) -> list[str]:
     return [name for name, state in ends if state not in (*READY, "SKIPPED")]
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
+def natural(name: str) -> list[tuple[int, int, str]]:
     """pc2 before pc10."""
     parts: list[tuple[int, int, str]] = []
     word, digits = "", ""
@@ -91,6 +91,15 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
             word += character
     parts.append((1, 0, word))
     return parts
+
+
+def moment(value: object) -> str:
+    """A moment as a person says it, or an empty string."""
+    try:
+        at = datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
 def adapter_name(record: Mapping[str, Any]) -> str:
@@ -182,6 +191,8 @@ def summary_lines(document: Mapping[str, Any], more: Iterable[str] = (), width: 
     which = f"{changed['count']} ({changed['pcs']})" if changed["count"] > 1 else changed["pcs"] or "nothing"
     done = f"{'Would change' if run.get('check') else 'Changed'}: {which}."
     lines.append(f"{done} Took {took:.1f} s." if isinstance(took, int | float) else done)
+    if words := shown(section(document, "since").get("words")):
+        lines.append(words)
     return [*lines, *more, headline(document)]
 
 

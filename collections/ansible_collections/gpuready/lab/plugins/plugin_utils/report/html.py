@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..record import STATES
 from ..remedies.page import NAME as CODES
 from . import details as report_details
 from . import document as report
+from . import since as since_last
 from .causes import LOOKED_AT, named
 
 MEANINGS = {
@@ -75,6 +76,7 @@ def page(document: Mapping[str, Any]) -> str:
 <main>
 {_banners(document)}
 {_counts(document)}
+{_since(document)}
 {_causes(document)}
 <section aria-labelledby="pcs">
 <h2 id="pcs" tabindex="-1">PCs</h2>
@@ -121,15 +123,7 @@ def _when(run: Mapping[str, Any]) -> str:
     took = run.get("seconds")
     known = isinstance(took, int | float) and not isinstance(took, bool)
     lasted = f", took {_duration(float(took))}" if known and took is not None else ""
-    return f"{_moment(run.get('finished_at')) or 'Time not known'}{lasted}"
-
-
-def _moment(value: object) -> str:
-    try:
-        at = datetime.fromisoformat(str(value)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return ""
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+    return f"{report.moment(run.get('finished_at')) or 'Time not known'}{lasted}"
 
 
 def _age(then: object, now: object) -> str:
@@ -177,6 +171,32 @@ def _counts(document: Mapping[str, Any]) -> str:
         f'<ul class="counts" aria-label="PCs by verdict">{entries}</ul>'
         if entries
         else "<p>This report holds no PC.</p>"
+    )
+
+
+def _since(document: Mapping[str, Any]) -> str:
+    """What changed since the last run; nothing where there was none."""
+    found = document.get("since")
+    if not found:
+        return ""
+    if not found["groups"]:
+        return f'<p class="when">{escape(found["words"])}</p>'
+    at = report.moment(found["at"])
+    part = f"; only this run's PCs are compared, {found['compared']} of {found['of']}"
+    against = f"{f'The run of {at}' if at else 'The last run'}{part if since_last.is_part(found) else ''}"
+    entries = "".join(
+        f"<li><p><b>{one['count']}</b> {since_last.WHAT[one['what']]}: <bdi>{escape(one['pcs'])}</bdi></p>"
+        + "".join(
+            f'<p class="when">{f"<bdi>{escape(change['pcs'])}</bdi>: " if len(one["changes"]) > 1 else ""}'
+            f"was <bdi>{escape(change['before'])}</bdi>, is <bdi>{escape(change['after'])}</bdi></p>"
+            for change in one["changes"]
+        )
+        + "</li>"
+        for one in found["groups"]
+    )
+    return (
+        '<section aria-labelledby="since"><h2 id="since">Since the last run</h2>'
+        f'<p class="when">{escape(against)}.</p><ul>{entries}</ul></section>'
     )
 
 
@@ -242,7 +262,7 @@ def _judged(document: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     newest = section(record, "newest")
     at = newest.get("at")
     age = _age(at, document["run"].get("finished_at"))
-    words = ", ".join(part for part in (_moment(at), age) if part)
+    words = ", ".join(part for part in (report.moment(at), age) if part)
     by = f"<code>{escape(shown(newest.get('playbook')) or 'run')}</code>" if newest else ""
     value = escape(shown(at), quote=True)
     return f'<td role="cell" data-label="Judged" data-value="{value}">{_cell(words)}{by}</td>'

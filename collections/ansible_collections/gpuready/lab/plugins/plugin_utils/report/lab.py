@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..reading import items, section, shown
-from ..record import SCHEMA_VERSION
+from ..record import SCHEMA_VERSION, STATES
 from ..verdict import machines
 from ..verdict.words import word
 from . import document as report
+from .since import WHAT
+from .since import since as changes
 
 STATE_VERSION = 1
 HISTORY = 10  # verdicts of a PC that are remembered
@@ -45,14 +47,46 @@ def is_state(state: object) -> bool:
         return False
     labs = state.get("labs")
     return isinstance(labs, list) and all(
-        isinstance(one, Mapping) and isinstance(one.get("inventory"), list) and isinstance(one.get("hosts"), Mapping)
+        isinstance(one, Mapping)
+        and isinstance(one.get("inventory"), list)
+        and isinstance(one.get("hosts"), Mapping)
+        and all(map(_is_entry, one["hosts"].values()))
         for one in labs
     )
+
+
+def _is_entry(entry: object) -> bool:
+    """Whether this is what the state has of a PC: a record with a verdict, and the verdicts before it."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("history"), list):
+        return False
+    record = section(entry, "record")
+    verdict = section(record, "verdict")
+    return "host" in record and verdict.get("state") in STATES and isinstance(verdict.get("code"), str)
 
 
 def judges(document: Mapping[str, Any]) -> bool:
     """Whether a run's verdicts are verdicts on the lab."""
     return document["run"].get("verdicts") is not False and not document["run"].get("check")
+
+
+def since(
+    state: Mapping[str, Any] | None,
+    document: Mapping[str, Any],
+    inventory: Sequence[str],
+    pcs: Sequence[str] | None,
+) -> dict[str, Any] | None:
+    """What a run changed in the lab, by the state before it; None where no earlier run has judged the lab."""
+    lab = _lab(state, inventory)
+    last, run = section(lab, "run"), document["run"]
+    if not last or last.get("id") == run.get("id") or _time(last.get("finished_at")) > _time(run.get("finished_at")):
+        return None
+    records = [one for one in document["hosts"] if _says_something(one)]
+    return changes(lab or {}, records, pcs)
+
+
+def _lab(state: Mapping[str, Any] | None, inventory: Sequence[str]) -> dict[str, Any] | None:
+    labs = state["labs"] if state else ()
+    return next((one for one in labs if list(one["inventory"]) == list(inventory)), None)
 
 
 def taken(
@@ -67,8 +101,9 @@ def taken(
     `pcs` are all PCs of the inventory, whatever the run was limited to; None when nobody knows. A PC that the inventory
     has no more leaves the state.
     """
+    new_since = since(state, document, inventory, pcs)
     labs = copy.deepcopy(list(state["labs"])) if state else []
-    lab = next((one for one in labs if list(one["inventory"]) == list(inventory)), None)
+    lab = _lab({"labs": labs}, inventory)
     if lab is None:
         lab = {"inventory": list(inventory), "hosts": {}}
         labs.append(lab)
@@ -79,6 +114,8 @@ def taken(
         lab["hosts"] = {name: entry for name, entry in lab["hosts"].items() if name in set(pcs)}
         lab["pcs"] = list(pcs)
     if _time(section(lab, "run").get("finished_at")) <= _time(run.get("finished_at")):
+        again = section(lab, "run").get("id") == run.get("id")  # the same run once more: what it said before stands
+        lab["since"] = lab.get("since") if again else new_since
         lab["run"], lab["simulated"] = dict(run), document["simulated"]
     labs.sort(key=lambda one: _time(section(one, "run").get("finished_at")), reverse=True)
     return {"schema_version": STATE_VERSION, "labs": labs[:_MOST_LABS]}
@@ -87,7 +124,7 @@ def taken(
 def _take(hosts: dict[str, Any], record: Mapping[str, Any], run: Mapping[str, Any], folder: str) -> None:
     name, verdict = record["host"], record["verdict"]
     known = section(hosts, name)
-    if verdict["state"] == "SKIPPED" or _had_no_turn(record):
+    if not _says_something(record):
         return
     if _time(section(known, "run").get("finished_at")) > _time(run.get("finished_at")):
         return  # a run that began earlier may end later
@@ -99,6 +136,10 @@ def _take(hosts: dict[str, Any], record: Mapping[str, Any], run: Mapping[str, An
         "run": {**mine, "folder": folder},
         "history": [now, *before][:HISTORY],
     }
+
+
+def _says_something(record: Mapping[str, Any]) -> bool:
+    return record["verdict"]["state"] != "SKIPPED" and not _had_no_turn(record)
 
 
 def _had_no_turn(record: Mapping[str, Any]) -> bool:
@@ -124,7 +165,23 @@ def document(state: Mapping[str, Any], inventory: Sequence[str]) -> dict[str, An
             records.append(_unjudged(name, bool(lab.get("simulated")), lab["run"]))
     machines.tell_apart(records)  # two runs may have come to one machine by two names
     lab_report = report.build(records, lab["run"], False)
-    return {**lab_report, "lab": {"inventory": list(inventory)}}
+    known = {"since": dict(lab["since"])} if _is_since(lab.get("since")) else {}
+    return {**lab_report, **known, "lab": {"inventory": list(inventory)}}
+
+
+def _is_since(found: object) -> bool:
+    """Whether this is what `since` gave: the state may have been written by hand."""
+    if not isinstance(found, Mapping) or not all(isinstance(found.get(key), int) for key in ("compared", "of")):
+        return False
+    groups = found.get("groups")
+    texts = all(isinstance(found.get(key), str) for key in ("run", "at", "words"))
+    return texts and isinstance(groups, list) and len(items(groups)) == len(groups) and all(map(_is_group, groups))
+
+
+def _is_group(one: Mapping[str, Any]) -> bool:
+    changed = items(one.get("changes"))
+    texts = all(isinstance(change.get(key), str) for change in changed for key in ("before", "after", "pcs"))
+    return one.get("what") in WHAT and isinstance(one.get("count"), int) and isinstance(one.get("pcs"), str) and texts
 
 
 def _unjudged(name: str, simulated: bool, run: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         lines += [f"**Simulated.** {cell(report.simulated_words(document))}", ""]
     if document["run"].get("check"):
         lines += ["**Check.** Nothing was changed and nothing was trained in this run.", ""]
+    if words := shown(section(document, "since").get("words")):
+        lines += [cell(words), ""]
     columns = ["host", "state", "code", "stack", "adapter"] + ["judged_at"] * ("lab" in document)
     names = {"host": "PC", "state": "verdict", "judged_at": "judged"}
     lines += [f"| {' | '.join(names.get(key, key) for key in columns)} |", "|---" * len(columns) + "|"]
