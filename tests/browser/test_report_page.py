@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import html as report_html
-from documents import HOSTILE, document, every_state, hostile
+from ansible_collections.gpuready.lab.plugins.plugin_utils.report import lab
+from documents import HOSTILE, document, every_state, hostile, named
+from records import good
 
 sys.path.insert(0, str(Path(__file__).parent))
 from chromium import Chromium, program
@@ -41,6 +44,20 @@ def page(browser: Chromium, tmp_path: Path) -> Iterator[Chromium]:
     kept = os.environ.get("GPUREADY_PICTURES")
     if kept:
         browser.picture(Path(kept) / f"{os.environ['PYTEST_CURRENT_TEST'].split('::')[-1].split(' ')[0]}.png")
+
+
+def lab_page(folder: Path) -> Path:
+    """The page of a lab after its second run."""
+    state: dict[str, Any] | None = None
+    before = [*every_state(), named("old", good())]
+    before[5] = named("pc06", good())
+    for number, records in enumerate((before, every_state())):
+        found = document(records, id=f"{number}", finished_at=f"2026-11-{22 + number}T08:30:00.000+00:00")
+        state = lab.taken(state, found, ["/lab"], [one["host"] for one in found["hosts"]], f"runs/{number}")
+        state = lab.counted(state, lab.document(state, ["/lab"]))
+    assert state is not None
+    (folder / "lab.html").write_text(report_html.page(lab.document(state, ["/lab"])), encoding="utf-8")
+    return folder / "lab.html"
 
 
 NAMES = (
@@ -245,6 +262,33 @@ def test_what_a_screen_reader_is_told(page: Chromium, width: int) -> None:
     identifiers = page.js("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(identifiers) == len(set(identifiers))
     assert page.js("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_the_page_of_a_lab_shows_trend_and_what_changed(browser: Chromium, tmp_path: Path, width: int) -> None:
+    browser.scripts(True)
+    browser.width(width)
+    browser.media()
+    browser.open(lab_page(tmp_path))
+    assert browser.js("document.documentElement.scrollWidth") <= width
+    places = ", ".join(f"document.querySelector('{s}')" for s in (".counts", ".trend", "#since", "#causes", "#pcs"))
+    tops = browser.js(f"[{places}].map(e => e.getBoundingClientRect().top)")
+    assert tops == sorted(tops)
+    shown = browser.js("document.querySelector('[aria-labelledby=since]').innerText")
+    assert (
+        "The run of 22 November 2026, 08:30 UTC. Compared are 8 of 9 PCs: of the others the run says nothing." in shown
+    )
+    assert "1 ready no more: pc06\n\nwas READY TRAINED, is STALE " in shown
+    assert "1 no more in the inventory: old" in shown
+    assert (
+        browser.js("[...document.querySelectorAll('.trend polyline')].map(l => getComputedStyle(l).fill)")
+        == ["none"] * 2
+    )
+    browser.call("Accessibility.enable")
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    told = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes if not n.get("ignored")]
+    assert ("image", "PCs ready after each run, the oldest first: 4 of 10, 2 of 9") in told
+    assert browser.js(CONTRAST) == []
 
 
 def test_on_paper_there_are_no_controls_and_all_details(page: Chromium) -> None:

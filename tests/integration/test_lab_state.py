@@ -121,7 +121,7 @@ def test_a_run_over_some_changes_these_alone(controller: Controller) -> None:
         assert own["run"]["id"] == newest[name]["run"]
     assert own["since"] == found["since"]
     assert [(one["what"], one["hosts"]) for one in own["since"]["groups"]] == [("ready_no_more", ["pc02"])]
-    assert "1 ready no more (pc02). Only this run's PCs are compared, 1 of 13." in said
+    assert "1 ready no more (pc02). Compared are 1 of 13 PCs: of the others the run says nothing." in said
 
 
 def test_two_runs_at_once_do_not_mix(controller: Controller) -> None:

@@ -87,9 +87,9 @@ def test_nothing_changed_is_said_too_and_a_pc_without_a_plan_has_no_other_stack(
 def test_a_run_over_a_part_compares_its_pcs_alone_and_says_so() -> None:
     found = since([ended(name) for name in PCS], [ended("pc2", *BROKEN)], PCS)
     assert told(found) == {"ready_no_more": ["pc2"]}
-    assert found["words"].endswith(" Only this run's PCs are compared, 1 of 4.")
+    assert found["words"].endswith(" Compared are 1 of 4 PCs: of the others the run says nothing.")
     page = report_html.page({**run(2, ended("pc2", *BROKEN)), "since": found})
-    assert "PCs are compared, 1 of 4" in page
+    assert "Compared are 1 of 4 PCs: of the others the run says nothing.</p>" in page
 
 
 def test_what_says_nothing_of_a_pc_changes_nothing() -> None:

@@ -80,6 +80,7 @@ def keep(
         state = lab.taken(state, document, inventory, pcs, place)
         lab_document = lab.document(state, inventory)
         texts = renderings.files(lab_document, formats)
+        state = lab.counted(state, lab_document)
         write_whole(folder / STATE, json.dumps(state, ensure_ascii=False, allow_nan=False) + "\n")
         write_together(folder / LATEST, texts, renderings.not_among(texts))
     return Kept(lab_document, aside)

@@ -19,6 +19,7 @@ from ..remedies.page import NAME as CODES
 from . import details as report_details
 from . import document as report
 from . import since as since_last
+from . import trend
 from .causes import LOOKED_AT, named
 
 MEANINGS = {
@@ -76,6 +77,7 @@ def page(document: Mapping[str, Any]) -> str:
 <main>
 {_banners(document)}
 {_counts(document)}
+{trend.picture(document.get("trend", ()))}
 {_since(document)}
 {_causes(document)}
 <section aria-labelledby="pcs">
@@ -182,8 +184,7 @@ def _since(document: Mapping[str, Any]) -> str:
     if not found["groups"]:
         return f'<p class="when">{escape(found["words"])}</p>'
     at = report.moment(found["at"])
-    part = f"; only this run's PCs are compared, {found['compared']} of {found['of']}"
-    against = f"{f'The run of {at}' if at else 'The last run'}{part if since_last.is_part(found) else ''}"
+    against = ". ".join(filter(None, (f"The run of {at}" if at else "The last run", since_last.part_words(found))))
     entries = "".join(
         f"<li><p><b>{one['count']}</b> {since_last.WHAT[one['what']]}: <bdi>{escape(one['pcs'])}</bdi></p>"
         + "".join(

@@ -18,6 +18,7 @@ from ..record import SCHEMA_VERSION, STATES
 from ..verdict import machines
 from ..verdict.words import word
 from . import document as report
+from . import trend
 from .since import WHAT
 from .since import since as changes
 
@@ -150,7 +151,10 @@ def _had_no_turn(record: Mapping[str, Any]) -> bool:
 
 
 def document(state: Mapping[str, Any], inventory: Sequence[str]) -> dict[str, Any]:
-    """The report of a lab's state: the newest record of each PC, and where it is from (`newest`)."""
+    """The report of a lab's state: the newest record of each PC, and where it is from (`newest`).
+
+    Its `trend` is for `counted`.
+    """
     lab = next(one for one in state["labs"] if list(one["inventory"]) == list(inventory))
     names: Iterable[str] = dict.fromkeys([*(lab.get("pcs") or ()), *lab["hosts"]])
     records = []
@@ -166,7 +170,15 @@ def document(state: Mapping[str, Any], inventory: Sequence[str]) -> dict[str, An
     machines.tell_apart(records)  # two runs may have come to one machine by two names
     lab_report = report.build(records, lab["run"], False)
     known = {"since": dict(lab["since"])} if _is_since(lab.get("since")) else {}
-    return {**lab_report, **known, "lab": {"inventory": list(inventory)}}
+    told = {"trend": trend.taken(lab.get("runs"), lab_report)}
+    return {**lab_report, **known, **told, "lab": {"inventory": list(inventory)}}
+
+
+def counted(state: Mapping[str, Any], lab_document: Mapping[str, Any]) -> dict[str, Any]:
+    """The state with how many PCs of the lab were ready after its last runs, as its document has it."""
+    inventory, runs = lab_document["lab"]["inventory"], lab_document["trend"]
+    labs = [{**one, "runs": runs} if list(one["inventory"]) == inventory else one for one in state["labs"]]
+    return {**state, "labs": labs}
 
 
 def _is_since(found: object) -> bool:

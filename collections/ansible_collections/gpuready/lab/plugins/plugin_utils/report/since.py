@@ -87,11 +87,12 @@ def _words(found: Mapping[str, Any]) -> str:
     at = moment(found["at"])
     last = f"the run of {at}" if at else "the last run"
     parts = [f"{one['count']} {WHAT[one['what']]} ({one['pcs']})" for one in found["groups"]]
-    part = f" Only this run's PCs are compared, {found['compared']} of {found['of']}." if is_part(found) else ""
+    part = f" {part_words(found)}." if part_words(found) else ""
     said = f"Since {last}: {'; '.join(parts)}." if parts else f"Nothing has changed since {last}."
     return f"{said}{part}"
 
 
-def is_part(found: Mapping[str, Any]) -> bool:
-    """Whether the run was over a part of the lab."""
-    return bool(found["compared"] < found["of"])
+def part_words(found: Mapping[str, Any]) -> str:
+    """What is to be said where the run was over a part of the lab, or skipped some; else an empty string."""
+    compared, of = found["compared"], found["of"]
+    return f"Compared are {compared} of {of} PCs: of the others the run says nothing" if compared < of else ""

@@ -15,6 +15,7 @@ from ..reading import section, shown
 from ..record import STATES
 from ..remedies import page
 from . import document as report
+from . import trend
 from .causes import LOOKED_AT, whose
 
 _KINDS = {
@@ -68,6 +69,8 @@ def markdown(document: Mapping[str, Any]) -> str:
     if document["run"].get("check"):
         lines += ["**Check.** Nothing was changed and nothing was trained in this run.", ""]
     if words := shown(section(document, "since").get("words")):
+        lines += [cell(words), ""]
+    if words := trend.words(document.get("trend", ())):
         lines += [cell(words), ""]
     columns = ["host", "state", "code", "stack", "adapter"] + ["judged_at"] * ("lab" in document)
     names = {"host": "PC", "state": "verdict", "judged_at": "judged"}
