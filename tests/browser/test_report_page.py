@@ -291,6 +291,25 @@ def test_the_page_of_a_lab_shows_trend_and_what_changed(browser: Chromium, tmp_p
     assert browser.js(CONTRAST) == []
 
 
+def test_a_stack_at_its_end_is_found_by_its_word_and_leads_to_what_that_costs(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    records = every_state()
+    words = "tensorflow-directml-plugin is discontinued: no fixes any more"
+    records[1]["plan"] |= {"life": "discontinued", "warnings": [words]}
+    path = tmp_path / "ends.html"
+    path.write_text(report_html.page(document(records)), encoding="utf-8")
+    browser.scripts(True)
+    browser.width(390)
+    browser.open(path, "#find=discontinued")
+    assert browser.js(NAMES) == ["pc02"]
+    browser.click("#table a[href='#end0']")
+    assert browser.js("document.activeElement.id") == "end0"
+    assert browser.js("document.activeElement.innerText").endswith(words)
+    assert browser.js(NAMES) == ["pc02"], "the filter stays"
+    assert browser.js(CONTRAST) == []
+
+
 def test_on_paper_there_are_no_controls_and_all_details(page: Chromium) -> None:
     page.media("print")
     assert page.js("document.getElementById('filter').checkVisibility()") is False
@@ -312,7 +331,7 @@ def test_nothing_hostile_runs_or_is_fetched(browser: Chromium, tmp_path: Path) -
     assert browser.js("document.querySelectorAll('script, style').length") == 2
     foreign = "img, svg:not(figure > svg[role=img]), iframe, object, embed, link, [onerror], [onload]"
     assert browser.js(f"document.querySelectorAll('{foreign}').length") == 0
-    ours = r"/^(#pc\d+|#pc=[^&]+|#verdict=[a-z-]+|#pcs|#plan\d+|codes\.md(#[a-z0-9_]+)?)$/"
+    ours = r"/^(#pc\d+|#pc=[^&]+|#verdict=[a-z-]+|#pcs|#plan\d+|#end\d+|codes\.md(#[a-z0-9_]+)?)$/"
     assert browser.js(f"[...document.links].every(a => {ours}.test(a.getAttribute('href')))")
     assert browser.js("document.querySelectorAll('#table tbody tr').length") == len(HOSTILE)
     shown = browser.js("document.querySelector('#table tbody').textContent")

@@ -11,6 +11,7 @@ from ..reading import items, section, shown
 from ..record import READY, STATES, run_of
 from . import causes as reasons
 from . import shortened
+from .ends import ends, life
 
 REPORT_VERSION = 1
 _MOST_ROWS = 40  # PCs that get a line each
@@ -34,6 +35,7 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
         "simulated": simulated or any(record.get("simulated") is True for record in hosts),
         "summary": summary,
         "causes": reasons.causes(hosts, run.get("verdicts") is not False),
+        "end_of_life": ends(hosts),
         "changed": {"count": len(changed), "pcs": reasons.named(changed)},
         "hosts": hosts,
     }
@@ -120,9 +122,8 @@ def stack_name(record: Mapping[str, Any]) -> str:
 
 def stack_words(record: Mapping[str, Any]) -> str:
     """The same for a person, who is told where its makers look after it no longer."""
-    life = shown((record.get("plan") or {}).get("life"))
-    name = stack_name(record)
-    return f"{name}, {life}" if name and life in ("frozen", "discontinued") else name
+    name, at_end = stack_name(record), life(record)
+    return f"{name}, {at_end}" if name and at_end else name
 
 
 def outcome(document: Mapping[str, Any], record: Mapping[str, Any]) -> str:

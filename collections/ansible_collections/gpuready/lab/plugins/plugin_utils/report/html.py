@@ -21,6 +21,7 @@ from . import document as report
 from . import since as since_last
 from . import trend
 from .causes import LOOKED_AT, named
+from .ends import life
 
 MEANINGS = {
     "READY": "trained on the planned GPU, every check passed",
@@ -55,6 +56,7 @@ def asset(name: str) -> str:
 def page(document: Mapping[str, Any]) -> str:
     """The whole page."""
     run, columns, plans = document["run"], _columns(document), _shared(document)
+    ends = {host: f"end{number}" for number, one in enumerate(document["end_of_life"]) for host in one["hosts"]}
     title = "GPU readiness" + (" (simulated)" if document["simulated"] else "")
     about = "Every PC of the lab, its newest verdict" if "lab" in document else "Every PC of this run, its verdict"
     return f"""<!DOCTYPE html>
@@ -80,6 +82,7 @@ def page(document: Mapping[str, Any]) -> str:
 {trend.picture(document.get("trend", ()))}
 {_since(document)}
 {_causes(document)}
+{_ends(document)}
 <section aria-labelledby="pcs">
 <h2 id="pcs" tabindex="-1">PCs</h2>
 {_filters(document)}
@@ -88,7 +91,7 @@ def page(document: Mapping[str, Any]) -> str:
 <caption>{about} and what to do next</caption>
 <thead role="rowgroup"><tr role="row">{"".join(f'<th scope="col" role="columnheader" data-sort="{key}">{name}</th>' for key, name in columns)}</tr></thead>
 <tbody role="rowgroup">
-{"".join(_row(document, number, record) for number, record in _by_need(document))}
+{"".join(_row(document, number, record, ends) for number, record in _by_need(document))}
 </tbody>
 </table>
 </div>
@@ -222,6 +225,17 @@ def _cause(group: Mapping[str, Any]) -> str:
     )
 
 
+def _ends(document: Mapping[str, Any]) -> str:
+    """The stacks that their makers look after no longer; a PC's row leads here."""
+    entries = "".join(
+        f'<li id="end{number}" tabindex="-1"><p><b>{one["count"]} PC{"s" * (one["count"] != 1)}</b> '
+        f"<bdi>{escape(one['pcs'])}</bdi></p><p><bdi>{escape(one['words'])}</bdi></p></li>"
+        for number, one in enumerate(document["end_of_life"])
+    )
+    title = '<h2 id="ends">At the end of their life</h2>'
+    return f'<section aria-labelledby="ends">{title}<ul class="causes">{entries}</ul></section>' if entries else ""
+
+
 def _filters(document: Mapping[str, Any]) -> str:
     states = list(report.counts(document))
     options = "".join(f'<option value="{state}">{_words(state)}</option>' for state in states)
@@ -241,7 +255,7 @@ def _by_need(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]
     return sorted(enumerate(document["hosts"]), key=lambda one: _NEED.index(report.outcome(document, one[1])))
 
 
-def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) -> str:
+def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any], ends: Mapping[str, str]) -> str:
     verdict = record["verdict"]
     state, step = report.outcome(document, record), shown(verdict.get("next_step"))
     step = "" if state == LOOKED_AT else step
@@ -249,11 +263,12 @@ def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any]) ->
     judged = _judged(document, record) if "lab" in document else ""
     todo = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
     simulated = ' <span class="tag">simulated</span>' if record.get("simulated") is True else ""
+    end = f' <a class="tag" href="#{ends[shown(record["host"])]}">{life(record)}</a>' if life(record) else ""
     reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
     return (
         f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(shown(record["host"]))}</bdi></a>'
         f'{simulated}</th><td role="cell" data-value="{order}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
-        f'<td role="cell" data-label="Stack">{_cell(report.stack_words(record))}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
+        f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}{end}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
         f'{judged}<td role="cell"><p><bdi>{escape(shown(verdict.get("cause")))}</bdi></p>{todo}</td></tr>\n'
     )
 

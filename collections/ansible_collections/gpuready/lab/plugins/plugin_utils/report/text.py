@@ -17,6 +17,7 @@ from ..remedies import page
 from . import document as report
 from . import trend
 from .causes import LOOKED_AT, whose
+from .ends import life
 
 _KINDS = {
     "NOT_READY": "failure",
@@ -27,7 +28,7 @@ _KINDS = {
     LOOKED_AT: "skipped",
 }
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
-COLUMNS = ("host", "state", "code", "stack", "adapter", "cause", "next_step", "simulated", "reused", "at", "run", "judged_at", "pcs_alike")  # fmt: skip
+COLUMNS = ("host", "state", "code", "stack", "adapter", "cause", "next_step", "simulated", "reused", "at", "run", "judged_at", "pcs_alike", "life")  # fmt: skip
 
 
 def row(document: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
@@ -47,6 +48,7 @@ def row(document: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str
         "at": shown(verdict.get("at")),
         "run": shown(newest.get("run") if lab else document["run"].get("id")),
         "judged_at": shown(newest.get("at") if lab else document["run"].get("finished_at")),
+        "life": life(record),
     }
 
 
@@ -88,6 +90,9 @@ def markdown(document: Mapping[str, Any]) -> str:
             f"**{cell(group['pcs'])}** ({whose(group)}{group['count']}, {cell(group['state'])}, {cell(group['code'])})"
         )
         lines.append(f"- {who}: {why} {sentence(group['next_step'])}".rstrip())
+    if document["end_of_life"]:
+        lines += ["", "## At the end of their life", ""]
+    lines += [f"- **{cell(one['pcs'])}** ({one['count']}): {sentence(one['words'])}" for one in document["end_of_life"]]
     lines += ["", f"What each code means: [{page.NAME}]({page.NAME})."]
     return "\n".join(lines) + "\n"
 
