@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils.report import html as report_html
@@ -308,6 +309,35 @@ def test_a_stack_at_its_end_is_found_by_its_word_and_leads_to_what_that_costs(
     assert browser.js("document.activeElement.innerText").endswith(words)
     assert browser.js(NAMES) == ["pc02"], "the filter stays"
     assert browser.js(CONTRAST) == []
+
+
+def test_a_room_or_a_group_is_chosen_and_stands_in_the_address(browser: Chromium, tmp_path: Path) -> None:
+    records = every_state()
+    for number, record in enumerate(records):
+        record["place"] = {"room": f"Lab {number % 3 + 9} & Söhne", "groups": ["new"] if number < 4 else ["old"]}
+    path = tmp_path / "rooms.html"
+    path.write_text(report_html.page(document(records)), encoding="utf-8")
+    browser.scripts(True)
+    browser.width(1280)
+    browser.open(path, "#room=" + quote("Lab 10 & Söhne"))
+    assert browser.js(NAMES) == ["pc10", "pc05", "pc02"]
+    browser.js(
+        "{ const s = document.getElementById('place'); s.value = 'group=new'; s.dispatchEvent(new Event('change')) }"
+    )
+    assert browser.js("location.hash") == "#group=new"
+    assert browser.js(NAMES) == ["pc03", "pc04", "pc02", "pc01"]
+    browser.js(
+        "{ const s = document.getElementById('state'); s.value = 'READY'; s.dispatchEvent(new Event('change')) }"
+    )
+    assert (browser.js("location.hash"), browser.js(NAMES)) == ("#verdict=ready&group=new", ["pc01"])
+    browser.open(path, "#room=nowhere")
+    assert browser.js("document.getElementById('shown').textContent") == "9 of 9 shown"
+    for width in (320, 768):
+        browser.width(width)
+        assert browser.js("document.documentElement.scrollWidth") <= width
+    assert browser.js(CONTRAST) == []
+    browser.click("th[data-sort=place] button")
+    assert browser.js("document.querySelector('#table tbody td').textContent") == "Lab 9 & Söhnenew"
 
 
 def test_on_paper_there_are_no_controls_and_all_details(page: Chromium) -> None:

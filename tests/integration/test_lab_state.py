@@ -39,9 +39,9 @@ class Controller:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / "hosts.yml").write_text(
-            yaml.safe_dump({"all": {"hosts": {name: {} for name in PCS}, "vars": {"ansible_connection": "local"}}})
-        )
+        room = {"hosts": dict.fromkeys(PCS[:2]), "vars": {"room": "Lab {{ 4 + 1 }}"}}
+        every = {"hosts": dict.fromkeys(PCS), "children": {"lab_5": room}, "vars": {"ansible_connection": "local"}}
+        (folder / "hosts.yml").write_text(yaml.safe_dump({"all": every}))
         (folder / "action").mkdir()
         (folder / "action/judge.py").write_text(JUDGE)
         for name, verdict, more in (
@@ -113,6 +113,8 @@ def test_a_run_over_some_changes_these_alone(controller: Controller) -> None:
     assert "The lab: 11 of 13 PCs ready; 1 NOT_READY, 1 UNKNOWN." in said
     found = controller.latest()
     assert states(found) == {**dict.fromkeys(PCS, "READY"), "pc02": "NOT_READY", "pc13": "UNKNOWN"}
+    places = {one["host"]: one.get("place") for one in found["hosts"]}
+    assert (places["pc02"], places["pc03"]) == ({"room": "Lab 5", "groups": ["lab_5"]}, None)
     newest = {one["host"]: one.get("newest") for one in found["hosts"]}
     assert newest["pc13"] is None
     for name, folder in (("pc01", controller.runs()[0]), ("pc02", controller.runs()[-1])):

@@ -21,7 +21,7 @@ from ..plugin_utils.files import write_together
 from ..plugin_utils.reading import shown
 from ..plugin_utils.report import document as report
 from ..plugin_utils.report import lab as labs
-from ..plugin_utils.report import renderings
+from ..plugin_utils.report import places, renderings
 from ..plugin_utils.verdict import equals, judging, machines
 
 FORMATS = list(renderings.RENDERINGS)
@@ -118,6 +118,8 @@ class ActionModule(Action):
                 record["simulated"] = lab or record["simulated"]
                 policy = {"simulated_lab": lab, "check_mode": self._task.check_mode, "trainer_sha256": trainer.sha256()}
                 record["verdict"] = judging.verdict(record, policy)
+            if where := places.place(variables):
+                record["place"] = where
             collected.append(record)
         machines.tell_apart(collected)
         equals.compare(collected)

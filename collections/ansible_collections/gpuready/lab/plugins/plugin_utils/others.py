@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleError
+
 # No templates: the answers of PCs. Ansible's hostvars would go through each of their values for one.
 _AS_THEY_ARE = "ansible_facts"
 
@@ -30,6 +32,16 @@ class Variables(Mapping[str, Any]):
         if self._filled is None:
             self._filled = self._all[self._host]
         return self._filled[name]
+
+    def written(self, name: str) -> Any:
+        """The value as the lab wrote it; filled in where it is a template, None where that is broken."""
+        value = self._raw.get(name)
+        if not isinstance(value, str) or not ("{{" in value or "{%" in value):
+            return value
+        try:
+            return self[name]
+        except AnsibleError:
+            return None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._raw)

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ..reading import items, section, shown
 from ..record import READY, STATES, run_of
 from . import causes as reasons
-from . import shortened
+from . import places, shortened
 from .ends import ends, life
 
 REPORT_VERSION = 1
@@ -34,11 +34,18 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
         "run": dict(run),
         "simulated": simulated or any(record.get("simulated") is True for record in hosts),
         "summary": summary,
-        "causes": reasons.causes(hosts, run.get("verdicts") is not False),
+        "causes": _causes(hosts, run.get("verdicts") is not False),
         "end_of_life": ends(hosts),
         "changed": {"count": len(changed), "pcs": reasons.named(changed)},
         "hosts": hosts,
     }
+
+
+def _causes(hosts: Sequence[Mapping[str, Any]], verdicts: bool) -> list[dict[str, Any]]:
+    """The causes, each with its PCs room by room where the inventory says rooms."""
+    rooms = {shown(record["host"]): where for record in hosts if (where := places.room(record))}
+    groups = reasons.causes(hosts, verdicts)
+    return [{**one, "rooms": there} if (there := places.by_room(one["hosts"], rooms)) else one for one in groups]
 
 
 def run(variables: Mapping[str, Any], records: Iterable[Mapping[str, Any]], controller: str) -> dict[str, Any]:

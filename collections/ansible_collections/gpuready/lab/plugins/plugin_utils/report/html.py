@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -18,8 +19,8 @@ from ..record import STATES
 from ..remedies.page import NAME as CODES
 from . import details as report_details
 from . import document as report
+from . import places, trend
 from . import since as since_last
-from . import trend
 from .causes import LOOKED_AT, named
 from .ends import life
 
@@ -55,7 +56,8 @@ def asset(name: str) -> str:
 
 def page(document: Mapping[str, Any]) -> str:
     """The whole page."""
-    run, columns, plans = document["run"], _columns(document), _shared(document)
+    run, where, plans = document["run"], _places(document), _shared(document)
+    columns = _columns(document, where)
     ends = {host: f"end{number}" for number, one in enumerate(document["end_of_life"]) for host in one["hosts"]}
     title = "GPU readiness" + (" (simulated)" if document["simulated"] else "")
     about = "Every PC of the lab, its newest verdict" if "lab" in document else "Every PC of this run, its verdict"
@@ -85,13 +87,13 @@ def page(document: Mapping[str, Any]) -> str:
 {_ends(document)}
 <section aria-labelledby="pcs">
 <h2 id="pcs" tabindex="-1">PCs</h2>
-{_filters(document)}
+{_filters(document, where)}
 <div class="scroll">
 <table id="table" role="table">
 <caption>{about} and what to do next</caption>
 <thead role="rowgroup"><tr role="row">{"".join(f'<th scope="col" role="columnheader" data-sort="{key}">{name}</th>' for key, name in columns)}</tr></thead>
 <tbody role="rowgroup">
-{"".join(_row(document, number, record, ends) for number, record in _by_need(document))}
+{"".join(_row(document, number, record, ends, where) for number, record in _by_need(document))}
 </tbody>
 </table>
 </div>
@@ -113,8 +115,28 @@ run {escape(shown(run.get("id")))} · controller <bdi>{escape(shown(run.get("con
 """
 
 
-def _columns(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return (*_COLUMNS[:-1], _JUDGED, _COLUMNS[-1]) if "lab" in document else _COLUMNS
+def _columns(document: Mapping[str, Any], where: Places) -> tuple[tuple[str, str], ...]:
+    place = (("place", "Room" if where.rooms else "Group"),) if where.known else ()
+    judged = (_JUDGED,) if "lab" in document else ()
+    return (_COLUMNS[0], *place, *_COLUMNS[1:-1], *judged, _COLUMNS[-1])
+
+
+@dataclass(frozen=True)
+class Places:
+    """The rooms and the groups by which the PCs of a report are told apart."""
+
+    rooms: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether there are any."""
+        return bool(self.rooms or self.groups)
+
+
+def _places(document: Mapping[str, Any]) -> Places:
+    rooms = {where for record in document["hosts"] if (where := places.room(record))}
+    return Places(tuple(sorted(rooms, key=report.natural)), tuple(places.telling(document["hosts"])))
 
 
 def _headline(document: Mapping[str, Any]) -> str:
@@ -217,11 +239,15 @@ def _cause(group: Mapping[str, Any]) -> str:
         f"<p>{f'<bdi>{escape(one["pcs"])}</bdi>: ' if several else ''}<bdi>{escape(one['cause'])}</bdi></p>"
         for one in group["causes"]
     )
+    rooms = "".join(
+        f"<li><b><bdi>{escape(one['room'] or 'no room')}</bdi></b> ({one['count']}): <bdi>{escape(one['pcs'])}</bdi></li>"
+        for one in group.get("rooms", ())
+    )
     step = group["next_step"]
     todo = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
     return (
         f"<li><p><b>{count} PC{'s' * (count != 1)}</b> {_badge(group['state'])} <code>{escape(group['code'])}</code> "
-        f"<bdi>{escape(group['pcs'])}</bdi></p>{why}{todo}</li>"
+        f"<bdi>{escape(group['pcs'])}</bdi></p>{f'<ul>{rooms}</ul>' if rooms else ''}{why}{todo}</li>"
     )
 
 
@@ -236,14 +262,45 @@ def _ends(document: Mapping[str, Any]) -> str:
     return f'<section aria-labelledby="ends">{title}<ul class="causes">{entries}</ul></section>' if entries else ""
 
 
-def _filters(document: Mapping[str, Any]) -> str:
+def _filters(document: Mapping[str, Any], where: Places) -> str:
     states = list(report.counts(document))
     options = "".join(f'<option value="{state}">{_words(state)}</option>' for state in states)
     return (
         '<form id="filter" hidden><label>Find <input type="search" id="find" autocomplete="off"></label> '
         f'<label>Verdict <select id="state"><option value="">all</option>{options}</select></label> '
+        f"{_place_filter(where)}"
         '<output id="shown" aria-live="polite"></output></form>'
     )
+
+
+def _place_filter(where: Places) -> str:
+    """Rooms and groups to choose from; nothing where the inventory has neither."""
+    entries = "".join(
+        f'<optgroup label="{title}">'
+        + "".join(f'<option value="{kind}={escape(one, quote=True)}">{escape(one)}</option>' for one in found)
+        + "</optgroup>"
+        for title, kind, found in (("Room", "room", where.rooms), ("Group", "group", where.groups))
+        if found
+    )
+    return (
+        f'<label>Place <select id="place"><option value="">all</option>{entries}</select></label> ' if entries else ""
+    )
+
+
+def _place(record: Mapping[str, Any], where: Places) -> str:
+    """The cell of a PC's room, its groups below."""
+    room, groups = places.room(record), [one for one in places.groups(record) if one in where.groups]
+    below = f"<small><bdi>{escape(', '.join(groups))}</bdi></small>" if groups else ""
+    cell = _cell(room) if room or not groups else ""
+    label = "Room" if where.rooms else "Group"
+    return f'<td role="cell" data-label="{label}">{cell}{below}</td>'
+
+
+def _fits(record: Mapping[str, Any], where: Places) -> str:
+    """What a filter by place finds a row by, a line each."""
+    room = places.room(record)
+    lines = [f"room={room}"] * bool(room) + [f"group={one}" for one in places.groups(record) if one in where.groups]
+    return f' data-place="{escape(chr(10).join(lines), quote=True)}"' if lines else ""
 
 
 def _words(state: str) -> str:
@@ -251,11 +308,18 @@ def _words(state: str) -> str:
 
 
 def _by_need(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
-    """The PCs with their numbers, those that need a hand first."""
-    return sorted(enumerate(document["hosts"]), key=lambda one: _NEED.index(report.outcome(document, one[1])))
+    """The PCs with their numbers, those that need a hand first, room by room."""
+
+    def need(one: tuple[int, Mapping[str, Any]]) -> tuple[int, bool, list[tuple[int, int, str]]]:
+        room = places.room(one[1])
+        return _NEED.index(report.outcome(document, one[1])), not room, report.natural(room)
+
+    return sorted(enumerate(document["hosts"]), key=need)
 
 
-def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any], ends: Mapping[str, str]) -> str:
+def _row(
+    document: Mapping[str, Any], number: int, record: Mapping[str, Any], ends: Mapping[str, str], where: Places
+) -> str:
     verdict = record["verdict"]
     state, step = report.outcome(document, record), shown(verdict.get("next_step"))
     step = "" if state == LOOKED_AT else step
@@ -266,8 +330,8 @@ def _row(document: Mapping[str, Any], number: int, record: Mapping[str, Any], en
     end = f' <a class="tag" href="#{ends[shown(record["host"])]}">{life(record)}</a>' if life(record) else ""
     reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
     return (
-        f'<tr role="row" data-state="{state}"><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(shown(record["host"]))}</bdi></a>'
-        f'{simulated}</th><td role="cell" data-value="{order}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
+        f'<tr role="row" data-state="{state}"{_fits(record, where)}><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(shown(record["host"]))}</bdi></a>'
+        f'{simulated}</th>{_place(record, where) if where.known else ""}<td role="cell" data-value="{order}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
         f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}{end}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
         f'{judged}<td role="cell"><p><bdi>{escape(shown(verdict.get("cause")))}</bdi></p>{todo}</td></tr>\n'
     )

@@ -2,6 +2,7 @@
   'use strict';
   var table = document.getElementById('table'), body = table.tBodies[0], form = document.getElementById('filter');
   var find = document.getElementById('find'), state = document.getElementById('state');
+  var place = document.getElementById('place');  // none where the inventory has neither rooms nor groups
   var rows = Array.prototype.slice.call(body.rows), heads = Array.prototype.slice.call(table.tHead.rows[0].cells);
   var details = rows.map(function (row) { return document.getElementById(row.cells[0].querySelector('a').hash.slice(1)); });
   var pairs = rows.map(function (row, at) {
@@ -17,6 +18,7 @@
     var words = find.value.toLowerCase().split(/\s+/), shown = 0;
     pairs.forEach(function (pair) {
       var fits = (!state.value || pair.row.dataset.state === state.value) &&
+        (!place || !place.value || (pair.row.dataset.place || '').split('\n').indexOf(place.value) >= 0) &&
         words.every(function (word) { return pair.text.indexOf(word) >= 0; });
       pair.row.hidden = pair.more.hidden = !fits; shown += fits ? 1 : 0;
     });
@@ -27,11 +29,16 @@
   function keep() {  // what is chosen stands in the address, which is mailed and reloaded
     var said = [];
     if (state.value) { said.push('verdict=' + spelled(state.value)); }
+    if (place && place.value) {
+      var at = place.value.indexOf('=');
+      said.push(place.value.slice(0, at) + '=' + encodeURIComponent(place.value.slice(at + 1)));
+    }
     if (find.value.trim()) { said.push('find=' + encodeURIComponent(find.value.trim())); }
     history.replaceState(null, '', '#' + said.join('&'));
     filter();
   }
   find.addEventListener('input', keep); state.addEventListener('change', keep);
+  if (place) { place.addEventListener('change', keep); }
   var compare = new Intl.Collator(undefined, { numeric: true }).compare;
   function value(row, column) { var cell = row.cells[column]; return cell.dataset.value || cell.textContent; }
   heads.forEach(function (head, column) {
@@ -53,7 +60,12 @@
   function show() {
     var said = location.hash.slice(1), asked = new URLSearchParams(said);
     var wanted = (asked.get('pc') || '').toLowerCase(), verdict = (asked.get('verdict') || '').toLowerCase();
-    if (asked.get('verdict') !== null || asked.get('find') !== null) {
+    var kind = ['room', 'group'].filter(function (one) { return asked.get(one) !== null; })[0];
+    if (asked.get('verdict') !== null || asked.get('find') !== null || kind) {
+      if (place) {
+        place.value = kind ? kind + '=' + asked.get(kind) : '';
+        if (place.selectedIndex < 0) { place.value = ''; }
+      }
       Array.prototype.forEach.call(state.options, function (one) { one.selected = spelled(one.value) === verdict; });
       find.value = asked.get('find') || '';
     }

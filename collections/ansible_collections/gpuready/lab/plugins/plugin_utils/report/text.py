@@ -15,7 +15,7 @@ from ..reading import section, shown
 from ..record import STATES
 from ..remedies import page
 from . import document as report
-from . import trend
+from . import places, trend
 from .causes import LOOKED_AT, whose
 from .ends import life
 
@@ -28,7 +28,7 @@ _KINDS = {
     LOOKED_AT: "skipped",
 }
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
-COLUMNS = ("host", "state", "code", "stack", "adapter", "cause", "next_step", "simulated", "reused", "at", "run", "judged_at", "pcs_alike", "life")  # fmt: skip
+COLUMNS = ("host", "state", "code", "stack", "adapter", "cause", "next_step", "simulated", "reused", "at", "run", "judged_at", "pcs_alike", "life", "room", "groups")  # fmt: skip
 
 
 def row(document: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
@@ -49,6 +49,8 @@ def row(document: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str
         "run": shown(newest.get("run") if lab else document["run"].get("id")),
         "judged_at": shown(newest.get("at") if lab else document["run"].get("finished_at")),
         "life": life(record),
+        "room": places.room(record),
+        "groups": ", ".join(places.groups(record)),
     }
 
 
@@ -74,7 +76,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         lines += [cell(words), ""]
     if words := trend.words(document.get("trend", ())):
         lines += [cell(words), ""]
-    columns = ["host", "state", "code", "stack", "adapter"] + ["judged_at"] * ("lab" in document)
+    roomed = any(map(places.room, document["hosts"]))
+    columns = ["host"] + ["room"] * roomed + ["state", "code", "stack", "adapter"] + ["judged_at"] * ("lab" in document)
     names = {"host": "PC", "state": "verdict", "judged_at": "judged"}
     lines += [f"| {' | '.join(names.get(key, key) for key in columns)} |", "|---" * len(columns) + "|"]
     rows = [row(document, record) for record in document["hosts"]]
