@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -140,6 +141,11 @@ class Chromium:
         """The whole page as a PNG."""
         found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(found["data"]))
+
+    def sheets(self) -> int:
+        """How many sheets of A4 the page takes when it is printed."""
+        found = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)
+        return len(re.findall(rb"/Type /Page\b", base64.b64decode(found["data"])))
 
     def close(self) -> None:
         """End the browser."""

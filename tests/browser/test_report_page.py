@@ -348,6 +348,34 @@ def test_on_paper_there_are_no_controls_and_all_details(page: Chromium) -> None:
     page.media()
 
 
+def test_300_pcs_take_about_15_sheets_of_paper(browser: Chromium, tmp_path: Path) -> None:
+    states = every_state()
+    records = [
+        {
+            **states[number % len(states) if number % 4 == 0 else 0],
+            "host": f"lab{number // 30:02}-pc{number % 30:02}",
+            "place": {"room": f"Lab {number // 30}", "groups": []},
+        }
+        for number in range(300)
+    ]
+    path = tmp_path / "many.html"
+    path.write_text(report_html.page(document(records)), encoding="utf-8")
+    browser.scripts(True)
+    browser.width(718)  # A4 without its margins
+    browser.media("print")
+    browser.open(path)
+    assert browser.sheets() <= 16
+    assert browser.js(SEEN) == 300
+    assert browser.js("document.querySelector('#table thead').checkVisibility()"), "a table, not the cards of a phone"
+    assert browser.js("document.documentElement.scrollWidth") <= 718
+    assert browser.js("document.querySelector('.paper').checkVisibility()")
+    assert not browser.js("document.getElementById('pc1').checkVisibility()")
+    browser.js("document.getElementById('pc1').open = true")
+    assert browser.js("document.querySelector('#pc1 dl').getBoundingClientRect().height") > 20
+    browser.media()
+    assert not browser.js("document.querySelector('.paper').checkVisibility()")
+
+
 def test_nothing_hostile_runs_or_is_fetched(browser: Chromium, tmp_path: Path) -> None:
     path = tmp_path / "hostile.html"
     path.write_text(

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..reading import all_shown, items, section, shown, shown_bytes
 from ..record import READY
-from . import curves, places
+from . import curves
 from . import document as report
 
 _BOUND = {
@@ -37,7 +37,6 @@ def body(record: Mapping[str, Any], plan_at: str) -> str:
     return "".join(
         [
             _verdict(verdict),
-            _pairs("Place", [("Room", places.room(record)), ("Groups", ", ".join(places.groups(record)))]),
             _list("Troubles", (_trouble(one) for one in items(record.get("troubles")))),
             _list(
                 "In the words of what failed",

@@ -42,6 +42,8 @@ _COLUMNS = (
     ("adapter", "GPU"),
     ("next", "Cause and next step"),
 )
+_MANY = 20  # PCs; with more, paper has the details of those alone that are open, and each next step once
+_PAPER = '<p class="paper">On paper stand the details of the PCs that were open on the page.</p>'
 _JUDGED = ("judged", "Judged")  # in the state of a lab: each PC by a run of its own
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -71,7 +73,7 @@ def page(document: Mapping[str, Any]) -> str:
 <title>{title}</title>
 <style>{asset("page.css")}</style>
 </head>
-<body>
+<body{' class="many"' if len(document["hosts"]) > _MANY else ""}>
 <a class="skip" href="#pcs">Skip to the PCs</a>
 <header>
 <h1>{title}</h1>
@@ -102,6 +104,7 @@ def page(document: Mapping[str, Any]) -> str:
 <section aria-labelledby="details">
 <h2 id="details">Details</h2>
 <p id="all" hidden><button type="button" id="open">Open all</button> <button type="button" id="close">Close all</button></p>
+{_PAPER if len(document["hosts"]) > _MANY else ""}
 {_details(document, plans.values())}
 </section>
 {_plans(plans)}
@@ -247,7 +250,7 @@ def _cause(group: Mapping[str, Any]) -> str:
     todo = f'<p class="step"><b>Next:</b> <bdi>{escape(step)}</bdi></p>' if step else ""
     return (
         f"<li><p><b>{count} PC{'s' * (count != 1)}</b> {_badge(group['state'])} <code>{escape(group['code'])}</code> "
-        f"<bdi>{escape(group['pcs'])}</bdi></p>{f'<ul>{rooms}</ul>' if rooms else ''}{why}{todo}</li>"
+        f"{f'</p><ul>{rooms}</ul>' if rooms else f'<bdi>{escape(group["pcs"])}</bdi></p>'}{why}{todo}</li>"
     )
 
 
