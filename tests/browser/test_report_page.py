@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -52,7 +53,11 @@ def lab_page(folder: Path) -> Path:
     state: dict[str, Any] | None = None
     before = [*every_state(), named("old", good())]
     before[5] = named("pc06", good())
+    words = {"life": "discontinued", "warnings": ["tensorflow-directml-plugin is discontinued: no fixes any more"]}
     for number, records in enumerate((before, every_state())):
+        records[0] = {**records[0], "plan": {**records[0]["plan"], **words}}
+        for at, record in enumerate(records):
+            record["place"] = {"room": f"Lab {at % 3}", "groups": ["new"] * (at < 4)}
         found = document(records, id=f"{number}", finished_at=f"2026-11-{22 + number}T08:30:00.000+00:00")
         state = lab.taken(state, found, ["/lab"], [one["host"] for one in found["hosts"]], f"runs/{number}")
         state = lab.counted(state, lab.document(state, ["/lab"]))
@@ -338,6 +343,22 @@ def test_a_room_or_a_group_is_chosen_and_stands_in_the_address(browser: Chromium
     assert browser.js(CONTRAST) == []
     browser.click("th[data-sort=place] button")
     assert browser.js("document.querySelector('#table tbody td').textContent") == "Lab 9 & Söhnenew"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_axe_finds_nothing(browser: Chromium, tmp_path: Path, width: int, scheme: str) -> None:
+    """Deque's axe, a package of the tests alone."""
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    found = ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' ').slice(0, 500)))"
+    browser.scripts(True)
+    browser.width(width)
+    browser.media(scheme=scheme)
+    browser.open(lab_page(tmp_path))
+    browser.click("#open")
+    browser.js(f"{axe}; 0")
+    assert browser.js(f"axe.run(){found}") == []
+    browser.js("document.querySelector('#find').parentElement.replaceWith(document.querySelector('#find'))")
+    assert len(browser.js(f"axe.run({{runOnly: ['label']}}){found}")) == 1, "axe does look"
 
 
 def test_on_paper_there_are_no_controls_and_all_details(page: Chromium) -> None:
