@@ -270,13 +270,15 @@ def test_what_a_screen_reader_is_told(page: Chromium, width: int) -> None:
     assert page.js("document.documentElement.lang") == "en"
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280])
+@pytest.mark.parametrize("width", [320, 768, 980, 1280])
 def test_the_page_of_a_lab_shows_trend_and_what_changed(browser: Chromium, tmp_path: Path, width: int) -> None:
     browser.scripts(True)
     browser.width(width)
     browser.media()
     browser.open(lab_page(tmp_path))
     assert browser.js("document.documentElement.scrollWidth") <= width
+    hidden = "(e => e.scrollWidth - e.clientWidth)(document.querySelector('.scroll'))"
+    assert browser.js(hidden) <= 0, "the next step is not beyond an edge"
     places = ", ".join(f"document.querySelector('{s}')" for s in (".counts", ".trend", "#since", "#causes", "#pcs"))
     tops = browser.js(f"[{places}].map(e => e.getBoundingClientRect().top)")
     assert tops == sorted(tops)
