@@ -338,7 +338,7 @@ app.command(
     short_help="A lab's own lock: a stack's, with more packages.",
     help="Make a lab's own lock: that of a stack, with more packages for students. The framework's stay as they are.",
     epilog=_after(
-        "gpuready lock torch-directml --target windows --add jupyterlab --add matplotlib --lab lab",
+        "gpuready lock STACK --target windows --add jupyterlab --add matplotlib --lab lab",
         "0 the lock is there, 1 it could not be made, 130 stopped.",
     ),
 )(lock_command)

@@ -145,7 +145,8 @@ def test_a_record_without_a_next_step_is_judged_anew() -> None:
 
 def test_the_schema_knows_the_same_sections_and_states() -> None:
     schema = SCHEMA["$defs"]
-    assert tuple(schema["record"]["properties"]) == (*record.SECTIONS, "newest")  # in the state of a lab
+    of_reports = ("place", "newest")  # the second in the state of a lab
+    assert tuple(schema["record"]["properties"]) == (*record.SECTIONS, *of_reports)
     assert tuple(schema["state"]["enum"]) == record.STATES
     assert set(record.READY) < set(record.STATES)
     assert set(MEANINGS) == {*record.STATES, LOOKED_AT}

@@ -41,7 +41,7 @@ class Hostvars(dict[str, Any]):
 
 
 def place(**variables: Any) -> dict[str, Any]:
-    return places.place(others.Variables({"hostvars": Hostvars(pc1=Filled(variables))}, "pc1"))
+    return places.place(others.Variables({"hostvars": Hostvars(pc1=Filled(variables))}, "pc1").written)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_the_inventory_says(variables: dict[str, Any], found: dict[str, Any
 
 
 def test_a_pc_that_the_inventory_has_not_is_nowhere() -> None:
-    assert places.place(others.Variables({}, "pc1")) == {}
+    assert places.place(others.Variables({}, "pc1").written) == {}
 
 
 def pc(name: str, room: str, *groups: str, broken: bool = True) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class ActionModule(Action):
                 record["simulated"] = lab or record["simulated"]
                 policy = {"simulated_lab": lab, "check_mode": self._task.check_mode, "trainer_sha256": trainer.sha256()}
                 record["verdict"] = judging.verdict(record, policy)
-            if where := places.place(variables):
+            if where := places.place(variables.written):
                 record["place"] = where
             collected.append(record)
         machines.tell_apart(collected)

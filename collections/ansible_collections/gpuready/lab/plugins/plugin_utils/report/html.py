@@ -332,10 +332,13 @@ def _row(
     simulated = ' <span class="tag">simulated</span>' if record.get("simulated") is True else ""
     end = f' <a class="tag" href="#{ends[shown(record["host"])]}">{life(record)}</a>' if life(record) else ""
     reused = ' <span class="tag">earlier pass</span>' if verdict.get("reused") is True else ""
+    host, place = escape(shown(record["host"])), _place(record, where) if where.known else ""
     return (
-        f'<tr role="row" data-state="{state}"{_fits(record, where)}><th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{escape(shown(record["host"]))}</bdi></a>'
-        f'{simulated}</th>{_place(record, where) if where.known else ""}<td role="cell" data-value="{order}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
-        f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}{end}</td><td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
+        f'<tr role="row" data-state="{state}"{_fits(record, where)}>'
+        f'<th scope="row" role="rowheader"><a href="#pc{number}"><bdi>{host}</bdi></a>{simulated}</th>{place}'
+        f'<td role="cell" data-value="{order}">{_badge(state)}{reused}<code>{escape(shown(verdict["code"]))}</code></td>'
+        f'<td role="cell" data-label="Stack">{_cell(report.stack_name(record))}{end}</td>'
+        f'<td role="cell" data-label="GPU">{_cell(report.adapter_name(record))}</td>'
         f'{judged}<td role="cell"><p><bdi>{escape(shown(verdict.get("cause")))}</bdi></p>{todo}</td></tr>\n'
     )
 

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..others import Variables
 from ..reading import all_shown, section, shown
 from .causes import named
 
@@ -14,10 +13,13 @@ _ROOM = ("gpuready_room", "room")  # the first that is set; `gpuready init` writ
 _OF_ALL = ("all", "ungrouped")
 
 
-def place(variables: Variables) -> dict[str, Any]:
-    """`{room, groups}`: the room may be empty. Nothing where the inventory says neither."""
-    known = next((found for name in _ROOM if (found := shown(variables.written(name)))), "")
-    given = variables.written("group_names")
+def place(written: Callable[[str], Any]) -> dict[str, Any]:
+    """`{room, groups}`: the room may be empty. Nothing where the inventory says neither.
+
+    `written`: the value of a variable of the PC; None where there is none, or a broken one.
+    """
+    known = next((found for name in _ROOM if (found := shown(written(name)))), "")
+    given = written("group_names")
     groups = [one for one in all_shown(list(given) if isinstance(given, list | tuple) else None) if one not in _OF_ALL]
     return {"room": known, "groups": groups} if known or groups else {}
 
