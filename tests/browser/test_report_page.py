@@ -343,6 +343,7 @@ def test_a_room_or_a_group_is_chosen_and_stands_in_the_address(browser: Chromium
         browser.width(width)
         assert browser.js("document.documentElement.scrollWidth") <= width
     assert browser.js(CONTRAST) == []
+    browser.width(1280)  # where the PCs are a table
     browser.click("th[data-sort=place] button")
     assert browser.js("document.querySelector('#table tbody td').textContent") == "Lab 9 & Söhnenew"
 
