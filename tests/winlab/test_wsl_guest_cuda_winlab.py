@@ -1,7 +1,7 @@
 """CUDA in a WSL guest: the professional's guide, through wsl.exe of a Windows PC, with a stand-in for the driver.
 
 As tests/integration/test_cuda_without_gpu.py on Linux, which has each state of the driver. Its packages take five
-gigabytes of the guest's disk, which is memory: so it runs where GPUREADY_GUEST_CUDA=1 asks for it.
+gigabytes of the guest's disk, which is memory: so it runs where GPUREADY_GUEST_CUDA=1 asks for it, as CI does.
 """
 
 from __future__ import annotations
