@@ -11,16 +11,14 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from gpuready import packages, project
+from gpuready import packages, project, whole
 from gpuready.errors import GpureadyError
 
 NAME = "drivers.yml"
@@ -228,7 +226,7 @@ def _written(value: str | list[str]) -> str:
 
 
 def _put(file: Path, before: str | None, blocks: str, ids: list[str]) -> None:
-    """The new text beside the file, then renamed: a reader sees the old one or the new one, whole."""
+    """What is new below what is there; nothing where the file's end is no entry."""
     text = _HEAD if before is None else before
     end = "\r\n" if "\r\n" in text else "\n"
     new = text.rstrip("\r\n ") + end + blocks.replace("\n", end)
@@ -236,22 +234,4 @@ def _put(file: Path, before: str | None, blocks: str, ids: list[str]) -> None:
     now = _entries(file, new)[0]
     if now[: len(was)] != was or [one.get("id") for one in now[len(was) :]] != ids:
         raise GpureadyError(f"{file}: nothing can be added to it: its end is no entry: mend it, or name another (-o)")
-    try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    except OSError as error:
-        raise GpureadyError(f"{file}: cannot be written: {error.strerror}") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as opened:
-            opened.write(new)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.chmod(0o644 if before is None else file.stat().st_mode & 0o777)
-        if _text(file) != before:
-            raise GpureadyError(f"{file}: somebody else has changed it meanwhile: run again")
-        temporary.replace(file)
-    except OSError as error:
-        raise GpureadyError(f"{file}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    whole.put(file, before, new, _text)

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from gpuready import project, resolver
+from gpuready import project, resolver, whole
 from gpuready.errors import GpureadyError
 from gpuready.resolver import key
 from gpuready.wishes import meant
@@ -162,7 +159,7 @@ def make(base: Shipped, wanted: Sequence[str], file: Path, *, force: bool = Fals
     body = f"{base.text.rstrip()}\n# The lab's own.\n{''.join(one.block for one in added)}"
     if before is not None and ours is not None and before.endswith(f"below: {_sha256(body)}\n{body}"):
         return Made(file, base, added, there, changed=False)
-    _put(file, before, _head(base, wanted, body) + body)
+    whole.put(file, before, _head(base, wanted, body) + body, _before)
     return Made(file, base, added, there, changed=True)
 
 
@@ -280,26 +277,3 @@ def _ours(text: str | None, base: Shipped) -> dict[str, str] | None:
         return None
     body = text[head.end() :]
     return {key(name): version for name, version in _PIN.findall(body)} if _sha256(body) == head[3] else None
-
-
-def _put(file: Path, before: str | None, text: str) -> None:
-    """The new text beside the file, then renamed: a reader sees the old one or the new one, whole."""
-    try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    except OSError as error:
-        raise GpureadyError(f"{file}: cannot be written: {error.strerror}") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.chmod(0o644 if before is None else file.stat().st_mode & 0o777)
-        if _before(file) != before:
-            raise GpureadyError(f"{file}: somebody else has changed it meanwhile: run again")
-        temporary.replace(file)
-    except OSError as error:
-        raise GpureadyError(f"{file}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
