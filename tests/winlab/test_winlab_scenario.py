@@ -14,8 +14,8 @@ LAB = CHECKOUT / "inventories/simulated/lab.yml"
 # A German PC with WSL, nvidia-smi and somebody logged on; a card changed for another, with what that leaves behind; a
 # laptop with two GPUs, of which one counts.
 NAMES = ("rtx4090", "rx6600xt", "hybrid")
-# What differs because Wine keeps it, not the scenario: the disk of this computer, when the machine was booted, times; and
-# the rooms and groups of the two inventories.
+# What differs because Wine keeps it, not the scenario: the disk of this computer, when the machine was booted, times;
+# and the rooms and groups of the two inventories.
 APART = {
     *("run", "looked_at", "facts.collected_at", "facts.disk", "facts.os.boot_time", "verdict.at"),
     *("facts.wsl.place.folder", "facts.wsl.place.free_bytes", "place"),

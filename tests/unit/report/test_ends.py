@@ -52,7 +52,7 @@ def test_the_row_of_a_pc_says_it_and_leads_there() -> None:
     assert page.count('<a class="tag" href="#end0">discontinued</a>') == 2
     assert page.count('<a class="tag" href="#end1">frozen</a>') == 1
     assert '<li id="end0" tabindex="-1"><p><b>2 PCs</b> <bdi>pc2, pc4</bdi></p>' in page
-    assert 'id="ends"' not in report_html.page(document(LAB[:1]))
+    assert 'id="end0"' not in report_html.page(document(LAB[:1]))
 
 
 def test_the_other_renderings_have_it() -> None:

@@ -246,7 +246,7 @@ def test_300_pcs_of_three_causes_are_told_in_a_few_lines_in_every_format() -> No
     assert sum("Connection refused" in line for line in lines) == sum("No route" in line for line in lines) == 1
     assert lines[-2] == "Changed: 100 (pc001 to pc100). Took 600.0 s."
     assert lines[-1] == "0 of 300 PCs ready; 99 NOT_READY, 201 UNREACHABLE."
-    steps = report_text.markdown(found).partition("## Next steps")[2]
+    steps = report_text.markdown(found).partition("## Next steps")[2].partition("\n## ")[0]
     assert [line.partition(" (")[0] for line in steps.split("\n") if line.startswith("- ")] == [
         "- **pc100 to pc300**",
         "- **pc001 to pc099**",

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from ..reading import items, section, shown
 from ..record import READY, STATES, run_of
 from . import causes as reasons
-from . import places, shortened
+from . import places, shortened, support
 from .ends import ends, life
 
 REPORT_VERSION = 1
@@ -36,9 +36,18 @@ def build(records: Iterable[Mapping[str, Any]], run: Mapping[str, Any], simulate
         "summary": summary,
         "causes": _causes(hosts, run.get("verdicts") is not False),
         "end_of_life": ends(hosts),
+        "out_of_support": support.ended(hosts, _day(run)),
         "changed": {"count": len(changed), "pcs": reasons.named(changed)},
         "hosts": hosts,
     }
+
+
+def _day(run: Mapping[str, Any]) -> date:
+    """The day of the run, today where it does not say."""
+    try:
+        return datetime.fromisoformat(str(run.get("finished_at"))).date()
+    except ValueError:
+        return datetime.now(UTC).date()
 
 
 def _causes(hosts: Sequence[Mapping[str, Any]], verdicts: bool) -> list[dict[str, Any]]:

@@ -255,11 +255,12 @@ def _cause(group: Mapping[str, Any]) -> str:
 
 
 def _ends(document: Mapping[str, Any]) -> str:
-    """The stacks that their makers look after no longer; a PC's row leads here."""
+    """The stacks that their makers look after no longer; a PC's row leads here. And systems without updates."""
+    stacks = [(f' id="end{number}" tabindex="-1"', one) for number, one in enumerate(document["end_of_life"])]
     entries = "".join(
-        f'<li id="end{number}" tabindex="-1"><p><b>{one["count"]} PC{"s" * (one["count"] != 1)}</b> '
+        f"<li{attributes}><p><b>{one['count']} PC{'s' * (one['count'] != 1)}</b> "
         f"<bdi>{escape(one['pcs'])}</bdi></p><p><bdi>{escape(one['words'])}</bdi></p></li>"
-        for number, one in enumerate(document["end_of_life"])
+        for attributes, one in [*stacks, *(("", one) for one in document["out_of_support"])]
     )
     title = '<h2 id="ends">At the end of their life</h2>'
     return f'<section aria-labelledby="ends">{title}<ul class="causes">{entries}</ul></section>' if entries else ""

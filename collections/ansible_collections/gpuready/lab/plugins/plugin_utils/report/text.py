@@ -96,9 +96,9 @@ def markdown(document: Mapping[str, Any]) -> str:
             f"**{cell(group['pcs'])}** ({whose(group)}{group['count']}, {cell(group['state'])}, {cell(group['code'])})"
         )
         lines.append(f"- {who}: {why} {sentence(group['next_step'])}".rstrip())
-    if document["end_of_life"]:
+    if ended := [*document["end_of_life"], *document["out_of_support"]]:
         lines += ["", "## At the end of their life", ""]
-    lines += [f"- **{cell(one['pcs'])}** ({one['count']}): {sentence(one['words'])}" for one in document["end_of_life"]]
+    lines += [f"- **{cell(one['pcs'])}** ({one['count']}): {sentence(one['words'])}" for one in ended]
     lines += ["", f"What each code means: [{page.NAME}]({page.NAME})."]
     return "\n".join(lines) + "\n"
 
