@@ -136,6 +136,9 @@ class Lab:
         """Take a stack away from every PC, or without one everything that gpuready brought there."""
         if stack is not None and (not stack.strip() or stack == _EVERYTHING):
             raise GpureadyError(f"remove: {stack!r} is no stack: name one, or leave it out for everything")
+        known = self._stacks().names  # one that is not among them may still be on a PC, of a lab that had it once
+        if stack is not None and stack not in known and (guess := wishing.meant(stack, known)):
+            raise GpureadyError(f"remove: there is no stack {stack!r}{guess}")
         return self._run("remove", {"gpuready_remove": stack or _EVERYTHING}, options)
 
     def cancel(self) -> None:
@@ -146,6 +149,9 @@ class Lab:
         self, action: str, more: Mapping[str, Any], options: Options, cluster: str | None = None
     ) -> results.LabResult:
         """Check what can be checked, run the playbook, read its report, which must be of this run."""
+        for name in options:
+            if name not in Options.__annotations__:
+                raise TypeError(f"Lab.{action}() takes no option {name!r}: limit and forks are the lab's")
         playbook = project.playbook(self._root, action)
         stacks = self._stacks()
         known = contract.load(self._root)

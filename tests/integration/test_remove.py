@@ -69,7 +69,7 @@ def test_what_was_named_goes_once(inventory: Path) -> None:
 
 
 def test_nothing_goes_that_was_not_named(inventory: Path) -> None:
-    for options in ([], ["torch-directml", "--all"], ["all"], [" "]):
+    for options in ([], ["torch-directml", "--all"], ["all"], [" "], ["torch-directm"]):
         done = program("gpuready", "remove", "-i", inventory, *options)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
     played = program("ansible-playbook", "-i", inventory, "--limit", "full", "playbooks/remove.yml")

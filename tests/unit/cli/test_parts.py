@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.plugin_utils import contract as of_collection
 from ansible_collections.gpuready.lab.plugins.plugin_utils.plan import wishes as collection_wishes
 
-from gpuready import GpureadyError, cli, commands, contract, playbooks, progress, project, results, wishes
+from gpuready import GpureadyError, Lab, cli, commands, contract, playbooks, progress, project, results, wishes
 
 ROOT = Path(__file__).parents[3]
 KNOWN = contract.load(ROOT)
@@ -100,6 +100,16 @@ def test_wishes_that_do_not_exist(asked: dict[str, str], said: str) -> None:
 def test_what_is_nearly_right_is_told_what_was_meant(given: dict[str, Any], meant: str) -> None:
     (said,) = wishes.check(given, KNOWN, STACKS)
     assert said.endswith(f": did you mean {meant}?")
+
+
+def test_a_misspelt_stack_is_not_removed_from_nobody() -> None:
+    with pytest.raises(GpureadyError, match=r"^remove: there is no stack 'torch-directm': did you mean torch-directml"):
+        Lab("pc1,").remove("torch-directm")
+
+
+def test_an_option_of_the_lab_is_none_of_a_run() -> None:
+    with pytest.raises(TypeError, match=r"Lab.plan\(\) takes no option 'limit'"):
+        Lab("pc1,").plan(limit="pc1")  # type: ignore[call-arg]
 
 
 def test_templates_are_left_to_ansible() -> None:
