@@ -6,11 +6,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 say() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
+# A scenario waits as much as it works: the linters run beside them.
+mkdir -p .cache
+setsid molecule test --all >.cache/molecule.log 2>&1 </dev/null &
+molecule=$!
+trap 'kill -- -"$molecule" 2>/dev/null || true' EXIT
 say lint
 scripts/lint.sh
 say molecule
-mkdir -p .cache
-molecule test --all >.cache/molecule.log 2>&1 || { cat .cache/molecule.log; exit 1; }
+wait "$molecule" || { cat .cache/molecule.log; exit 1; }
+trap - EXIT
 sed -n '/SCENARIO RECAP/,$p' .cache/molecule.log
 say winlab
 if python -c "import sys; sys.path.insert(0, 'tests/winlab'); import winlab; sys.exit(winlab.why_not())"; then
