@@ -35,6 +35,7 @@ STRUCK = (
         "wsl_distribution",
         "wsl_offer",
         "win_package",
+        "win_reg_stat",
         "win_service",
     ),
     *("win_ping", "setup", "win_stat", "win_file", "win_copy"),

@@ -263,7 +263,15 @@ class Machine:
         """Cut every connection, end every process, settle the pending features, boot."""
         self.stop()
         settled = {"EnablePending": "Enabled", "DisablePending": "Disabled"}
-        self.write_json("features.json", {k: settled.get(v, v) for k, v in self.read_features().items()})
+        features = {k: settled.get(v, v) for k, v in self.read_features().items()}
+        self.write_json("features.json", features)
+        if (self.lab / "cim/Win32_OptionalFeature.json").exists():  # CIM says it in its own way
+            rows = self.get_cim("Win32_OptionalFeature")
+            installed = {"Enabled": 1, "Disabled": 2}
+            states = {k: installed[v] for k, v in features.items() if v in installed}
+            self.set_cim(
+                "Win32_OptionalFeature", [r | {"InstallState": states.get(r["Name"], r["InstallState"])} for r in rows]
+            )
         time.sleep(self.boot_seconds)
         self.start()
 

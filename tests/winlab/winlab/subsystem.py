@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpuready.simlab.subsystem import SID, WSL, Subsystem
+from gpuready.simlab.subsystem import INBOX_WSL, MSI, SID, WSL, Subsystem
 from gpuready.simlab.wsl import line
 from gpuready.simlab.wsl.host import Command, Streams
 from gpuready.simlab.wsl.state import LXSS, Distribution
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .machine import Machine
     from .programs import Call
 
+BROUGHT = b"\0WSL "  # at the end of a wsl.exe that a package brings, before its version
 _OWN = ("etc", "home", "root")  # folders of a guest's own
 _ENTER = (
     'set -e; g=$1; r=$2; shift 2; for one in etc home root; do mount --bind "$g/$one" "$r/$one"; done; '
@@ -193,12 +194,15 @@ class WholeGuests(RealGuests):
 class RealSubsystem:
     """WSL of a machine that is made with `programs` and, once it is there, given to `attach`.
 
-    `guests`: the folder of guests, or the Linux that is behind each registration.
+    `guests`: the folder of guests, or the Linux that is behind each registration.  A PC without the package has
+    Windows' own wsl.exe alone, and an MSI brings the other (`BROUGHT`) with its keys of the registry. The machine's
+    features are those with which it has booted.
     """
 
     def __init__(self, pc: Pc, guests: Path | Linux) -> None:
         self._machine: Machine | None = None
         self._lock, self._shown = threading.Lock(), ""
+        self._installed = bool(pc.wsl.version)  # from the start, by nobody's package
         self.guests = RealGuests(guests) if isinstance(guests, Path) else WholeGuests(guests)
         self.model = Subsystem(pc, DriveFiles(self._there), dict(pc.features), self.guests)
         self.hang_at = ""  # a word of command lines that do not end
@@ -211,13 +215,28 @@ class RealSubsystem:
     @property
     def programs(self) -> dict[str, Any]:
         """What the machine is made with."""
-        return {WSL: self.run}
+        return {WSL: self.run} if self._installed else {INBOX_WSL: self.inbox}
 
     def attach(self, machine: Machine) -> RealSubsystem:
         """Let the machine's files and registry be its own."""
         self._machine = machine
+        machine.programs.setdefault(WSL, self.run)
+        machine.on_boot = self._booted
         self.show()
         return self
+
+    def _booted(self, machine: Machine) -> None:
+        """The machine has restarted, and its features are settled."""
+        if self._running():
+            self.guests.stopped()
+        self.model.machine.features |= machine.read_features()
+        self.model.machine.restart()
+
+    def inbox(self, call: Call) -> int:
+        """Windows' own wsl.exe."""
+        if not self._there().path(WSL).is_file():
+            return self.model.inbox(call)
+        return self.run(call)
 
     def run(self, call: Call) -> int:
         """wsl.exe."""
@@ -225,6 +244,9 @@ class RealSubsystem:
             threading.Event().wait(600)
         if self.slow_at and self.slow_at in call.args:
             self.go_on.wait(600)
+        if not self._installed:
+            _, brought, version = self._there().path(WSL).read_bytes().rpartition(BROUGHT)
+            self.model.machine.version = version.decode() if brought else ""
         before = self._running()
         rc = self.model.run(line.join(["wsl.exe", *call.argv[1:]]), call)
         if before - self._running():
@@ -243,7 +265,10 @@ class RealSubsystem:
         """
         machine = self._there()
         with self._lock:
-            text = registry_file(self.model.keys())[2:].decode("utf-16-le")
+            keys = self.model.keys()
+            if not self._installed:
+                keys.pop(MSI, None)
+            text = registry_file(keys)[2:].decode("utf-16-le")
             if text == self._shown and not always:
                 return
             self._shown = text

@@ -10,6 +10,12 @@ from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.programs import Run
 from gpuready.simlab.scripts import split
 
+NO_PACKAGE = (
+    'Unhandled exception while executing module: Exception calling "OpenPackage" with "2" argument(s): '
+    '"This installation package could not be opened. Contact the application vendor to verify that this is a valid '
+    'Windows Installer package."'
+)
+
 
 @model("ansible.windows.win_ping")
 def win_ping(task: Task) -> dict[str, Any]:
@@ -155,20 +161,34 @@ def win_optional_feature(task: Task) -> dict[str, Any]:
 
 @model("ansible.windows.win_package")
 def win_package(task: Task) -> dict[str, Any]:
-    """WSL's package alone: its MSI is a file here that says `wsl VERSION`."""
-    task.only("path", "state", "arguments", "product_id", "creates_path", "expected_return_code", "wait_for_children")
+    """WSL's package alone: its MSI is a file here that says `wsl VERSION`, and perhaps `rc NUMBER`: how it fails."""
+    task.only("path", "state", "provider")
     if (task.arguments.get("state") or "present") != "present":
         raise ModuleFailed("simlab: win_package with state absent is not modelled")
     path = task.pc.expand(str(task.need("path")))
     words = (task.pc.disk.text(path) or "").split()
     if not task.pc.disk.is_file(path):
         raise ModuleFailed(f"the file at the path '{path}' cannot be reached")
-    if len(words) != 2 or words[0] != "wsl":
-        raise ModuleFailed("unexpected rc from 'msiexec.exe': 1620", rc=1620, reboot_required=False)
+    if words[:1] != ["wsl"] or words[2::2] not in ([], ["rc"]):
+        raise ModuleFailed(NO_PACKAGE, reboot_required=False)
+    if words[3:]:
+        said = "unexpected rc from 'msiexec.exe': see rc, stdout, and stderr for more details"
+        raise ModuleFailed(said, rc=int(words[3]), reboot_required=False)
     changed = task.pc.subsystem.machine.version != words[1]
     if changed and not task.check:
         task.pc.put_wsl(words[1])
     return {"changed": changed, "rc": 0, "reboot_required": False}
+
+
+@model("ansible.windows.win_reg_stat")
+def win_reg_stat(task: Task) -> dict[str, Any]:
+    """A text of the registry."""
+    task.only("path", "name")
+    key = str(task.need("path")).replace(":", "", 1)
+    value = task.pc.registry.value(key, str(task.need("name")))
+    if value is not None and not isinstance(value, str):
+        raise ModuleFailed("simlab: win_reg_stat of what is no text is not modelled")
+    return {"exists": value is not None} | ({"type": "REG_SZ", "value": value, "raw_value": value} if value else {})
 
 
 @model("ansible.windows.win_service")
