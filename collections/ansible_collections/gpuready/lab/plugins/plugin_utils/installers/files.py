@@ -27,8 +27,8 @@ class CatalogueError(ValueError):
 def load(file: Path, elsewhere: Container[str] = ()) -> Catalogue:
     """The catalogue in a file, whole and believable, its installers there. Raises CatalogueError with every mistake.
 
-    `elsewhere`: sha256 of installers that need not lie there. Hashes are not compared here: an installer has hundreds of
-    megabytes, and is hashed where it is used.
+    `elsewhere`: sha256 of installers that need not lie there. Hashes are not compared here: an installer has hundreds
+    of megabytes, and is hashed where it is used.
     """
     try:
         if not file.is_file():
