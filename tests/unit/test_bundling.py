@@ -38,7 +38,7 @@ class Place:
         self.variables: dict[str, Any] = {
             "gpuready_stack_locks": {"cpu": {"lock": "lock.txt", "python": "3.11", "extra_index_urls": []}},
             "python_environment_index_url": (folder / "simple").as_uri(),
-            "python_environment_wheelhouse": str(folder / "wheels"),
+            "python_environment_wheelhouse": "wheels",
             "python_environment_interpreters": {"3.11": {"path": "python.tar", "sha256": sha256(PYTHON)}},
             "python_environment_uv_archive": {"url": (folder / "uv.whl").as_uri(), "sha256": sha256(b"uv")},
         }

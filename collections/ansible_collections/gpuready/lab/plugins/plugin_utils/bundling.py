@@ -205,7 +205,7 @@ def make(folder: Path, wanted: list[needs.Wanted], say: Callable[[str], None]) -
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         old = bundles.load(folder).files if (folder / model.NAME).exists() else ()
-        maker = Maker(folder, Ways((one.variables for one in wanted), os.environ), say)
+        maker = Maker(folder, Ways(map(_placed, wanted), os.environ), say)
         maker.remember(old)
         for archive in found.archives.values():
             maker.archive(archive)
@@ -222,6 +222,14 @@ def make(folder: Path, wanted: list[needs.Wanted], say: Callable[[str], None]) -
     size = _size(sum(one.bytes for one in files))
     say(f"{folder}: {len(files)} files, {size}: {maker.fetched} brought, {there} there already, {len(lost)} missing.")
     return 2 if lost else 0
+
+
+def _placed(one: needs.Wanted) -> Mapping[str, Any]:
+    """The variables, with a wheelhouse that starts at the inventory's folder written out."""
+    given = one.variables.get("python_environment_wheelhouse")
+    if not given or not (one.base / str(given)).is_dir():
+        return one.variables
+    return {**one.variables, "python_environment_wheelhouse": str(one.base / str(given))}
 
 
 @contextmanager
