@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.gpuready.lab.plugins.filter.bundled import bundled
 from ansible_collections.gpuready.lab.plugins.plugin_utils import bundles
 from ansible_collections.gpuready.lab.plugins.plugin_utils.bundle import model
 from ansible_collections.gpuready.lab.plugins.plugin_utils.bundle.model import Bundle, BundleError, File
@@ -104,3 +106,15 @@ def test_the_variable_names_a_folder_with_a_bundle(tmp_path: Path) -> None:
     for wrong in (["x"], "~nobody-here/x"):
         with pytest.raises(BundleError, match="gpuready_bundle"):
             bundles.of(wrong, tmp_path)
+
+
+def test_the_filter_gives_the_file_of_the_bundle_and_no_address_that_it_has_not(tmp_path: Path) -> None:
+    (tmp_path / "bundle.yml").write_text(model.text(FILES), "utf-8")
+    package = {"url": "https://lab/wsl.msi", "sha256": C, "version": "2.6.3.0"}
+    assert bundled(package) == package
+    assert bundled(None, "") == {}
+    there = {"path": str(tmp_path / FILES[2].path), "sha256": C, "version": "2.6.3.0"}
+    assert bundled(package, tmp_path.name, str(tmp_path.parent)) == there
+    assert bundled({**package, "sha256": "d" * 64}, str(tmp_path)) == {"sha256": "d" * 64, "version": "2.6.3.0"}
+    with pytest.raises(AnsibleFilterError, match="there is no bundle"):
+        bundled(package, str(tmp_path / "gone"))
