@@ -110,6 +110,17 @@ def _targets(base: Path, folder: Path, name: str, target: str, variables: Mappin
     return [target] if target else there
 
 
+def check(folder: Path, sources: Sequence[str]) -> None:
+    """Refuse a folder in which Ansible would take bundle.yml for an inventory. Raises GpureadyError."""
+    place = folder.expanduser().resolve()
+    for source in sources:
+        if Path(source).is_dir() and place.is_relative_to(Path(source).resolve()):
+            raise GpureadyError(
+                f"{folder}: this lies in the inventory's folder, where Ansible takes every file for an inventory: "
+                "name a folder beside it"
+            )
+
+
 def make(folder: Path, wanted: Sequence[Mapping[str, Any]], say: Callable[[str], None]) -> bool:
     """Bring all of it into a folder; whether nothing is missing. `say` hears a line for each file.
 
@@ -125,8 +136,9 @@ def make(folder: Path, wanted: Sequence[Mapping[str, Any]], say: Callable[[str],
         assert maker.stdout
         assert maker.stderr
         try:
-            maker.stdin.write(json.dumps({"folder": str(folder.absolute()), "wanted": list(wanted)}).encode())
-            maker.stdin.close()
+            with suppress(BrokenPipeError):  # it ended at once, and says why
+                maker.stdin.write(json.dumps({"folder": str(folder.absolute()), "wanted": list(wanted)}).encode())
+                maker.stdin.close()
             for line in maker.stdout:
                 say(plain.clean(line.decode("utf-8", "replace").rstrip()))
             said = maker.stderr.read().decode("utf-8", "replace").strip()

@@ -33,6 +33,7 @@ def bundle_command(
 ) -> None:
     """Reaches indexes and makers, no PC. What is there already and right is not fetched again."""
     sources = [resolve(one) for one in inventory or []]
+    bundle.check(where, sources)
     place = lab_dir or project.reports(project.root())
     asked = bundle.asked(sources, place, stack or [], limit=limit, vault_password_file=vault_password_file)
     for line in asked.left_out:

@@ -86,6 +86,15 @@ def test_a_template_is_known_in_a_run_alone(lab: str, monkeypatch: pytest.Monkey
         asked(lab)
 
 
+def test_a_folder_of_the_inventory_is_no_place_for_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "hosts.yml").touch()
+    for place in (tmp_path / "lab", tmp_path / "lab/deeper/bundle"):
+        with pytest.raises(GpureadyError, match="takes every file for an inventory"):
+            bundle.check(place, [str(tmp_path / "lab")])
+    bundle.check(tmp_path / "bundle", [str(tmp_path / "lab"), str(tmp_path / "hosts.yml"), "pc1,"])
+
+
 def test_what_is_no_bundle_is_no_source(tmp_path: Path) -> None:
     with pytest.raises(GpureadyError, match="there is no bundle"):
         bundle.variable(tmp_path)
