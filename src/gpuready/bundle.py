@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,12 +25,10 @@ from gpuready.wishes import meant
 NAME = "bundle.yml"
 VARIABLE = "gpuready_bundle"
 _MAKER = "ansible_collections.gpuready.lab.plugins.plugin_utils.bundling"
-# Variables of a PC that say what is needed, or where it comes from.
-_VARIABLES = (
-    *("gpuready_stack_dirs", "gpuready_stack_locks", "gpuready_drivers", "wsl_archive", "wsl_package", "cuda_toolkit"),
-    *("directml_vc_archive", "python_environment_vc_archive", "python_environment_interpreters"),
-    *("python_environment_uv", "python_environment_uv_archive", "python_environment_index_url"),
-    *("python_environment_extra_index_urls", "python_environment_wheelhouse", "python_environment_find_links"),
+# Variables of a PC that say what is needed, or where it comes from; those of roles that bring stacks by their endings.
+_VARIABLES = re.compile(
+    r"gpuready_(stack_dirs|stack_locks|drivers)|wsl_(archive|package)|\w+_(vc_archive|toolkit)"
+    r"|python_environment_(interpreters|uv|uv_archive|index_url|extra_index_urls|wheelhouse|find_links)"
 )
 
 
@@ -88,7 +87,8 @@ def _left_out(without: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _variables(variables: Mapping[str, Any], host: str) -> dict[str, Any]:
-    found = {name: variables[name] for name in _VARIABLES if variables.get(name) not in (None, "", [], {})}
+    said = {name: value for name, value in variables.items() if value not in (None, "", [], {})}
+    found = {name: said[name] for name in sorted(said) if _VARIABLES.fullmatch(name)}
     for name, value in found.items():
         if "{{" in json.dumps(value, default=str) or "{%" in json.dumps(value, default=str):
             raise GpureadyError(f"bundle: {host}: {name}: it is a template, known in a run alone: write its value out")

@@ -23,7 +23,7 @@ def bundle_command(
         typer.Option(
             "--stack",
             metavar="NAME[/TARGET]",
-            help="A stack beside those that the PCs' newest plans name, as torch-directml/windows; repeatable.",
+            help="A stack beside those that the PCs' newest plans name, for Windows NAME/windows; repeatable.",
             autocompletion=complete.shipped_stacks,
         ),
     ] = None,
