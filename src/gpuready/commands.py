@@ -13,7 +13,8 @@ import typer
 import yaml
 from rich.console import Console
 
-from gpuready import codes, contract, installers, listing, newest, newlab, plain, project, table, terminal
+from gpuready import bundle, codes, contract, installers, listing, newest, newlab, plain, project, table, terminal
+from gpuready.bundle_command import bundle_command
 from gpuready.errors import GpureadyError, Interrupted, NothingToDoError, StoppedError
 from gpuready.inventory import TABLES, resolve
 from gpuready.lab import Lab, explain
@@ -88,6 +89,9 @@ _CODES = {
 }
 
 
+_WITH_BUNDLE = ("provision", "plan")
+
+
 def _command(action: str, about: str) -> None:
     """Make the command of an action; they all take the same options, facts and provision one more each."""
     cluster_option = typer.Option(
@@ -100,6 +104,13 @@ def _command(action: str, about: str) -> None:
     hidden = action != "facts"
     save_option = typer.Option("--save", metavar="DIR", help=about_save, hidden=hidden, parser=folder)
 
+    bundle_option = typer.Option(
+        "--bundle",
+        metavar="DIR",
+        help="A folder that gpuready bundle made, as the one source.",
+        hidden=action not in _WITH_BUNDLE,
+        parser=folder,
+    )
     short_option = typer.Option("--short", help="A line a PC, no reasons.", hidden=action != "plan")
     example = f"gpuready {action} -i lab --ask-pass"
 
@@ -121,6 +132,7 @@ def _command(action: str, about: str) -> None:
         prefer: Prefer = None,
         save: Annotated[Path | None, save_option] = None,
         cluster: Annotated[str | None, cluster_option] = None,
+        bundle_dir: Annotated[Path | None, bundle_option] = None,
         forks: Forks = None,
         ask_pass: AskPass = False,
         vault_password_file: Vault = None,
@@ -135,6 +147,8 @@ def _command(action: str, about: str) -> None:
             raise GpureadyError("--save belongs to gpuready facts")
         if cluster is not None and action != "provision":
             raise GpureadyError("--cluster belongs to gpuready provision")
+        if bundle_dir and action not in _WITH_BUNDLE:
+            raise GpureadyError(f"--bundle belongs to gpuready {' and '.join(_WITH_BUNDLE)}")
 
         more: dict[str, Any] = {"save": save} if save else {}
         more |= {} if cluster is None else {"cluster": cluster}
@@ -149,6 +163,7 @@ def _command(action: str, about: str) -> None:
             ask_pass,
             asked,
             lambda: _wishes(stack, experience, library, environment, adapter, prefer),
+            bundle.variable(bundle_dir) if bundle_dir else {},
         )
 
         def work(progress: Progress) -> LabResult:
@@ -344,6 +359,17 @@ app.command(
 )(lock_command)
 
 
+app.command(
+    "bundle",
+    short_help="All that a lab needs without internet, in a folder.",
+    help="Bring all that a lab's stacks need without internet into a folder: wheels, uv, Python, WSL, guest, drivers.",
+    epilog=_after(
+        "gpuready bundle -i lab BUNDLE",
+        "0 all of it is there, 2 something is missing (each a line), 1 it could not run, 130 stopped.",
+    ),
+)(bundle_command)
+
+
 def _asked(question: str, option: str) -> str:
     if not sys.stdin.isatty():
         raise GpureadyError(f"init: there is nobody to ask: give {option}")
@@ -472,13 +498,14 @@ def _lab(
     ask_pass: bool,
     asked: Mapping[str, Any],
     wishes: Callable[[], dict[str, Any]] = dict,
+    variables: Mapping[str, Any] | None = None,
 ) -> Callable[[], Lab]:
     """How the lab of a command's options is made; a password is asked for now, before anything is shown."""
     password = _password() if ask_pass else None
     return lambda: Lab(
         list(inventory or []),
         wishes=wishes(),
-        extra_vars=_extra_vars(extra_vars or []),
+        extra_vars=_extra_vars(extra_vars or []) | dict(variables or {}),
         connection_password=password,
         **asked,
     )

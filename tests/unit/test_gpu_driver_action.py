@@ -11,6 +11,8 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.action import gpu_driver
 from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
+from ansible_collections.gpuready.lab.plugins.plugin_utils.bundle import model
+from ansible_collections.gpuready.lab.plugins.plugin_utils.bundle.model import File
 from ansible_collections.gpuready.lab.plugins.plugin_utils.driver import applied
 from job_answers import CLAIMED, FOLDER, GONE, STARTED, job
 
@@ -276,3 +278,21 @@ def test_what_cannot_be_asked_is_refused(given: dict[str, Any], windows: bool, s
     with pytest.raises(BadInput, match="gpu_driver") as refused:
         carried([], windows=windows, **given)
     assert says in str(refused.value)
+
+
+def test_a_bundle_stands_in_for_the_installer_s_place(tmp_path: Path) -> None:
+    (tmp_path / "new.exe").write_bytes(b"MZ")
+    sha256 = hashlib.sha256(b"MZ").hexdigest()
+    listed = File("new.exe", sha256, 2, "archive")
+    (tmp_path / "bundle.yml").write_text(model.text([listed]))
+    variables = {"gpuready_bundle": str(tmp_path)}
+    needs = {"needs": [{"kind": "driver", "name": "new.exe", "sha256": sha256}]}
+    for source in ({"url": "https://x/new.exe"}, {"file": "gone.exe"}):
+        answers = [GONE, seen(OLD), needs, {"changed": True}]
+        given = {"share": None, **source, "sha256": sha256, "state": "staged"}
+        found, asked = carried(answers, variables=variables, **given)
+        assert found["changed"] is True
+        assert asked[1][1]["source"] == {"name": "new.exe", "sha256": sha256}
+    found, asked = carried([], variables=variables, share=None, url="https://x/old.exe", sha256="0" * 64)
+    assert (found["code"], asked) == ("BUNDLE_INCOMPLETE", [])
+    assert "has no file of https://x/old.exe" in found["msg"]

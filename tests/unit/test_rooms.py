@@ -13,7 +13,7 @@ from pythons import PYTHONS
 COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 PLUGINS = COLLECTIONS / "ansible_collections/gpuready/lab/plugins"
 # A room imports itself and those before it.
-GROUND = ("contract", "reading", "record", "hardware", "installers", "remedies", "stacks")
+GROUND = ("contract", "reading", "record", "hardware", "installers", "remedies", "stacks", "bundle")
 FLOW = ("evidence", "facts", "plan", "driver", "environment", "verdict", "report")
 ROOMS = GROUND + FLOW
 WITHOUT = {"ansible", "os", "subprocess", "socket", "shutil", "fcntl", "requests", "winrm", "pypsrp"}

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.gpuready.lab.plugins.action import wsl_distribution
 from ansible_collections.gpuready.lab.plugins.plugin_utils import jobs
 from ansible_collections.gpuready.lab.plugins.plugin_utils.action import BadInput, options
-from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import Sources
+from ansible_collections.gpuready.lab.plugins.plugin_utils.bundle.model import Bundle, File
+from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import RequestError, Sources
 from ansible_collections.gpuready.lab.plugins.plugin_utils.guest import distributions
 from ansible_collections.gpuready.lab.plugins.plugin_utils.remedies import catalogue
 from job_answers import CLAIMED, FOLDER, GONE, STARTED, job
@@ -93,6 +94,22 @@ def test_every_error_of_wsl_has_one_code_by_its_name_and_by_its_number(name: str
 SHA = hashlib.sha256(b"root").hexdigest()
 NEEDS = {"failed": True, "code": "NEEDS", "msg": "", "needs": [{"kind": "distribution", "sha256": SHA}]}
 READY = {"changed": True, "ready": True}
+
+
+def test_a_bundle_stands_in_for_the_archive_s_address(tmp_path: Path) -> None:
+    (tmp_path / "root.tar").write_bytes(b"root")
+    sha256, sources = hashlib.sha256(b"root").hexdigest(), Sources()
+    action = wsl_distribution.ActionModule.__new__(wsl_distribution.ActionModule)
+    action.archive = Path  # type: ignore[method-assign]
+    given = {"name": "g", "archive": {"url": "https://x.example/ubuntu.wsl", "sha256": sha256}}
+    asked = options("wsl_distribution", given, wsl_distribution.ActionModule.SPEC)
+    bundle = Bundle(tmp_path, (File("root.tar", sha256, 4, "archive"),))
+    found = action._request(asked, sources, bundle)
+    assert found["archive"] == {"name": "root.tar", "sha256": sha256, "size": 4}
+    assert sources.files == {sha256: tmp_path / "root.tar"}
+    with pytest.raises(RequestError, match=r"has no file of https://x\.example/ubuntu\.wsl") as refused:
+        action._request(asked, Sources(), Bundle(tmp_path))
+    assert refused.value.code == "BUNDLE_INCOMPLETE"
 
 
 def carried(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils.bundle.model import Bundle, File
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import request
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import RequestError
 from ansible_collections.gpuready.lab.plugins.plugin_utils.stacks import runtime
@@ -16,9 +17,9 @@ SHA = sha256(LOCK.encode())
 READY = ("READY", "DEGRADED")
 
 
-def place(windows: bool = True, uv: Path | None = None) -> request.Place:
+def place(windows: bool = True, uv: Path | None = None, bundle: Bundle | None = None) -> request.Place:
     return request.Place(
-        windows, lambda path: Path(path) if Path(path).is_file() else None, Path, lambda system, processor: uv
+        windows, lambda path: Path(path) if Path(path).is_file() else None, Path, lambda system, processor: uv, bundle
     )
 
 
@@ -208,3 +209,80 @@ def test_taking_a_pass_back_needs_a_stack(tmp_path: Path) -> None:
     assert set(found) == {"state", "stack", "words"}
     with pytest.raises(RequestError, match="nothing can be taken back"):
         request.switching({"state": "unproven"}, {}, READY, windows=True)
+
+
+# --- a bundle as the one source
+
+
+NUMPY = "wheels/numpy-1.26.4-cp310-cp310-win_amd64.whl"
+
+
+def bundled(folder: Path, *left_out: str) -> tuple[Bundle, str]:
+    """A bundle with a file of each kind, and a lock whose package is in it."""
+    files = []
+    for path, kind, system, python in (
+        (NUMPY, "wheel", "", ""),
+        ("uv/uv-1-py3-none-win_amd64.whl", "uv", "windows", ""),
+        ("interpreters/python.tar.gz", "interpreter", "windows", "3.10"),
+        ("runtime/vc.exe", "archive", "", ""),
+    ):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_bytes(path.encode())
+        if path not in left_out:
+            files.append(File(path, sha256(path.encode()), len(path), kind, system=system, python=python))
+    return Bundle(folder, tuple(files)), f"numpy==1.26.4 --hash=sha256:{sha256(NUMPY.encode())}\n"
+
+
+def of_bundle(folder: Path, *left_out: str, **more: Any) -> request.Request:
+    bundle, lock = bundled(folder, *left_out)
+    own = {"stack": "x", "lock": lock, "lock_sha256": sha256(lock.encode()), "python": "3.10", **more}
+    return asked(own, {"facts": {"os": {"architecture": "x86_64"}}}, bundle=bundle)
+
+
+def test_a_bundle_is_the_one_source(tmp_path: Path) -> None:
+    vc = {"url": "https://lab/vc.exe", "sha256": sha256(b"runtime/vc.exe").upper()}
+    elsewhere = {"index_url": "https://index", "find_links": ["https://x"], "remote_wheelhouse": r"\\s\w"}
+    found = of_bundle(tmp_path, vc_archive=vc, wheelhouse="/nowhere", extra_index_urls=["https://y"], **elsewhere)
+    sent = found.arguments
+    assert sent["offered_wheels"] == [{"name": Path(NUMPY).name, "sha256": sha256(NUMPY.encode())}]
+    assert sent["uv_archive"]["name"] == "uv-1-py3-none-win_amd64.whl"
+    assert sent["interpreter_archive"]["name"] == "python.tar.gz"
+    assert sent["vc_archive"] == {"name": "vc.exe", "sha256": sha256(b"runtime/vc.exe")}
+    assert len(found.files) == 4
+    found.answer_pip({"files": ["[global]\nextra-index-url = https://z\nfind-links = https://w\n"], "variables": {}})
+    (way,) = sent["ways"]
+    assert (way["options"], way["indexes"], way["links"]) == (["--no-index"], {}, [])
+    assert way["find_links"] == ["{home}\\wheelhouse"]
+
+
+def test_what_the_lab_lays_ready_itself_stays(tmp_path: Path) -> None:
+    share = {"path": r"\\server\share\python.zip", "sha256": "a" * 64}
+    found = of_bundle(tmp_path, interpreters={"3.10": share}, uv=r"C:\uv.exe").arguments
+    assert found["interpreter_archive"] == share
+    assert "uv_archive" not in found
+
+
+@pytest.mark.parametrize(
+    ("left_out", "more", "says"),
+    [
+        (NUMPY, {}, "lacks numpy 1.26.4 for Python 3.10 on windows"),
+        ("uv/uv-1-py3-none-win_amd64.whl", {}, "has no uv for windows"),
+        ("interpreters/python.tar.gz", {}, "has no Python 3.10 for windows"),
+        ("", {"vc_archive": {"url": "https://lab/vc.exe", "sha256": "a" * 64}}, "has no file of https://lab/vc.exe"),
+    ],
+)
+def test_what_a_bundle_lacks_is_fetched_from_nowhere_else(
+    tmp_path: Path, left_out: str, more: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(RequestError, match=says) as refused:
+        of_bundle(tmp_path, left_out, **more)
+    assert refused.value.code == "BUNDLE_INCOMPLETE"
+
+
+def test_a_file_of_a_bundle_that_has_changed_is_not_sent(tmp_path: Path) -> None:
+    bundle, lock = bundled(tmp_path)
+    (tmp_path / NUMPY).write_bytes(b"half")
+    own = {"stack": "x", "lock": lock, "lock_sha256": sha256(lock.encode()), "python": "3.10"}
+    with pytest.raises(RequestError, match="it was not sent") as refused:
+        request.building({"state": "present", **own}, {}, place(bundle=bundle))
+    assert refused.value.code == "HASH_MISMATCH"

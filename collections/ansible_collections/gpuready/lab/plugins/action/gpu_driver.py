@@ -58,7 +58,10 @@ class ActionModule(SendingAction, jobs.JobAction):
         """Collect what is under way; else look, decide, send, start."""
         if not self.is_windows:
             raise BadInput("gpu_driver: the task must run on the Windows side of the PC, not in a guest or on Linux")
-        wanted, given, sources = self._request(asked, task_vars)
+        try:
+            wanted, given, sources = self._request(asked, task_vars)
+        except RequestError as error:
+            return failing.refused(error)
         if asked["state"] == "staged" and asked["windows_update"]:
             return {"msg": f"{wanted.name} comes from Windows Update: there is no file to put on the PC"}
         what = [given.get(name) for name in ("id", "source", "inf", "arguments", "windows_update")] + [
@@ -172,7 +175,10 @@ class ActionModule(SendingAction, jobs.JobAction):
     def _request(
         self, asked: Mapping[str, Any], task_vars: Mapping[str, Any]
     ) -> tuple[Wanted, dict[str, Any], Sources]:
-        """What is wanted, what the PC's module is given, the file of the controller. Raises BadInput."""
+        """What is wanted, what the PC's module is given, the file of the controller. Raises BadInput.
+
+        Raises RequestError where the lab's bundle lacks the installer.
+        """
         vendor, sources = asked["vendor"], Sources()
         version = drivers.own_version(vendor, asked["version"])
         if version is None:
@@ -195,7 +201,14 @@ class ActionModule(SendingAction, jobs.JobAction):
             wanted = Wanted(asked["id"], vendor, version, way=outcome.UPDATE)
             return wanted, {key: value for key, value in given.items() if value is not None}, sources
         place = {"url" if there[0] == "url" else "path": asked[there[0]], "sha256": asked["sha256"]}
-        file = self._file(asked["file"], task_vars) if asked["file"] else None
+        bundle = self.bundle(task_vars)
+        file = bundle.file(str(asked["sha256"])) if bundle else None
+        if bundle and file is None and asked["url"]:
+            raise RequestError("BUNDLE_INCOMPLETE", f"gpu_driver: {bundle.folder} has no file of {asked['url']}")
+        if file:
+            place = {"path": str(file), "sha256": asked["sha256"]}
+        elif asked["file"]:
+            file = self._file(asked["file"], task_vars)
         try:
             source = sources.archive("gpu_driver", place, file)
         except RequestError as error:

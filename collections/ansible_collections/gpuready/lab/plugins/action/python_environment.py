@@ -46,7 +46,7 @@ class ActionModule(SendingAction, jobs.JobAction):
     def _act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Put together, run, send what is missing, run again."""
         start, record = time.monotonic(), records.of(task_vars)
-        place = request.Place(self.is_windows, self.archive, self.path, controller_uv.for_pc)
+        place = request.Place(self.is_windows, self.archive, self.path, controller_uv.for_pc, self.bundle(task_vars))
         try:
             wanted = request.building(asked, record, place)
         except RequestError as error:

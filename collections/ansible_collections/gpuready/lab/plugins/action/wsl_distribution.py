@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from ..plugin_utils import jobs
 from ..plugin_utils.action import BadInput, Spec
+from ..plugin_utils.bundle.model import Bundle, BundleError
 from ..plugin_utils.environment import outcome
 from ..plugin_utils.environment.sources import RequestError, Sources
 from ..plugin_utils.guest import distributions, settings
@@ -46,7 +47,7 @@ class ActionModule(SendingAction, jobs.JobAction):
             )
         sources = Sources()
         try:
-            given = self._request(asked, sources)
+            given = self._request(asked, sources, self.bundle(task_vars))
         except RequestError as error:
             return outcome.refused(error)
         if asked["state"] == "absent":
@@ -73,7 +74,7 @@ class ActionModule(SendingAction, jobs.JobAction):
         sent = self.give(answer["needs"], sources.files)
         return sent if "trouble" in sent else self.run_remote(MODULE, {**given, **sent}, task_vars)
 
-    def _request(self, asked: dict[str, Any], sources: Sources) -> dict[str, Any]:
+    def _request(self, asked: dict[str, Any], sources: Sources, bundle: Bundle | None = None) -> dict[str, Any]:
         """What the PC's module is given. Raises BadInput and RequestError."""
         name, user = asked["name"], asked["default_user"]
         if not distributions.is_name(name):
@@ -86,6 +87,10 @@ class ActionModule(SendingAction, jobs.JobAction):
                 raise BadInput(f"wsl_distribution: confirm: its files are lost with {name}: repeat its name here")
             return {key: value for key, value in common.items() if value is not None}
         given = asked["archive"] or {}
+        try:
+            given = bundle.instead(given) if bundle and given else given
+        except BundleError as error:
+            raise RequestError("BUNDLE_INCOMPLETE", f"archive: {error}") from None
         file = self.archive(str(given["path"])) if given.get("path") else None
         archive = sources.archive("archive", given, file)
         if archive is None:

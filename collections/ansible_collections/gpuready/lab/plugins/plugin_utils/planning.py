@@ -13,8 +13,9 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from . import contract, reading
+from . import bundles, contract, reading
 from .action import BadInput
+from .bundle.model import Bundle, BundleError
 from .environment.sources import RequestError, Sources
 from .facts import typed
 from .facts.model import Facts
@@ -40,7 +41,7 @@ _UPDATES = "gpuready_windows_update"  # whether Windows Update may be their sour
 _GUEST = ("wsl_archive", "wsl_package")
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "wsl" / "defaults" / "main.yml"
 _WISHED = {wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)}
-_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES})
+_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES, bundles.VARIABLE})
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,12 @@ def prepare(
     """
     values = _variables(task_vars, template)
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
-    catalogue = _catalogue(values.pop(_DRIVERS, None), task_vars.get("inventory_dir") or ".")
+    base = task_vars.get("inventory_dir") or "."
+    try:
+        bundle = bundles.of(values.pop(bundles.VARIABLE, None), base)
+    except BundleError as error:
+        raise BadInput(str(error)) from None
+    catalogue = _catalogue(values.pop(_DRIVERS, None), base, bundle)
     if catalogue is not None:
         catalogue = replace(catalogue, updates=_truth(_UPDATES, values.get(_UPDATES)))
     whose = values.pop(_ADAPTERS, None) or "planned"
@@ -79,13 +85,13 @@ def prepare(
             raise BadInput(f"wishes: {name} is not one of {', '.join(wishes.NAMES)}")
         values[wishes.PREFIX + name] = value
     try:
-        library = stackfiles.load(_list(directories), _mapping(locks), task_vars.get("inventory_dir") or ".")
+        library = stackfiles.load(_list(directories), _mapping(locks), base)
         brought = {name for stack in library.values() for name in stack.libraries}
         preparation = Preparation(
             wishes.parse(values, library, brought),
             library,
             catalogue,
-            _guest(task_vars, template),
+            _guest(task_vars, template, bundle),
             all_drivers=whose == "all",
             downgrade=_truth(_DOWNGRADE, template(task_vars.get(_DOWNGRADE))),
         )
@@ -135,21 +141,23 @@ def _truth(name: str, value: object) -> bool:
         raise BadInput(f"{name}: {reading.one_line(str(value))} is neither true nor false") from None
 
 
-def _catalogue(value: object, base: str) -> Catalogue | None:
+def _catalogue(value: object, base: str, bundle: Bundle | None) -> Catalogue | None:
     """The lab's drivers.yml; a relative path starts at the inventory's folder."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
         raise BadInput(f"{_DRIVERS}: this is not the path of a drivers.yml")
     try:
-        return installers.load(Path(base) / Path(value).expanduser())
+        return installers.load(
+            Path(base) / Path(value).expanduser(), {one.sha256 for one in bundle.files} if bundle else ()
+        )
     except installers.CatalogueError as error:
         raise BadInput(f"{_DRIVERS}: {error}") from None
     except RuntimeError:  # ~nobody
         raise BadInput(f"{_DRIVERS}: {value[:100]}: there is no such user's home: write the path out") from None
 
 
-def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> guest.Given:
+def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any], bundle: Bundle | None) -> guest.Given:
     """The archive and the package of the role wsl: what a guest is made from is known before anything is changed."""
     found = {}
     for name in _GUEST:
@@ -171,6 +179,10 @@ def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> gues
     given = guest.Given(package=str(version) if version else None, conf=_conf(task_vars, template))
     if not (archive := found["wsl_archive"]):
         return given
+    try:
+        archive = bundle.instead(archive) if bundle else archive
+    except BundleError as error:
+        return replace(given, no_archive=f"wsl_archive: {error}")
     path = str(archive.get("path") or "")
     if path.startswith("/") and not Path(path).is_file():
         return replace(given, no_archive=f"wsl_archive: {path} is not there on the controller")

@@ -9,6 +9,9 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from . import bundles
+from .action import BadInput
+from .bundle.model import Bundle, BundleError
 from .remedies import troubles
 from .remote import RemoteAction
 
@@ -39,6 +42,16 @@ class SendingAction(RemoteAction):
         if not self.is_windows:
             self._fixup_perms2((shell.tmpdir, remote))
         return str(remote)
+
+    def bundle(self, task_vars: Mapping[str, Any]) -> Bundle | None:
+        """The lab's bundle, where it has one. Raises BadInput for one that cannot be read."""
+        if not task_vars.get(bundles.VARIABLE):
+            return None
+        try:
+            value = self._templar.template(task_vars.get(bundles.VARIABLE))
+            return bundles.of(value, str(task_vars.get("inventory_dir") or "."))
+        except (AnsibleError, BundleError) as error:
+            raise BadInput(" ".join(str(error).split())) from None
 
     def archive(self, path: str) -> Path | None:
         """The file of a path on the controller, None where none is: then the path is one of the PC."""

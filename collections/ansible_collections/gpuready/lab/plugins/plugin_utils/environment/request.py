@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..bundle.model import Bundle, BundleError
 from ..record import side
 from ..stacks import files as stackfiles
 from ..stacks import locks, runtime
@@ -64,6 +65,8 @@ _FORMS = {
     ),
 }
 _WINDOWS_FOLDER = re.compile(r"[A-Za-z]:\\[^<>:\"/|?*%]+")
+_INCOMPLETE = "BUNDLE_INCOMPLETE"
+_OTHER_SOURCES = ("wheelhouse", "remote_wheelhouse", "index_url", "extra_index_urls", "find_links")
 _LEAST = {"time_limit": 1, "keep_old": 0, "lock_wait": 0}
 
 
@@ -75,6 +78,7 @@ class Place:
     file: Callable[[str], Path | None]  # of a path that an archive is said to have; None where it is the PC's own
     folder: Callable[[str], Path]
     uv: Callable[[str, str | None], Path | None]  # the controller's, for a system and a processor
+    bundle: Bundle | None = None  # the one source of all, where the lab has one
 
 
 @dataclass
@@ -86,11 +90,14 @@ class Request:
     asked: Mapping[str, Any] = field(default_factory=dict)
     stack_urls: list[str] = field(default_factory=list)
     windows: bool = False
+    alone: bool = False  # the controller gives it all: what the PC's pip is told leads nowhere
 
     def answer_pip(self, said: Mapping[str, Any]) -> None:
         """Add the ways to the packages, now that it is known what the PC's pip is told."""
         offered = ("{home}\\wheelhouse" if self.windows else "{home}/wheelhouse") if self._offers else None
-        self.arguments["ways"] = packages.ways(self.asked, self.stack_urls, offered, packages.pip_settings(said))
+        self.arguments["ways"] = packages.ways(
+            self.asked, self.stack_urls, offered, {} if self.alone else packages.pip_settings(said)
+        )
 
     @property
     def _offers(self) -> bool:
@@ -151,6 +158,8 @@ def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> 
             "ARGUMENTS",
             f"{missing[0]} is missing: a stack that is not the plan's needs lock, lock_sha256 and python",
         )
+    if place.bundle:
+        given = {name: value for name, value in given.items() if name not in _OTHER_SOURCES} | {"no_index": True}
     sources = Sources()
     arguments = _arguments(
         given,
@@ -166,7 +175,7 @@ def _present(given: dict[str, Any], record: Mapping[str, Any], place: Place) -> 
         arguments["own_vc_runtime"] = runtime.is_brought_by(given["lock"])
         arguments["runtime_files"] = list(runtime.FILES)
     asked = {**given, "wheelhouse": given.get("remote_wheelhouse")}
-    return Request(arguments, sources.files, asked, stack_urls, place.windows)
+    return Request(arguments, sources.files, asked, stack_urls, place.windows, place.bundle is not None)
 
 
 def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, sources: Sources) -> dict[str, Any]:
@@ -181,18 +190,53 @@ def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, source
     for name, value in archives.items():
         if value is not None and not isinstance(value, dict):
             raise RequestError("ARGUMENTS", f"{name}: this is not a mapping with path or url, and sha256")
+        if place.bundle:
+            value = _of_bundle(place.bundle, name, value, given, place.windows)
         sent[name] = sources.archive(name, value, _on_controller(value, place))
     if not given.get("uv") and not sent["uv_archive"]:
         facts = side(record)
         there = str((facts.get("uv") or {}).get("path") or "").lower()
         ours = str(given.get("home") or WINDOWS_HOME).lower() + r"\uv.exe"  # then none need be fetched for it
         system = "windows" if place.windows else "linux"
-        own = None if there == ours else place.uv(system, (facts.get("os") or {}).get("architecture"))
+        own = None if there == ours else _own_uv(place, system, (facts.get("os") or {}).get("architecture"))
         sent["uv_archive" if place.windows else "uv_binary"] = sources.offer(own)
-    if folder := given.get("wheelhouse"):
-        system = "windows" if place.windows else "linux"
+    system = "windows" if place.windows else "linux"
+    if place.bundle:
+        try:
+            files = place.bundle.wheels(locks.parse(given["lock"]), system, given["python"])
+        except locks.LockError as error:
+            raise RequestError("LOCK_INVALID", str(error)) from None
+        except BundleError as error:
+            raise RequestError(_INCOMPLETE, str(error)) from None
+        sent["offered_wheels"] = [sources.checked(place.bundle.folder / one.path, one.sha256) for one in files]
+    elif folder := given.get("wheelhouse"):
         sent["offered_wheels"] = sources.wheelhouse(place.folder(folder), given["lock"], system, given["python"])
     return {name: value for name, value in sent.items() if value is not None}
+
+
+def _of_bundle(
+    bundle: Bundle, name: str, value: dict[str, Any] | None, given: Mapping[str, Any], windows: bool
+) -> dict[str, Any] | None:
+    """What the bundle has in place of an archive, and its interpreter and its uv where the lab names none."""
+    try:
+        if value:
+            return bundle.instead(value)
+    except BundleError as error:
+        raise RequestError(_INCOMPLETE, f"{name}: {error}") from None
+    system = "windows" if windows else "linux"
+    if name == "interpreter_archive":
+        found = bundle.interpreter(system, given["python"])
+        if found is None:
+            raise RequestError(_INCOMPLETE, f"{bundle.folder} has no Python {given['python']} for {system}")
+        return found
+    return bundle.uv(system) if name == "uv_archive" and not given.get("uv") else None
+
+
+def _own_uv(place: Place, system: str, architecture: str | None) -> Path | None:
+    """The controller's own uv. Where a bundle is the one source, none is fetched for a PC that has none."""
+    if place.bundle and system == "windows":
+        raise RequestError(_INCOMPLETE, f"{place.bundle.folder} has no uv for {system}")
+    return place.uv(system, architecture)
 
 
 def _on_controller(value: Mapping[str, Any] | None, place: Place) -> Path | None:

@@ -67,6 +67,12 @@ class Sources:
         self.files[sha256] = file
         return {"name": file.name, "sha256": sha256}
 
+    def checked(self, file: Path, sha256: str) -> dict[str, Any]:
+        """A file that must be the one of a sha256, as the PC's module takes it."""
+        found = self.archive(file.name, {"path": str(file), "sha256": sha256}, file)
+        assert found is not None
+        return found
+
     def wheelhouse(self, folder: Path, lock: str, target: str, python_version: str) -> list[dict[str, Any]]:
         """The files of a wheelhouse that the lock names by sha256, as [{name, sha256}]."""
         if not folder.is_dir():

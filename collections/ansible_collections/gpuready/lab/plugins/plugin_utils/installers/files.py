@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Container
 from pathlib import Path
 
 from .document import Mistake
@@ -23,10 +24,11 @@ class CatalogueError(ValueError):
         super().__init__("; ".join([*mistakes[:_SAID], *rest]))
 
 
-def load(file: Path) -> Catalogue:
+def load(file: Path, elsewhere: Container[str] = ()) -> Catalogue:
     """The catalogue in a file, whole and believable, its installers there. Raises CatalogueError with every mistake.
 
-    Hashes are not compared here: an installer has hundreds of megabytes, and is hashed where it is used.
+    `elsewhere`: sha256 of installers that need not lie there. Hashes are not compared here: an installer has hundreds
+    of megabytes, and is hashed where it is used.
     """
     try:
         if not file.is_file():
@@ -40,7 +42,9 @@ def load(file: Path) -> Catalogue:
         raise CatalogueError(file, [f"{file}: this is not UTF-8: save it as such"]) from None
     installers, mistakes = parse(text)
     mistakes += [
-        Mistake(one.line, f"file: {wrong}", one.id) for one in installers if (wrong := _not_there(file.parent, one))
+        Mistake(one.line, f"file: {wrong}", one.id)
+        for one in installers
+        if one.sha256 not in elsewhere and (wrong := _not_there(file.parent, one))
     ]
     if mistakes:
         mistakes.sort(key=lambda mistake: mistake.line)

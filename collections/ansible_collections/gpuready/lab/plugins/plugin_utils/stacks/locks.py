@@ -29,12 +29,16 @@ class LockError(ValueError):
 
 @dataclass(frozen=True)
 class Requirement:
-    """One pinned package; `hashes` are `sha256:<64 hex digits>`, `line` counts from 1."""
+    """One pinned package; `hashes` are `sha256:<64 hex digits>`, `line` counts from 1.
+
+    `conditional`: a marker says where it is wanted.
+    """
 
     name: str
     version: str
     hashes: tuple[str, ...]
     line: int
+    conditional: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,4 +129,4 @@ def _requirement(line: int, content: str, file: str) -> Requirement:
             raise LockError(
                 f"{where}: {name.group()} has the hash '{value[:20]}...', which is not sha256:<64 hex digits>"
             )
-    return Requirement(name.group().split("[")[0], version.group(1), hashes, line)
+    return Requirement(name.group().split("[")[0], version.group(1), hashes, line, ";" in remainder.split("--hash")[0])
