@@ -33,6 +33,7 @@ def main(target: Path) -> int:
     command = [PROGRAMS / "sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "--jobs", "2"]
     done = subprocess.run([*command, "-c", Path(__file__).parent, "-d", WORK / "trees", SOURCE, target], check=False)
     if done.returncode == 0:
+        shutil.copy(target / "README.html", target / "index.html")
         print(f"{target / 'index.html'}")
     return done.returncode
 
@@ -51,7 +52,7 @@ def _copy() -> None:
     title, below = codes.read_text("utf-8").split("\n", 1)
     codes.write_text(f"{title}\n{re.sub(r'^#', '##', below, flags=re.MULTILINE)}", "utf-8")
     first = (ROOT / "README.md").read_text("utf-8")
-    (SOURCE / "index.md").write_text(f"{first}\n{contents((ROOT / 'docs/README.md').read_text('utf-8'))}", "utf-8")
+    (SOURCE / "README.md").write_text(f"{first}\n{contents((ROOT / 'docs/README.md').read_text('utf-8'))}", "utf-8")
 
 
 def contents(index: str) -> str:

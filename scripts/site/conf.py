@@ -9,6 +9,7 @@ from docutils import nodes
 project = "gpuready"
 author = "The gpuready authors"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_antsibull_ext"]
+root_doc = "README"
 html_theme = "furo"
 html_title = "gpuready"
 html_copy_source = False
