@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .uv/bin/uv)
-"$uv" sync --quiet --frozen --inexact --group site --python "$(command -v python)"
+"$uv" sync --quiet --frozen --inexact --group site --no-install-project --python "$(command -v python)"
 python scripts/site/build.py
