@@ -23,7 +23,7 @@ ifneq ($(shell locale charmap 2>&1),UTF-8)
 export LC_ALL := C.UTF-8
 endif
 
-.PHONY: help setup provision test lint codes bench demo collection release clean
+.PHONY: help setup provision test lint codes bench demo collection release site pictures clean
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -61,6 +61,12 @@ collection: setup  ## Build the collection for ansible-galaxy into dist
 
 release: setup  ## Check the version, then build the wheel and the collection into dist
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/release.py dist
+
+site: setup  ## Make the documentation's pages: dist/site/index.html
+	$(ENVIRONMENT) PATH="$(CURDIR)/$(BIN):$$PATH" scripts/site.sh
+
+pictures: setup  ## Run the guides over simulated PCs, and write what they print and their pictures anew (Chromium)
+	$(ENVIRONMENT) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/guides.py
 
 clean:  ## Remove what make made
 	rm -rf .venv .uv .cache .ansible dist reports

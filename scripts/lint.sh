@@ -10,3 +10,4 @@ yamllint --strict .
 python tests/ps51/check.py
 ansible-lint --offline --strict
 scripts/sanity.sh
+scripts/site.sh

@@ -142,6 +142,10 @@ class Chromium:
         found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(found["data"]))
 
+    def view(self, path: Path) -> None:
+        """What the window shows as a PNG."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
     def sheets(self) -> int:
         """How many sheets of A4 the page takes when it is printed."""
         found = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from uv import find_uv_bin
 
 from gpuready.simlab import background
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+import guides
 from simlab_winrm_help import NET
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,24 +47,13 @@ LAB = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    dist = tmp_path_factory.mktemp("dist")
-    subprocess.run([find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", dist, ROOT], check=True)
-    (built,) = dist.glob("*.whl")
-    return built
+    return Path(guides.wheel(tmp_path_factory.mktemp("dist")))
 
 
 @pytest.fixture(scope="module")
 def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of an environment that has the wheel and what it asks for, in the locked versions."""
-    folder = tmp_path_factory.mktemp("installed")
-    export = ["export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-header"]
-    locked = subprocess.run([find_uv_bin(), *export], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    (folder / "locked.txt").write_text(locked)
-    subprocess.run([find_uv_bin(), "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)
-    python = folder / "venv/bin/python"
-    install = ["pip", "install", "--quiet", "--python", python, "--constraint", folder / "locked.txt", wheel]
-    subprocess.run([find_uv_bin(), *install], check=True)
-    return folder / "venv/bin"
+    """The folder of the programs of an environment that has the wheel and what it asks for."""
+    return Path(guides.install(wheel, tmp_path_factory.mktemp("installed")))
 
 
 def run(programs: Path, here: Path, *command: str, code: int = 0, **more: Any) -> str:
@@ -117,3 +109,29 @@ def test_a_lab_made_from_a_table_is_run_by_gpuready_and_by_ansible_itself(progra
         run(programs, here / "lab", "gpuready", "plan", "-i", ".", "-k", *simulated, input="S3cret!\n")
     assert (here / "reports/latest/report.html").is_file()
     assert "good" in run(programs, here, "gpuready", "list")
+
+
+def alike(text: str) -> str:
+    """What a program prints, but for what is another one in each run, and where lines end because of it."""
+    for another in (r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]{8}", r"Took [\d a-z.]+ s\b", r"python3\.\d+"):
+        text = re.sub(another, "...", text)
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", guides.LABS)
+def test_a_guide_prints_what_it_says(programs: Path, tmp_path: Path, name: str) -> None:
+    """The teacher's whole guide, of the others what asks no PC: `make pictures` runs these, and writes them anew."""
+    run = guides.Guide(name, tmp_path / name, programs)
+    asks = name == "teacher"
+    ran = []
+    with run.switched_on(name) if asks else nullcontext():
+        for command, shown in guides.commands(name):
+            if not asks and (guides.reaches(command) or "reports/" in command or command.startswith("gpuready list")):
+                continue
+            ran.append(command)
+            said = run.run(command, shown)
+            if command.startswith("gpuready doctor"):  # the controller is another one
+                said, shown = (text[text.index("inventory:") : text.rindex(" to mend")] for text in (said, shown))
+                said, shown = (text[: text.rindex("\n")] for text in (said, shown))
+            assert alike(said) == alike(shown), f"{command}: {said}\nmake pictures"
+    assert len(ran) >= 2
