@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a student's launcher sets, so that the stack trains on the GPU that was proven."""
+"""What a student's launcher and kernel of Jupyter set, so that the stack trains on the GPU that was proven."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+_KINDS = {"DML": "DirectML"}  # of a device, where Microsoft's guides call it otherwise
 _VALUE = re.compile(r"[A-Za-z0-9,.:_/-]+")
 
 
@@ -21,3 +22,9 @@ def launcher_variable(record: Mapping[str, Any]) -> str | None:
     name = ((record.get("plan") or {}).get("environment") or {}).get("gpu_variable")
     value = re.sub(r"\s", "", str(device.get("visible") if device.get("visible") is not None else ""))
     return f"{name}={value}" if isinstance(name, str) and name and _VALUE.fullmatch(value) else ""
+
+
+def display_name(planned: Mapping[str, Any]) -> str | None:
+    """What Jupyter calls the environment, `TensorFlow 2.10 (DirectML) - gpuready`; None where the plan does not say."""
+    framework, kind = planned.get("framework"), str(planned.get("device_kind") or "")
+    return f"{framework} ({_KINDS.get(kind, kind)}) - gpuready" if framework and kind else None
