@@ -198,8 +198,8 @@ def _start(record: Mapping[str, Any]) -> str:
 def _kernel(record: Mapping[str, Any]) -> str:
     """What Jupyter calls the environment: as it was switched to, else as it was found."""
     planned = section(record, "plan", "environment").get("lock_sha256")
-    found = [section(record, "apply", "environment"), *items(side(record).get("environments"))]
-    names = (shown(one.get("kernel")) for one in found if one.get("lock_sha256") == planned)
+    found = [one for one in items(side(record).get("environments")) if one.get("lock_sha256") == planned]
+    names = (shown(one.get("kernel")) for one in (section(record, "apply", "environment"), *found))
     return next((name for name in names if name), "")
 
 
