@@ -112,8 +112,11 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     kernel = json.loads(spec.read_text())
     assert kernel["argv"][0].lower() == third["environment"]["python"].lower()
     assert (kernel["display_name"], third["environment"]["kernel"]) == ("tiny - gpuready", "tiny - gpuready")
-    opened = lab.pc.run(["cmd", "/c", rf"{lab.windows}\bin\tiny.cmd", "lab", "--port", "a b"])
-    assert opened.stdout.strip() == rf"['--port', 'a b'] {lab.windows}\bin\..\jupyter"
+    opened = rf"{lab.windows}\bin\tiny.cmd", "lab", "--port", "a b"
+    by_variable = lab.pc.run(["cmd", "/c", *opened])
+    assert by_variable.stdout.strip() == rf"['--port', 'a b'] {lab.windows}\jupyter"
+    before_log_on = lab.pc.run(["cmd", "/c", "set", f"JUPYTER_PATH=&{opened[0]}", *opened[1:]])
+    assert before_log_on.stdout.strip() == rf"['--port', 'a b'] {lab.windows}\bin\..\jupyter"
     named = {**good, "keep_old": 1, "display_name": "Tiny"}
     checked, gone, back, again = lab.run(
         (two, {**good, "keep_old": 1, "check_mode": True}),
