@@ -38,13 +38,16 @@ def test_where_nothing_was_trained_nothing_is_known(device: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("framework", "kind", "name"),
+    ("framework", "stack", "name"),
     [
-        ("TensorFlow 2.10", "DML", "TensorFlow 2.10 (DirectML) - gpuready"),
-        ("PyTorch", "CUDA", "PyTorch (CUDA) - gpuready"),
-        (None, "DML", None),
+        ("TensorFlow 2.10", "tensorflow-directml-plugin", "TensorFlow 2.10 (tensorflow-directml-plugin) - gpuready"),
+        (None, "cuda", None),
         ("PyTorch", None, None),
     ],
 )
-def test_what_jupyter_calls_it(framework: str | None, kind: str | None, name: str | None) -> None:
-    assert display_name({"framework": framework, "device_kind": kind}) == name
+def test_what_jupyter_calls_it(framework: str | None, stack: str | None, name: str | None) -> None:
+    assert display_name({"stack": stack, "environment": {"framework": framework}}) == name
+
+
+def test_without_a_plan_jupyter_is_told_nothing() -> None:
+    assert display_name({"stack": "cuda", "environment": None}) is None

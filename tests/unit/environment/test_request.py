@@ -157,8 +157,8 @@ def test_the_verdict_makes_an_environment_the_current_one(tmp_path: Path) -> Non
     assert arguments["home"] == r"D:\lab"
     assert arguments["launcher_variable"] == "DML_VISIBLE_DEVICES=1"
     assert "display_name" not in arguments
-    known["plan"]["environment"] |= {"framework": "PyTorch 2.4.1", "device_kind": "DML"}
-    assert switched({}, known)["display_name"] == "PyTorch 2.4.1 (DirectML) - gpuready"
+    known["plan"]["environment"] |= {"framework": "PyTorch 2.4.1"}
+    assert switched({}, known)["display_name"] == "PyTorch 2.4.1 (torch-directml) - gpuready"
     assert switched({"display_name": "Ours"}, known)["display_name"] == "Ours"
     kept = arguments["pass_record"]
     assert kept["fingerprint"] == known["verdict"]["fingerprint"]

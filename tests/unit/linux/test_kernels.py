@@ -55,14 +55,14 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 
 def test_it_starts_the_environments_python_with_what_the_launcher_sets(lab: Lab) -> None:
-    asked = {"launcher_variable": "CUDA_VISIBLE_DEVICES=GPU-1", "display_name": "PyTorch (CUDA) - gpuready"}
+    asked = {"launcher_variable": "CUDA_VISIBLE_DEVICES=GPU-1", "display_name": "PyTorch (cuda) - gpuready"}
     assert lab.current(check=True, **asked)["changed"]
     assert not lab.place.exists()
     done = lab.current(**asked)
-    assert (done["changed"], done["environment"]["kernel"], done["notes"]) == (True, "PyTorch (CUDA) - gpuready", [])
+    assert (done["changed"], done["environment"]["kernel"], done["notes"]) == (True, "PyTorch (cuda) - gpuready", [])
     assert lab.spec() == {
         "argv": [str(lab.environment / "bin/python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "PyTorch (CUDA) - gpuready",
+        "display_name": "PyTorch (cuda) - gpuready",
         "language": "python",
         "env": {
             "PATH": f"{lab.environment}/bin:${{PATH}}",

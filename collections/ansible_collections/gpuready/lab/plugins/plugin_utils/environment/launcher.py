@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_KINDS = {"DML": "DirectML"}  # of a device, where Microsoft's guides call it otherwise
 _VALUE = re.compile(r"[A-Za-z0-9,.:_/-]+")
 
 
@@ -24,7 +23,7 @@ def launcher_variable(record: Mapping[str, Any]) -> str | None:
     return f"{name}={value}" if isinstance(name, str) and name and _VALUE.fullmatch(value) else ""
 
 
-def display_name(planned: Mapping[str, Any]) -> str | None:
-    """What Jupyter calls the environment, `TensorFlow 2.10 (DirectML) - gpuready`; None where the plan does not say."""
-    framework, kind = planned.get("framework"), str(planned.get("device_kind") or "")
-    return f"{framework} ({_KINDS.get(kind, kind)}) - gpuready" if framework and kind else None
+def display_name(plan: Mapping[str, Any]) -> str | None:
+    """What Jupyter calls the plan's environment, `TensorFlow 2.10 (tensorflow-directml-plugin) - gpuready`."""
+    framework = (plan.get("environment") or {}).get("framework")
+    return f"{framework} ({plan['stack']}) - gpuready" if framework and plan.get("stack") else None

@@ -227,7 +227,7 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
             raise RequestError("ARGUMENTS", "there is no plan and no stack: nothing can become the current environment")
         given["stack"], given["lock_sha256"] = plan["stack"], planned["lock_sha256"]
         told = {"start": planned.get("start"), "launcher_variable": launcher_variable(record)}
-        for name, value in (told | {"display_name": display_name(planned)}).items():
+        for name, value in (told | {"display_name": display_name(plan)}).items():
             if value is not None:
                 given.setdefault(name, value)
         fingerprint = verdict.get("fingerprint") or {}
