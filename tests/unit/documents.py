@@ -100,6 +100,7 @@ def every_state() -> list[dict[str, Any]]:
             "start": r"C:\ProgramData\gpuready\bin\tensorflow-directml-plugin.cmd",
             "built": True,
             "size_bytes": 2_345_678_901,
+            "kernel": "TensorFlow 2.10 (tensorflow-directml-plugin) - gpuready",
         },
         "home": r"C:\ProgramData\gpuready",
         "seconds": 41.2,

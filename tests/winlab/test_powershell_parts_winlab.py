@@ -29,14 +29,14 @@ from gpuready.simlab.models import home as simulated
 UTILS = "collections/ansible_collections/gpuready/lab/plugins/module_utils/windows"
 NAMES = (
     *("Json", "Programs", "Evidence", "Contents", "Damage", "Rights", "Home", "Environment", "Texts", "Archives"),
-    *("Build", "Jobs", "Wsl", "Display", "WindowsUpdate"),
+    *("Kernels", "Build", "Jobs", "Wsl", "Display", "WindowsUpdate"),
 )
 PYTHON = r"C:\lab\Python310\python.exe"
 START = r"""
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
 $names = 'Json', 'Programs', 'Evidence', 'Contents', 'Damage', 'Rights', 'Home', 'Environment', 'Texts', 'Archives',
-    'Build', 'Jobs', 'Wsl', 'Display', 'WindowsUpdate'
+    'Kernels', 'Build', 'Jobs', 'Wsl', 'Display', 'WindowsUpdate'
 foreach ($name in $names) {
     Import-Module "C:\lab\parts\$name.psm1"
 }
@@ -234,6 +234,11 @@ def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine)
         $found.guest = Get-NoteText @{} $words @('C:\lab\bin\wsl-b.cmd', 'C:\lab\bin\wsl-a.cmd', 'C:\lab\bin\wsl-b.cmd')
         $found.start = Get-StartText 'C:\lab\home' 'cpu' '' $words
         $found.other = Format-Words '{stack} {unknown}' @{ stack = 'cpu' }
+        $pointer = @{ stack = 'cpu'; environment = 'C:\lab\home\environments\cpu-0123'; launcher_variable = '' }
+        $pointer.python = "$($pointer.environment)\Scripts\python.exe"
+        $found.kernel = Get-KernelText $pointer "Gr$([char]0xFC)n" $words
+        $pointer.launcher_variable = 'DML_VISIBLE_DEVICES=1'
+        $found.kernel_visible = Get-KernelText $pointer 'One' $words
         """,
     )
     place = rf"{home}\environments\cpu-0123"
@@ -243,6 +248,52 @@ def test_what_a_student_starts_and_reads_is_what_a_simulated_pc_has(pc: Machine)
     assert found["guest"] == simulated.note({}, words, [r"C:\lab\bin\wsl-b.cmd", r"C:\lab\bin\wsl-a.cmd"])
     assert found["start"] == rf"{home}\bin\cpu.cmd opens a prompt in which `python` has the stack"
     assert found["other"] == "cpu {unknown}"
+    told = {"stack": "cpu", "environment": place, "python": rf"{place}\Scripts\python.exe", "launcher_variable": ""}
+    assert found["kernel"] == simulated.kernel(told, "Grün", words)
+    assert found["kernel_visible"] == simulated.kernel({**told, "launcher_variable": visible}, "One", words)
+    kernel = json.loads(found["kernel_visible"])
+    assert kernel["argv"] == [told["python"], *("-m", "ipykernel_launcher", "-f", "{connection_file}")]
+    assert kernel["env"]["DML_VISIBLE_DEVICES"] == "1"
+
+
+def test_where_every_users_jupyter_is_led_to(pc: Machine) -> None:
+    """A lab's own places stay as they stand there, and nothing stays of a home that has no kernel."""
+    found = ask(
+        pc,
+        r"""
+        $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey(
+            'SYSTEM\CurrentControlSet\Control\Session Manager\Environment', $true)
+        $h, $n = 'C:\lab\home-kernels', 'JUPYTER_PATH'
+        function Get-Place { "$($key.GetValue($n, 'none', 'DoNotExpandEnvironmentNames'))" }
+        $key.SetValue($n, '%SystemDrive%\teachers', 'ExpandString')
+        $found.before = Test-Shown $h
+        Set-Shown $h $true
+        Set-Shown $h $true
+        $found.shown = "$(Test-Shown 'c:\LAB\home-kernels') $(Get-Place)"
+        $null = Write-Whole "$h\jupyter\kernels\gpuready-cpu\kernel.json" '{}'
+        $null = Write-Whole "$h\jupyter\kernels\teachers\kernel.json" '{}'
+        $found.look = @((Get-HomeContent $h @() $false).kernels)
+        Remove-Kernel $h
+        $found.kept = Test-Shown $h
+        $null = Remove-Whole "$h\jupyter\kernels\gpuready-cpu"
+        Remove-Kernel $h
+        $found.after = Get-Place
+        $key.DeleteValue($n)
+        Set-Shown $h $true
+        Remove-Kernel $h
+        $found.none = "$(Get-Place) $(Test-Path "$h\jupyter")"
+        $found.can = (Test-Kernel @{ distributions = @('ipykernel-6.dist-info', 'a-1.dist-info') }), (Test-Kernel @{})
+        """,
+    )
+    assert found == {
+        "before": False,
+        "shown": r"True %SystemDrive%\teachers;C:\lab\home-kernels\jupyter",
+        "look": [{"name": "gpuready-cpu", "text": "{}"}],
+        "kept": True,
+        "after": r"%SystemDrive%\teachers",
+        "none": "none False",
+        "can": [True, False],
+    }
 
 
 # --- archives ---

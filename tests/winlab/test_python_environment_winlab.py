@@ -21,8 +21,27 @@ pytestmark = pytest.mark.slow
 RUNTIME = runtime.FILES
 
 
+def with_jupyter(lab: Lab) -> str:
+    """The third lock with an ipykernel, and a JupyterLab that says how it was started; the machine has the wheels."""
+    says = b"import os, sys\nprint(sys.argv[1:], os.environ['JUPYTER_PATH'])\n"
+    more = {"jupyterlab/__main__.py": says, "jupyterlab-1.0.data/data/Scripts/jupyter-lab.exe": b"MZ"}
+    wheels = [
+        make_wheel(lab.folder / "jupyter", name, "1.0", files)
+        for name, files in (("ipykernel", None), ("jupyterlab", {**more, "jupyterlab/__init__.py": b""}))
+    ]
+    for wheel in wheels:
+        shutil.copy(wheel, lab.pc.path(r"C:\lab\wheels"))
+    return lock_of(lab.alpha[2], *wheels)
+
+
+def jupyter_path(lab: Lab) -> str:
+    """Where every user's Jupyter is led to."""
+    return lab.pc.powershell("[System.Environment]::GetEnvironmentVariable('JUPYTER_PATH', 'Machine')").stdout.strip()
+
+
 def test_switch_old_ones_and_absent(lab: Lab) -> None:
-    one, two, three = lab.locks
+    one, two, _ = lab.locks
+    three = with_jupyter(lab)
     record = {
         "fingerprint": {"driver": "1", "os_build": 22631},
         "verdict": {"state": "READY", "code": "TRAINED"},
@@ -53,6 +72,8 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     assert lab.says("import os; print(os.environ['DML_VISIBLE_DEVICES'])") == "1"
     prompt = lab.pc.run(["cmd", "/c", rf"{lab.windows}\bin\tiny.cmd"], stdin=b"echo %VIRTUAL_ENV%\r\nexit\r\n")
     assert f"tiny-{sha256(one.encode())[:12]}" in prompt.stdout
+    without = lab.pc.run(["cmd", "/c", rf"{lab.windows}\bin\tiny.cmd", "lab"])
+    assert (without.rc, "gpuready lock tiny --add jupyterlab" in without.stdout) == (1, True)
 
     before = lab.tree()
     later = {**good, "pass_record": {**record, "at": "2026-02-02"}}
@@ -87,6 +108,26 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     names = {p.name for p in (lab.home / "environments").iterdir()}
     assert names == {lab.environment(three).name, lab.environment(two).name, "tiny-other-000000000000"}
 
+    spec = lab.home / "jupyter/kernels/gpuready-tiny/kernel.json"
+    kernel = json.loads(spec.read_text())
+    assert kernel["argv"][0].lower() == third["environment"]["python"].lower()
+    assert (kernel["display_name"], third["environment"]["kernel"]) == ("tiny - gpuready", "tiny - gpuready")
+    opened = rf"{lab.windows}\bin\tiny.cmd", "lab", "--port", "a b"
+    by_variable = lab.pc.run(["cmd", "/c", *opened])
+    assert by_variable.stdout.strip() == rf"['--port', 'a b'] {lab.windows}\jupyter"
+    before_log_on = lab.pc.run(["cmd", "/c", "set", f"JUPYTER_PATH=&{opened[0]}", *opened[1:]])
+    assert before_log_on.stdout.strip() == rf"['--port', 'a b'] {lab.windows}\bin\..\jupyter"
+    named = {**good, "keep_old": 1, "display_name": "Tiny"}
+    checked, gone, back, again = lab.run(
+        (two, {**good, "keep_old": 1, "check_mode": True}),
+        (two, {**good, "keep_old": 1}),
+        (three, named),
+        (three, good),
+    )
+    assert [one["changed"] for one in (checked, gone, back, again)] == [True, True, True, False]
+    assert [one["environment"]["kernel"] for one in (gone, back, again)] == [None, "Tiny", "Tiny"]
+    assert jupyter_path(lab) == rf"{lab.windows}\jupyter"
+
     (lab.home / "teacher.txt").write_text("mine")
     assert (lab.home / "passes/tiny.json").exists()
     aside, not_again, back = lab.run((None, {"state": "trying"}), (None, {"state": "trying"}), (three, good))
@@ -111,6 +152,7 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     assert json.loads(left.read_text()).items() >= {**failed, "at": "2026-04-04"}.items()
     lab.run((three, good))
     assert json.loads(left.read_text())["verdict"] == good["pass_record"]["verdict"]
+    assert spec.exists()
     *unproven, checked, gone, again, everything, nothing = lab.run(
         *((None, {"state": "unproven", "check_mode": check}) for check in (True, False, False)),
         *((None, {"state": "absent", "check_mode": check}) for check in (True, False, False)),
@@ -122,6 +164,7 @@ def test_switch_old_ones_and_absent(lab: Lab) -> None:
     assert everything["changed"]
     assert not nothing["changed"]
     assert [p.name for p in lab.home.iterdir()] == ["teacher.txt"]
+    assert jupyter_path(lab) == ""
 
 
 def test_absent_of_one_of_two(lab: Lab) -> None:

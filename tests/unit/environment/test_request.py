@@ -157,6 +157,10 @@ def test_the_verdict_makes_an_environment_the_current_one(tmp_path: Path) -> Non
     assert (arguments["stack"], arguments["lock_sha256"], arguments["keep_old"]) == ("torch-directml", SHA, 3)
     assert arguments["home"] == r"D:\lab"
     assert arguments["launcher_variable"] == "DML_VISIBLE_DEVICES=1"
+    assert "display_name" not in arguments
+    known["plan"]["environment"] |= {"framework": "PyTorch 2.4.1"}
+    assert switched({}, known)["display_name"] == "PyTorch 2.4.1 (torch-directml) - gpuready"
+    assert switched({"display_name": "Ours"}, known)["display_name"] == "Ours"
     kept = arguments["pass_record"]
     assert kept["fingerprint"] == known["verdict"]["fingerprint"]
     assert kept["verdict"]["state"] == "READY"
@@ -198,6 +202,7 @@ def test_options_alone_must_say_that_it_has_trained() -> None:
         {},
         {"stack": "x", "verified": True},
         {**given, "verified": True, "launcher_variable": "PATH=/evil"},
+        {**given, "verified": True, "display_name": "two\nlines"},
     ):
         with pytest.raises(RequestError) as caught:
             switched(lacking, {})

@@ -224,6 +224,10 @@ def test_both_sides_read_gpureadys_files_alike() -> None:
                     for path, text in zip(paths, (whole, None), strict=True)
                 ],
                 "current": [{"name": "cuda.json", "text": json.dumps({"stack": "cuda", "environment": paths[0]})}],
+                "kernels": [
+                    {"name": "gpuready-cuda", "text": json.dumps({"argv": [python], "display_name": "PyTorch"})},
+                    {"name": "gpuready-cpu", "text": json.dumps({"argv": "python", "display_name": "Another"})},
+                ],
             },
             "last_pass": [
                 {"name": "cuda.json", "text": json.dumps({"fingerprint": {"x": 1}, "verdict": {"state": "READY"}})},
@@ -237,6 +241,7 @@ def test_both_sides_read_gpureadys_files_alike() -> None:
             ("cuda", "current"),
             ("cuda", "building"),
         ]
+        assert [one["kernel"] for one in found["environments"]] == ["PyTorch", None]
         assert found["passes"] == [{"fingerprint": {"x": 1}, "verdict": {"state": "READY"}, "at": None}]
         told = [problem for problem in found["problems"] if problem["piece"] == "last_pass"]
         assert told == [

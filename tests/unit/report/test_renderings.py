@@ -67,6 +67,7 @@ def test_the_page_tells_all_there_is_to_tell() -> None:
         "In the words of what failed its own words",
         "the GPU's driver changed from 31.0.24002.92 to 31.0.24027.1012",
         r"How a student starts it C:\ProgramData\gpuready\bin\tensorflow-directml-plugin.cmd",
+        "In every user's Jupyter TensorFlow 2.10 (tensorflow-directml-plugin) - gpuready",
         "AMD Radeon RX 6800: 16.0 GiB, driver 24.6.1, ok",
         "controller controller.lab.example",
     ):

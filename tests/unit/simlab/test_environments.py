@@ -152,6 +152,38 @@ def test_the_launcher_leaves_a_students_own_choice_and_the_note_names_the_variab
     assert not environment(pc, switch)["changed"]
 
 
+def test_the_kernel_of_jupyter_comes_and_goes_with_the_environment() -> None:
+    pc = pc_of()
+    variables = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
+    pc.registry.set(variables, {"JUPYTER_PATH": r"D:\teachers"})
+    spec = rf"{HOME}\jupyter\kernels\gpuready-torch-directml\kernel.json"
+    build = {**BUILD, "lock": LOCK + "ipykernel==6.29.5 --hash=sha256:00\n"}
+    environment(pc, build)
+    switch = {"state": "current", "stack": "torch-directml", "lock_sha256": SHA, "display_name": "PyTorch (DirectML)"}
+    assert environment(pc, switch, check=True)["changed"] is True
+    assert pc.disk.get(spec) is None
+    assert environment(pc, switch)["environment"]["kernel"] == "PyTorch (DirectML)"
+    assert json.loads(pc.disk.text(spec) or "")["argv"][0] == rf"{PATH}\Scripts\python.exe"
+    assert pc.registry.value(variables, "JUPYTER_PATH") == rf"D:\teachers;{HOME}\jupyter"
+    assert not environment(pc, {**switch, "display_name": None})["changed"]
+    look = run(pc, "gpuready.lab.gpu_facts", {})["ansible_facts"]["gpuready_evidence"]
+    (found,) = windows_facts.interpret(look).as_dict()["environments"]
+    assert found["kernel"] == "PyTorch (DirectML)"
+    pc.registry.set(variables, {"JUPYTER_PATH": ""})
+    assert environment(pc, switch, check=True)["changed"] is True
+    assert environment(pc, switch)["changed"] is True
+    assert environment(pc, {"state": "absent", "stack": "torch-directml"})["changed"]
+    assert pc.disk.get(rf"{HOME}\jupyter") is None
+    assert pc.registry.value(variables, "JUPYTER_PATH") == ""
+    for lock_sha, lock in ((SHA, build["lock"]), ("b" * 64, LOCK)):  # the next one has no ipykernel
+        environment(pc, {**BUILD, "lock": lock, "lock_sha256": lock_sha})
+        done = environment(pc, {**switch, "lock_sha256": lock_sha})
+        assert done["changed"]
+    assert done["environment"]["kernel"] is None
+    assert pc.disk.get(rf"{HOME}\jupyter") is None
+    assert not environment(pc, {**switch, "lock_sha256": "b" * 64})["changed"]
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_a_building_that_is_cut_off_is_left_half_done_and_a_check_leaves_nothing(
     check: bool, monkeypatch: pytest.MonkeyPatch

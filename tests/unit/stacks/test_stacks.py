@@ -153,6 +153,15 @@ def test_a_lab_may_bring_its_own_lock(tmp_path):
         ("https://example.org/simple",),
     )
     assert found["wsl"].variants[0].name == "default"
+    start = ours.environment["start"]
+    for name, told in (
+        ("jupyterlab", "; with lab behind its name it opens JupyterLab"),
+        ("ipykernel", "; Jupyter has it as a kernel"),
+        ("matplotlib", ""),
+    ):
+        mine.write_text(f"torch-directml==0.2.0.dev230426 --hash={HASH}\n{name}==4.4 --hash={HASH}\n")
+        locked = stackfiles.load(own_locks={"torch-directml": str(mine)})
+        assert plan(pc, Wishes(stack="torch-directml"), locked).environment["start"] == start + told
     mine.write_text(f"torch-directml==9 --hash={HASH}\n")
     with pytest.raises(stackfiles.StackFilesError, match="has changed since it was planned"):
         stackfiles.lock_text(mine, theirs.environment["lock_sha256"])

@@ -7,13 +7,13 @@ import ntpath
 from typing import Any
 
 from gpuready.simlab import documents
-from gpuready.simlab.models.home import Home, fail, fill, launcher, note
+from gpuready.simlab.models.home import Home, fail, fill, kernel, launcher, note
 from gpuready.simlab.models.model import ModuleFailed, Task, model
 from gpuready.simlab.pc import now
 
 _ARGUMENTS = (
     *("state", "home", "stack", "lock_sha256", "start", "launcher_variable", "pass_record", "keep_old", "lock_wait"),
-    "words", "job",
+    "words", "job", "display_name",
 )  # fmt: skip
 
 
@@ -65,15 +65,27 @@ def current(task: Task, home: Home) -> dict[str, Any]:
         rf"{home.path}\bin\{stack}.cmd": launcher(stack, environment, str(pointer["launcher_variable"]), words),
         rf"{home.path}\README.txt": note({**home.pointers(), stack: pointer}, words, home.guests()) or "",
     }
+    name, spec = None, rf"{home.kernel(stack)}\kernel.json"
+    if any(str(one).startswith("ipykernel-") for one in marker.get("distributions") or ()):
+        name = arguments.get("display_name") or home.json(spec).get("display_name")
+        name = str(name or fill(words["kernel_name"], stack=stack))
+        files[spec] = kernel(pointer, name, words)
+    unshown = name is None and disk.is_folder(home.kernel(stack))
+    unseen = name is not None and not home.shown()
     if new_pass:
         files[passes] = json.dumps(record, indent=1)
     if not same:
         files[file] = json.dumps({**pointer, "switched_at": now()}, indent=1)  # the pointer last
     todo = {path: text for path, text in files.items() if disk.text(path) != text}
-    changed = bool(todo) or bool(old)
+    changed = bool(todo) or bool(old) or unshown or unseen
     if (changed or given_back) and not task.check:
         for path, text in todo.items():
             home.write(path, text)
+        if unseen:
+            home.show(True)
+        if unshown:
+            disk.remove(home.kernel(stack))
+            home.remove_kernel()
         if given_back:
             if record:
                 home.write(passes, json.dumps(record, indent=1))
@@ -91,6 +103,7 @@ def current(task: Task, home: Home) -> dict[str, Any]:
             "built": False,
             "start": pointer["start"],
             "size_bytes": marker.get("size_bytes"),
+            "kernel": name,
         },
     }
 

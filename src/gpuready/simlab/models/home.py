@@ -11,12 +11,14 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gpuready.simlab import documents
 from gpuready.simlab.models.model import ModuleFailed
 from gpuready.simlab.pc import SimulatedPc
 
 _SMALL = 65536
 LIST = "gpuready.files"
 _SAYING = ("RECORD", "pyvenv.cfg")  # they stand in the list with their sha256
+_VARIABLES = rf"{documents.CONTROL}\Session Manager\Environment"
 OWN_RUNTIME = r"Lib\site-packages\gpuready_vc_runtime.pth"  # with it an environment's Python looks for its own files
 
 
@@ -194,7 +196,40 @@ class Home:
                 for path in self.environments()
             ],
             "current": self.texts("current"),
+            "kernels": [
+                {"name": ntpath.basename(path), "text": self.text(rf"{path}\kernel.json")} for path in self.kernels()
+            ],
         }
+
+    def kernels(self) -> list[str]:
+        """The folders of the kernels that Jupyter is led to."""
+        found = [node.path for node in self.disk.children(rf"{self.path}\jupyter\kernels") if node.is_folder]
+        return [path for path in found if ntpath.basename(path).startswith("gpuready-")]
+
+    def kernel(self, stack: str) -> str:
+        """The folder of the kernel of a stack."""
+        return rf"{self.path}\jupyter\kernels\gpuready-{stack}"
+
+    def _jupyter_path(self) -> list[str]:
+        value = str(self.pc.registry.value(_VARIABLES, "JUPYTER_PATH") or "")
+        return [place for place in value.split(";") if place]
+
+    def shown(self) -> bool:
+        """Whether the PC's variable leads Jupyter to the kernels."""
+        return rf"{self.path}\jupyter".lower() in [place.lower() for place in self._jupyter_path()]
+
+    def show(self, shown: bool) -> None:
+        """Lead every user's Jupyter to the kernels, or no more."""
+        ours = rf"{self.path}\jupyter"
+        places = [place for place in self._jupyter_path() if place.lower() != ours.lower()] + [ours] * shown
+        self.pc.registry.set(_VARIABLES, {"JUPYTER_PATH": ";".join(places)})
+
+    def remove_kernel(self) -> None:
+        """With the last kernel their folder goes, and what leads there."""
+        if not self.kernels():
+            self.disk.remove(rf"{self.path}\jupyter")
+            if self.shown():
+                self.show(False)
 
     def own_runtime(self, environment: str, names: list[str]) -> list[str]:
         """Those files of the C++ runtime that an environment brings, where its Python looks for them."""
@@ -242,3 +277,16 @@ def launcher(stack: str, environment: str, launcher_variable: str, words: Mappin
     name, _, value = launcher_variable.partition("=")
     visible = fill(words["launcher_visible"], name=name, value=value) if name else ""
     return fill(words["launcher"], stack=stack, environment=ntpath.basename(environment), visible=visible)
+
+
+def kernel(pointer: Mapping[str, Any], name: str, words: Mapping[str, str]) -> str:
+    """What Jupyter reads of a stack's kernel."""
+
+    def told(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    variable, _, value = str(pointer["launcher_variable"]).partition("=")
+    visible = fill(words["kernel_visible"], name=told(variable), value=told(value)) if variable else ""
+    given = {key: told(pointer[key]) for key in ("python", "environment", "stack")}
+    path = told(rf"{pointer['environment']}\Scripts;${{PATH}}")
+    return fill(words["kernel"], name=told(name), path=path, visible=visible, **given)

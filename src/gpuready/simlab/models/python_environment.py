@@ -31,7 +31,7 @@ _ARGUMENTS = (
 )
 _OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
-    *("jobs", "uv.exe", "README.txt"),
+    *("jobs", "jupyter", "uv.exe", "README.txt"),
 )
 _NO_UV = "there is no uv on this PC that runs; give uv_archive (path or url, and sha256), or install uv for all users"
 _VERSIONS = {"3.7": "3.7.9", "3.8": "3.8.20", "3.9": "3.9.23", "3.10": "3.10.18", "3.11": "3.11.13", "3.12": "3.12.11"}
@@ -244,7 +244,7 @@ def absent(task: Task, home: Home) -> dict[str, Any]:
             rf"{home.path}\{place}\{stack}.{kind}"
             for place, kind in (("current", "json"), ("passes", "json"), ("passes", "trying"), ("bin", "cmd"))
         ]
-        paths = home.environments_of(stack) + files
+        paths = [*home.environments_of(stack), *files, home.kernel(stack)]
     else:
         paths = [rf"{home.path}\{name}" for name in _OWN]
     existing = [path for path in paths if disk.get(path) is not None]
@@ -252,6 +252,7 @@ def absent(task: Task, home: Home) -> dict[str, Any]:
         home.take()
         for path in existing:
             disk.remove(path)
+        home.remove_kernel()
         left = note(home.pointers(), task.arguments.get("words") or {}, home.guests())
         if not stack:
             home.release()

@@ -12,6 +12,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Jobs
 #AnsibleRequires -PowerShell ..module_utils.windows.Environment
 #AnsibleRequires -PowerShell ..module_utils.windows.Texts
+#AnsibleRequires -PowerShell ..module_utils.windows.Kernels
 
 # What has trained becomes what students start, with what its pass is bound to; or the pass is taken back.
 
@@ -26,6 +27,7 @@ $spec = @{
         lock_sha256 = @{ type = 'str' }
         start = @{ type = 'str' }
         launcher_variable = @{ type = 'str' }
+        display_name = @{ type = 'str' }
         pass_record = @{ type = 'dict'; no_log = $false }
         keep_old = @{ type = 'int'; default = 1 }
         lock_wait = @{ type = 'int'; default = 30 }
@@ -89,20 +91,35 @@ function Invoke-Current {
     $same = $null -ne $known
     foreach ($key in $pointer.Keys) { if ("$(Get-Field $known $key)" -cne $pointer[$key]) { $same = $false } }
     $files = Get-NewFile $pointer $same
+    $kernel, $name = "$homePath\jupyter\kernels\gpuready-$stack", $null
+    if (Test-Kernel $marker) {
+        $name = $params.display_name
+        if (-not $name) { $name = Get-Field (Read-Json "$kernel\kernel.json") 'display_name' }
+        if (-not $name) { $name = Format-Words $params.words['kernel_name'] @{ stack = $stack } }
+        $files["$kernel\kernel.json"] = Get-KernelText $pointer $name $params.words
+    }
+    # Of an environment that had one.
+    $unshown = -not $name -and [System.IO.Directory]::Exists($kernel)
+    $unseen = $name -and -not (Test-Shown $homePath)
     $old = @(Get-Surplus $environment)
     # The pointer last.
     $todo = @($files.Keys | Where-Object { -not (Test-Text $_ $files[$_]) } | Sort-Object -Property { $_ -like '*\current\*' })
-    $module.Result.changed = $todo.Count -gt 0 -or $old.Count -gt 0
+    $module.Result.changed = $todo.Count -gt 0 -or $old.Count -gt 0 -or $unshown -or $unseen
     $module.Result.switched = -not $same
     $module.Result.environment = @{
         path = $environment; python = $pointer.python; lock_sha256 = $params.lock_sha256; built = $false; start = $pointer.start
-        size_bytes = Get-Field $marker 'size_bytes'
+        size_bytes = Get-Field $marker 'size_bytes'; kernel = $name
     }
     $givenBack = [System.IO.File]::Exists($tried)
     if ($module.CheckMode -or -not ($module.Result.changed -or $givenBack)) { return }
     $lock = Enter-Home $homePath $params.lock_wait
     try {
         foreach ($path in $todo) { $null = Write-Whole $path $files[$path] }
+        if ($unseen) { Set-Shown $homePath $true }
+        if ($unshown) {
+            $null = Remove-Whole $kernel
+            Remove-Kernel $homePath
+        }
         # With the numbers and the time of this training: no change that anybody sees.
         if ($givenBack -and $params.pass_record) { $null = Write-Whole $pass (Format-Json $params.pass_record) }
         if ($givenBack) { $null = Remove-Whole $tried }

@@ -21,6 +21,7 @@ SPEC: dict[str, Any] = {
     "lock_sha256": {"type": "str"},
     "start": {"type": "str"},
     "launcher_variable": {"type": "str"},
+    "display_name": {"type": "str"},
     "pass_record": {"type": "dict", "no_log": False},
     "keep_old": {"type": "int", "default": 1},
     "lock_wait": {"type": "int", "default": 30},

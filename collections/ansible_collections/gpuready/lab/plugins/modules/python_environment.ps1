@@ -11,6 +11,7 @@
 #AnsibleRequires -PowerShell ..module_utils.windows.Home
 #AnsibleRequires -PowerShell ..module_utils.windows.Environment
 #AnsibleRequires -PowerShell ..module_utils.windows.Texts
+#AnsibleRequires -PowerShell ..module_utils.windows.Kernels
 #AnsibleRequires -PowerShell ..module_utils.windows.Archives
 #AnsibleRequires -PowerShell ..module_utils.windows.Build
 
@@ -224,10 +225,10 @@ function Invoke-Present {
 function Invoke-Absent {
     if (-not [System.IO.Directory]::Exists($homePath)) { return }
     $stack = $params.stack
-    $names = @("current\$stack.json", "passes\$stack.json", "passes\$stack.trying", "bin\$stack.cmd")
+    $names = @("current\$stack.json", "passes\$stack.json", "passes\$stack.trying", "bin\$stack.cmd", "jupyter\kernels\gpuready-$stack")
     if (-not $stack) {
         $names = 'environments', 'current', 'passes', 'bin', 'python', 'downloads', 'wheelhouse', 'cache', 'tmp', 'uv.exe', '.new-uv.exe'
-        $names += 'jobs', 'README.txt'
+        $names += 'jobs', 'jupyter', 'README.txt'
     }
     $paths = @(if ($stack) { Get-StackEnvironment $homePath $stack }) + @($names | ForEach-Object { "$homePath\$_" })
     $present = @($paths | Where-Object { [System.IO.File]::Exists($_) -or [System.IO.Directory]::Exists($_) })
@@ -240,6 +241,7 @@ function Invoke-Absent {
             $null = Remove-Whole $path
             Add-Step "removed $([System.IO.Path]::GetFileName($path))" $watch
         }
+        Remove-Kernel $homePath
         if ($stack) {
             $note = Get-NoteText (Get-Pointer $homePath) $params.words (Get-Guest $homePath)
             if ($null -eq $note) { $null = Remove-Whole "$homePath\README.txt" }

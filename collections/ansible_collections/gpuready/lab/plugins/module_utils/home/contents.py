@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 MARKER = "gpuready.json"
+JUPYTER, KERNEL = "jupyter/kernels", "kernel.json"
 LIMIT = 65536  # bytes; no file of ours comes near
 
 
@@ -52,6 +53,11 @@ def json_files(folder: Path) -> list[Path]:
     return sorted(one for one in folder.iterdir() if one.suffix == ".json") if folder.is_dir() else []
 
 
+def kernel_folders(home: Path) -> list[Path]:
+    """The folders of the kernels that Jupyter is led to."""
+    return sorted((home / JUPYTER).glob("gpuready-*"))
+
+
 def texts(folder: Path) -> list[dict[str, Any]]:
     """[{name, text}] of the .json files of a folder."""
     return [{"name": one.name, "text": text_of(one)} for one in json_files(folder)]
@@ -66,6 +72,7 @@ def environments(home: Path) -> dict[str, Any] | None:
         "home": str(home),
         "directories": [{"name": one.name, "path": str(one), "text": text_of(one / MARKER)} for one in folders],
         "current": texts(home / "current"),
+        "kernels": [{"name": one.name, "text": text_of(one / KERNEL)} for one in kernel_folders(home)],
     }
 
 

@@ -24,7 +24,7 @@ from .contents import environment_folders, json_of
 
 OWN = (
     *("environments", "current", "passes", "bin", "python", "downloads", "wheelhouse", "cache", "tmp"),
-    *("jobs", "uv", "README.txt", ".lock"),
+    *("jobs", "jupyter", "uv", "README.txt", ".lock"),
 )
 REMOVING = ".removing-"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import kernels
 from .contents import pointers
 from .folder import OWN, Home, write_whole
 from .texts import note
@@ -24,12 +25,15 @@ def absent(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, 
         paths = [*home.environments_of(stack), *files]
     else:
         paths = [home.path / name for name in OWN if name != ".lock"]
-    present = [path for path in paths if path.exists() or path.is_symlink()]
+    shown = kernels.there(home, stack)
+    present = shown + [path for path in paths if path.exists() or path.is_symlink()]
     if check_mode:
         return {"changed": bool(present), "steps": [{"name": f"remove {path.name}", "seconds": 0} for path in present]}
     with home.locked(int(asked["lock_wait"])):
         for path in present:
             home.remove(path)
+        if shown:
+            kernels.tidy(home)
         if stack:
             text, file = note(pointers(home.path), asked["words"]), home.path / "README.txt"
             home.remove(file) if text is None else write_whole(file, text)

@@ -11,10 +11,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from . import kernels
 from .contents import MARKER, json_of, pointers
 from .environment import complete, interpreter_of
 from .folder import REMOVING, Home, Trouble, as_json, now, sync, write_whole
-from .texts import launcher, note, start_text
+from .texts import fill, launcher, note, start_text
 
 
 def current(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -40,6 +41,10 @@ def current(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str,
         home.launcher(stack): (launcher(stack, environment, pointer["launcher_variable"], words), 0o755),
         home.path / "README.txt": (note({**pointers(home.path), stack: pointer}, words) or "", 0o644),
     }
+    state = kernels.state(home, stack) if kernels.has_one(whole) else kernels.NONE
+    kernel = _kernel_name(home, asked) if state in (kernels.FREE, kernels.OURS) else None
+    if kernel:
+        files[kernels.file(home, stack)] = (kernels.text(pointer, kernel, words), 0o644)
     record, tried = asked.get("pass_record"), home.trying(stack)
     given_back = tried.exists()
     earlier = json_of(tried if given_back else home.last_pass(stack))
@@ -48,12 +53,19 @@ def current(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str,
     if not same:
         files[home.current(stack)] = (as_json({**pointer, "switched_at": now()}), 0o644)  # the pointer last
     old = _surplus(home, stack, environment, int(asked["keep_old"]))
+    unshown = [] if kernel else kernels.there(home, stack)  # of an environment that had one
     todo = {path: content for path, content in files.items() if not _has(path, *content)}
-    changed = bool(todo or old)
+    changed = bool(todo or old or unshown) or state == kernels.FREE
     with home.locked(int(asked["lock_wait"])) if (changed or given_back) and not check_mode else nullcontext():
         if not check_mode:
             for path, (text, mode) in todo.items():
                 write_whole(path, text, mode)
+            if state == kernels.FREE:
+                kernels.show(home, stack)
+            for path in unshown:
+                home.remove(path)
+            if unshown:
+                kernels.tidy(home)
             if given_back:  # with the numbers and the time of this training: no change that anybody sees
                 if record:
                     write_whole(home.last_pass(stack), as_json(dict(record)))
@@ -64,6 +76,7 @@ def current(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str,
         "changed": changed,
         "steps": [{"name": f"removed {path.name}", "seconds": 0} for path in old],
         "switched": not same,
+        "notes": [kernels.taken(stack)] if state == kernels.TAKEN else [],
         "environment": {
             "path": str(environment),
             "python": pointer["python"],
@@ -71,8 +84,16 @@ def current(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str,
             "built": False,
             "start": pointer["start"],
             "size_bytes": whole.get("size_bytes"),
+            "kernel": kernel,
         },
     }
+
+
+def _kernel_name(home: Home, asked: Mapping[str, Any]) -> str:
+    """What Jupyter calls the environment: as asked, else as it was, else by its stack."""
+    stack = str(asked["stack"])
+    known = json_of(kernels.file(home, stack)).get("display_name")
+    return str(asked.get("display_name") or known or fill(asked["words"]["kernel_name"], stack=stack))
 
 
 def unproven(home: Home, asked: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:

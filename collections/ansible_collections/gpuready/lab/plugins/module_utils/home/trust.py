@@ -19,7 +19,7 @@ from pathlib import Path
 from .folder import OWN, Trouble
 
 # Folders whose entries are run or believed by their names.
-_NAMED = ("environments", "python", "current", "passes", "bin", "jobs")
+_NAMED = ("environments", "python", "current", "passes", "bin", "jobs", "jupyter")
 # What is run or read first in an environment or an interpreter; below, nobody can write who may not write here.
 _WITHIN = ("gpuready.json", "pyvenv.cfg", "bin", "bin/python*", "lib", "lib/python*", "lib/python*/site-packages")
 

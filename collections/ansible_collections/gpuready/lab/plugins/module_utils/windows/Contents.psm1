@@ -67,7 +67,16 @@ function Get-HomeContent([string]$HomePath, [string[]]$RuntimeNames, [bool]$Hash
             runtime = @(Get-OwnRuntime $path $RuntimeNames); damage = Get-KnownDamage $path $Hashes
         }
     })
-    @{ home = $HomePath; directories = $directories; current = @(Get-JsonText "$HomePath\current") }
+    $current, $kernels = @(Get-JsonText "$HomePath\current"), @(Get-KernelFile $HomePath)
+    @{ home = $HomePath; directories = $directories; current = $current; kernels = $kernels }
+}
+
+function Get-KernelFile([string]$HomePath) {
+    # {name, text} of each kernel of the home that Jupyter is led to.
+    if (-not [System.IO.Directory]::Exists("$HomePath\jupyter\kernels")) { return }
+    foreach ($path in [System.IO.Directory]::GetDirectories("$HomePath\jupyter\kernels", 'gpuready-*') | Sort-Object) {
+        @{ name = [System.IO.Path]::GetFileName($path); text = Read-SmallFile "$path\kernel.json" }
+    }
 }
 
 function Get-Pointer([string]$HomePath) {
@@ -86,4 +95,4 @@ function Get-Guest([string]$HomePath) {
 }
 
 Export-ModuleMember -Function Read-SmallFile, Read-Json, Get-JsonText, Get-StackEnvironment, Get-OwnRuntime, Get-HomeContent, Get-Pointer,
-    Get-Guest
+    Get-KernelFile, Get-Guest

@@ -15,7 +15,7 @@ $script:Writing = 0x500D0156
 # Of a folder above: to delete or rename it or what is in it, to change rights or the owner; GENERIC_ALL. Whoever may do that puts
 # another home in the place of ours between a look and its use.
 $script:Replacing = 0x100D0040
-$script:Own = 'environments', 'python', 'current', 'passes', 'bin', 'downloads', 'wheelhouse', 'cache', 'tmp', 'jobs', 'wsl',
+$script:Own = 'environments', 'python', 'current', 'passes', 'bin', 'downloads', 'wheelhouse', 'cache', 'tmp', 'jobs', 'wsl', 'jupyter',
     'uv.exe', '.new-uv.exe', 'README.txt', '.lock', '.holder', 'remoting.json'
 # What is run or read first in an environment or an interpreter; below, nobody can write who may not write here.
 $script:Within = 'gpuready.json', 'pyvenv.cfg', 'python.exe', 'Scripts', 'Scripts\python.exe', 'Lib', 'Lib\site-packages'
@@ -59,7 +59,7 @@ function Get-HomeEntry([string]$HomePath) {
     }
     @{ path = $HomePath; above = $false; link = $false }
     foreach ($name in $script:Own) { @{ path = "$HomePath\$name"; above = $false; link = $false } }
-    foreach ($name in 'environments', 'python', 'current', 'passes', 'bin', 'jobs', 'wsl') {
+    foreach ($name in 'environments', 'python', 'current', 'passes', 'bin', 'jobs', 'wsl', 'jupyter') {
         if (-not [System.IO.Directory]::Exists("$HomePath\$name")) { continue }
         foreach ($path in [System.IO.Directory]::GetFileSystemEntries("$HomePath\$name")) {
             # What begins with a dot is neither run nor believed, as uv's own .lock.

@@ -18,7 +18,7 @@ from ..record import side
 from ..stacks import files as stackfiles
 from ..stacks import locks, runtime
 from . import packages
-from .launcher import launcher_variable
+from .launcher import display_name, launcher_variable
 from .place import unsuitable
 from .sources import RequestError, Sources
 from .texts import words
@@ -48,6 +48,7 @@ PASS_OPTIONS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["current", "trying", "unproven"], "required": True},
     **_STATE,
     "launcher_variable": _TEXT,
+    "display_name": _TEXT,
     "pass_record": _MAPPING,
     "verified": _TRUTH,
     "keep_old": _NUMBER,
@@ -63,6 +64,7 @@ _FORMS = {
         re.compile(r"([A-Z][A-Z0-9_]*(DEVICES|SELECTOR|MASK|ORDINAL)=[A-Za-z0-9,.:_/-]*)?"),
         "a variable with its value, as NAME_VISIBLE_DEVICES=1",
     ),
+    "display_name": (re.compile(r"[^\x00-\x1f\x7f]{1,100}"), "a name of up to 100 characters"),
 }
 _WINDOWS_FOLDER = re.compile(r"[A-Za-z]:\\[^<>:\"/|?*%]+")
 _INCOMPLETE = "BUNDLE_INCOMPLETE"
@@ -268,7 +270,8 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
         if not plan.get("stack") or not planned.get("lock_sha256"):
             raise RequestError("ARGUMENTS", "there is no plan and no stack: nothing can become the current environment")
         given["stack"], given["lock_sha256"] = plan["stack"], planned["lock_sha256"]
-        for name, value in (("start", planned.get("start")), ("launcher_variable", launcher_variable(record))):
+        told = {"start": planned.get("start"), "launcher_variable": launcher_variable(record)}
+        for name, value in (told | {"display_name": display_name(plan)}).items():
             if value is not None:
                 given.setdefault(name, value)
         fingerprint = verdict.get("fingerprint") or {}
@@ -288,7 +291,7 @@ def switching(options: Mapping[str, Any], record: Mapping[str, Any], ready: tupl
     if "home" not in given and (path := _known_path(record, given["lock_sha256"])):
         split = ntpath if windows else posixpath
         given["home"] = split.dirname(split.dirname(path))
-    names = ("lock_sha256", "start", "launcher_variable", "pass_record", "keep_old")
+    names = ("lock_sha256", "start", "launcher_variable", "display_name", "pass_record", "keep_old")
     return Request(_arguments(_with_digest(given), windows, *_COMMON, *names))
 
 

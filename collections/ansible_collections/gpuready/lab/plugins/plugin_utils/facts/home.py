@@ -32,6 +32,7 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
         pointer = _content(pieces, "environments", file)
         if pointer:
             current[reading.text(pointer.get("stack"))] = _same(reading.text(pointer.get("environment")))
+    kernels = _kernels(pieces, home)
     ours = []
     for directory in home.rows("directories"):
         name, path = directory.text("name"), directory.text("path")
@@ -57,9 +58,17 @@ def environments(pieces: Pieces, windows_runtime: set[str] | None = None) -> tup
                 state="building" if not complete else "current" if is_current else "old",
                 vc_runtime=_has_runtime(directory, windows_runtime),
                 damage=_damage(pieces, name, directory.row("damage")) if complete else None,
+                kernel=kernels.get(_same(python)) if python else None,
             )
         )
     return tuple(sorted(ours, key=lambda one: str(one.path)))
+
+
+def _kernels(pieces: Pieces, home: Row) -> dict[str | None, str]:
+    """Interpreter -> what Jupyter calls the kernel that starts it."""
+    contents = [_content(pieces, "environments", file) or {} for file in home.rows("kernels")]
+    starts = [(one.get("argv"), reading.text(one.get("display_name"))) for one in contents]
+    return {_same(reading.text(argv[0])): name for argv, name in starts if isinstance(argv, list) and argv and name}
 
 
 def last_trainings(pieces: Pieces) -> tuple[tuple[Pass, ...], tuple[Failure, ...]]:

@@ -304,6 +304,7 @@ class Environment:
     state: EnvironmentState
     vc_runtime: bool | None = None  # whether its programs find the C++ runtime, in Windows or in it; None on Linux
     damage: Damage | None = None  # None where it was never whole, or could not be read
+    kernel: str | None = None  # what Jupyter calls it; None where Jupyter is not led to it
 
     @property
     def damaged(self) -> bool | None:

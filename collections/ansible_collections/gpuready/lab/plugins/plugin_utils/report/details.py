@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from ..reading import all_shown, items, section, shown, shown_bytes
-from ..record import READY
+from ..record import READY, side
 from . import curves
 from . import document as report
 
@@ -183,6 +183,7 @@ def _plan(record: Mapping[str, Any]) -> str:
             ("To do", "; ".join(_named(step, "name", "reason") for step in needed)),
             ("Environment", shown(environment.get("path"))),
             ("How a student starts it", _start(record) if ready else ""),
+            ("In every user's Jupyter", _kernel(record) if ready else ""),
         ],
     )
 
@@ -192,6 +193,14 @@ def _start(record: Mapping[str, Any]) -> str:
     start = shown(section(record, "apply", "environment").get("start"))
     launcher = shown(section(record, "apply", "offer").get("launcher"))
     return f"{launcher} opens a guest of one's own; in it {start}" if launcher and start else start
+
+
+def _kernel(record: Mapping[str, Any]) -> str:
+    """What Jupyter calls the environment: as it was switched to, else as it was found."""
+    planned = section(record, "plan", "environment").get("lock_sha256")
+    found = [one for one in items(side(record).get("environments")) if one.get("lock_sha256") == planned]
+    names = (shown(one.get("kernel")) for one in (section(record, "apply", "environment"), *found))
+    return next((name for name in names if name), "")
 
 
 def _adapters(adapters: Iterable[Mapping[str, Any]]) -> str:

@@ -138,11 +138,15 @@ def _with_own(stack: stacks.Stack, key: str, target: str, value: object, base: P
     if urls is not None and not (isinstance(urls, list) and all(isinstance(url, str) for url in urls)):
         raise StackFilesError(f"{where}: extra_index_urls: this is not a list of URLs")
     file = (base / path).expanduser()
-    variant = _hashed(stacks.Variant(stacks.OWN, file.name, note="the lab's own lock"), file)
+    lock = _lock(file)
+    variant = stacks.Variant(
+        stacks.OWN, file.name, note="the lab's own lock", lock_path=str(file), lock_sha256=lock.sha256
+    )
     changed = {
         name: replace(
             one,
             variants=(variant,),
+            start=one.start + locks.jupyter(lock),
             python_version=version or one.python_version,
             extra_index_urls=one.extra_index_urls if urls is None else tuple(urls),
         )

@@ -77,6 +77,14 @@ def builders(text: str) -> str:
     return "".join(f"{line}\n" for line, name in names if name and _key(name.group()) in _BUILDERS)
 
 
+def jupyter(lock: Lock) -> str:
+    """What is said beside how a student starts a stack of this lock: it has JupyterLab, or is a kernel of Jupyter."""
+    names = {_key(one.name) for one in lock.requirements}
+    if "jupyterlab" in names:
+        return "; with lab behind its name it opens JupyterLab"
+    return "; Jupyter has it as a kernel" if "ipykernel" in names else ""
+
+
 def _key(name: str) -> str:
     """A project's name in one spelling, without its extras."""
     return re.sub(r"[-_.]+", "-", name.split("[")[0]).lower()
