@@ -103,11 +103,11 @@ def test_another_file_is_not_kept(server: Server, tmp_path: Path) -> None:
 def test_a_host_that_cannot_be_reached_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def refuse(request: Any, **_: Any) -> Any:
+    def refuse(_: Any, request: Any, **__: Any) -> Any:
         asked.append(request.full_url)
         raise fetching.urllib.error.URLError("no such host")
 
-    monkeypatch.setattr(fetching.urllib.request, "urlopen", refuse)
+    monkeypatch.setattr(fetching.urllib.request.OpenerDirector, "open", refuse)
     web = fetching.Web()
     for _ in range(3):
         with pytest.raises(FetchError, match="no such host"):

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .bundle.model import NAME, Bundle, BundleError, parse
+from .bundle.model import NAME, VARIABLE, Bundle, BundleError, parse
 
-VARIABLE = "gpuready_bundle"
 _LARGEST = 16 * 2**20  # bytes of a bundle.yml
 
 

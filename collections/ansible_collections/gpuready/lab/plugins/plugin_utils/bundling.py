@@ -106,10 +106,9 @@ class Maker:
         """A package of a lock: what is there already, else the best file that a folder or an index has of it."""
         wanted = (one.name, one.version, one.hashes, one.system, one.python)
         for offered in index.chosen(self._there(one), *wanted):
-            assert offered.sha256
-            path = Path(offered.url).relative_to(self._folder).as_posix()
-            self._keep(path, offered.sha256, one.kind, self._origin(path), one.purposes, one.system_of_kind)
-            self._taken[path] = offered.sha256
+            path, sha256 = Path(offered.url).relative_to(self._folder).as_posix(), offered.sha256 or ""
+            self._keep(path, sha256, one.kind, self._origin(path), one.purposes, one.system_of_kind)
+            self._taken[path] = sha256
             return
         why: list[str] = []
         for offered in self._offers(one, why):

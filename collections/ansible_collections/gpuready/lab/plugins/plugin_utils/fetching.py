@@ -41,10 +41,11 @@ class Web:
 
     def __init__(self, certificates: str = "") -> None:
         """`certificates`: a file of authorities beside those of the system."""
-        self._context = ssl.create_default_context()
+        context = ssl.create_default_context()
         if certificates:
             with suppress(OSError):  # without them the first page says what is wrong
-                self._context.load_verify_locations(certificates)
+                context.load_verify_locations(certificates)
+        self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
         self._lost: dict[str, str] = {}
         self._passwords: dict[str, str] = {}
 
@@ -139,7 +140,7 @@ class Web:
         asked = urllib.request.Request(plain, headers=headers)  # noqa: S310 - http and https alone
         if host in self._passwords:
             asked.add_unredirected_header("Authorization", f"Basic {self._passwords[host]}")
-        return urllib.request.urlopen(asked, timeout=_PATIENCE, context=self._context)  # noqa: S310
+        return self._opener.open(asked, timeout=_PATIENCE)
 
 
 def _poured(answer: Any, file: Any) -> None:

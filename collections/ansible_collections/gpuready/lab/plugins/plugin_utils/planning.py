@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from . import bundles, contract, reading
 from .action import BadInput
-from .bundle.model import Bundle, BundleError
+from .bundle.model import VARIABLE, Bundle, BundleError
 from .environment.sources import RequestError, Sources
 from .facts import typed
 from .facts.model import Facts
@@ -41,7 +41,7 @@ _UPDATES = "gpuready_windows_update"  # whether Windows Update may be their sour
 _GUEST = ("wsl_archive", "wsl_package")
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "wsl" / "defaults" / "main.yml"
 _WISHED = {wishes.PREFIX + name for name in (*wishes.NAMES, *contract.COUNTS)}
-_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES, bundles.VARIABLE})
+_MEANT = frozenset(_WISHED | {*_LIBRARY, _DRIVERS, _ADAPTERS, _UPDATES, VARIABLE})
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def prepare(
     directories, locks = values.pop(_LIBRARY[0], None), values.pop(_LIBRARY[1], None)
     base = task_vars.get("inventory_dir") or "."
     try:
-        bundle = bundles.of(values.pop(bundles.VARIABLE, None), base)
+        bundle = bundles.of(values.pop(VARIABLE, None), base)
     except BundleError as error:
         raise BadInput(str(error)) from None
     catalogue = _catalogue(values.pop(_DRIVERS, None), base, bundle)

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleError
 
 from . import bundles
 from .action import BadInput
-from .bundle.model import Bundle, BundleError
+from .bundle.model import VARIABLE, Bundle, BundleError
 from .remedies import troubles
 from .remote import RemoteAction
 
@@ -45,10 +45,10 @@ class SendingAction(RemoteAction):
 
     def bundle(self, task_vars: Mapping[str, Any]) -> Bundle | None:
         """The lab's bundle, where it has one. Raises BadInput for one that cannot be read."""
-        if not task_vars.get(bundles.VARIABLE):
+        if not task_vars.get(VARIABLE):
             return None
         try:
-            value = self._templar.template(task_vars.get(bundles.VARIABLE))
+            value = self._templar.template(task_vars.get(VARIABLE))
             return bundles.of(value, str(task_vars.get("inventory_dir") or "."))
         except (AnsibleError, BundleError) as error:
             raise BadInput(" ".join(str(error).split())) from None

@@ -15,6 +15,7 @@ import yaml
 from ..stacks import locks, wheels
 
 NAME = "bundle.yml"
+VARIABLE = "gpuready_bundle"
 SCHEMA_VERSION = 1
 WHEEL, UV, INTERPRETER, ARCHIVE = "wheel", "uv", "interpreter", "archive"
 KINDS = (WHEEL, UV, INTERPRETER, ARCHIVE)

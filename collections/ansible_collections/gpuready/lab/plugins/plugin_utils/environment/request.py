@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..bundle.model import Bundle, BundleError
+from ..bundle.model import VARIABLE, Bundle, BundleError
 from ..record import side
 from ..stacks import files as stackfiles
 from ..stacks import locks, runtime
@@ -210,7 +210,9 @@ def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, source
             raise RequestError("LOCK_INVALID", str(error)) from None
         except BundleError as error:
             raise RequestError(_INCOMPLETE, str(error)) from None
-        sent["offered_wheels"] = [sources.checked(place.bundle.folder / one.path, one.sha256) for one in files]
+        sent["offered_wheels"] = [
+            sources.checked(VARIABLE, place.bundle.folder / one.path, one.sha256) for one in files
+        ]
     elif folder := given.get("wheelhouse"):
         sent["offered_wheels"] = sources.wheelhouse(place.folder(folder), given["lock"], system, given["python"])
     return {name: value for name, value in sent.items() if value is not None}

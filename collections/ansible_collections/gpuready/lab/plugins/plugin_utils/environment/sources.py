@@ -55,6 +55,10 @@ class Sources:
             raise RequestError("ARGUMENTS", f"{option}: it needs the file's sha256 (64 hexadecimal digits)")
         if file is None:
             return {**given, "sha256": sha256}
+        return self.checked(option, file, sha256)
+
+    def checked(self, option: str, file: Path, sha256: str) -> dict[str, Any]:
+        """A file of the controller that must be the one of a sha256, as the PC's module takes it."""
         try:
             actual = sha256_of(file)
         except OSError as error:
@@ -66,12 +70,6 @@ class Sources:
             )
         self.files[sha256] = file
         return {"name": file.name, "sha256": sha256}
-
-    def checked(self, file: Path, sha256: str) -> dict[str, Any]:
-        """A file that must be the one of a sha256, as the PC's module takes it."""
-        found = self.archive(file.name, {"path": str(file), "sha256": sha256}, file)
-        assert found is not None
-        return found
 
     def wheelhouse(self, folder: Path, lock: str, target: str, python_version: str) -> list[dict[str, Any]]:
         """The files of a wheelhouse that the lock names by sha256, as [{name, sha256}]."""
