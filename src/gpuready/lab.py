@@ -137,7 +137,7 @@ class Lab:
         if stack is not None and (not stack.strip() or stack == _EVERYTHING):
             raise GpureadyError(f"remove: {stack!r} is no stack: name one, or leave it out for everything")
         known = self._stacks().names  # one that is not among them may still be on a PC, of a lab that had it once
-        if stack is not None and stack not in known and (guess := wishing.meant(stack, known)):
+        if stack is not None and stack not in known and (guess := wishing.meant(stack, known, 0.85)):
             raise GpureadyError(f"remove: there is no stack {stack!r}{guess}")
         return self._run("remove", {"gpuready_remove": stack or _EVERYTHING}, options)
 

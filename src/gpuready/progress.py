@@ -34,6 +34,7 @@ _DONE = {
     ("verify", "changed"): "training has ended",
     ("verify", "started"): "training",
 }
+_REMOVED = {("apply", "ok"): "nothing to remove", ("apply", "changed"): "removed"}
 _FAILED = {"look": "could not be looked at", "apply": "building failed", "verify": "training failed"}
 _MOST_ROWS = 12  # PCs shown at work; a big lab shows how many more there are
 
@@ -47,7 +48,7 @@ class Progress:
     def __init__(self, console: Console, *, verbose: bool = False, check: bool = False, unnamed: bool = False) -> None:
         self._console, self._verbose, self._check, self._unnamed = console, verbose, check, unnamed
         self._live: Live | None = None
-        self._total, self._judges = 0, True
+        self._total, self._judges, self._removes = 0, True, False
         self._working: dict[str, tuple[str, float]] = {}  # PC -> step, since when
         self._done: dict[str, str] = {}
         self._reporting = False
@@ -73,6 +74,7 @@ class Progress:
                 self._began = time.monotonic()
                 self._total = len(event.hosts)
                 self._judges = event.action not in ("facts", "plan", "explain")
+                self._removes = event.action == "remove"
                 which = " (no -i was given: it is this controller itself)" if self._unnamed else ""
                 self._say(f"{event.action}: {self._total} PC{'s' * (self._total != 1)}{which}")
             case events.HostPlanned(build=True) if self._unnamed and self._judges and not self._check:
@@ -121,13 +123,16 @@ class Progress:
     def _step(self, event: events.StepFinished) -> None:
         took = f" {event.seconds:.1f} s" if event.seconds is not None else ""
         if event.outcome in ("failed", "unreachable"):
-            what = event.task if self._verbose else _FAILED.get(event.step, event.task)
+            what = event.task if self._verbose or self._removes else _FAILED.get(event.step, event.task)
             self._say(f"{event.host}: {what}: {event.message}", "red")
         elif self._verbose and event.outcome != "skipped" and event.step != "report":
             self._say(f"{event.host}: {event.task}: {event.outcome}{took}")
         elif not self._live and event.step in WORDS and event.step != "judge" and self._is_main(event):
-            words = _DONE.get((event.step, event.outcome), f"{WORDS[event.step]}: {event.outcome}")
-            self._say(f"{event.host}: {'would be ' * (self._check and words == 'built')}{words}{took}")
+            done = _DONE | (_REMOVED if self._removes else {})
+            words = done.get((event.step, event.outcome), f"{WORDS[event.step]}: {event.outcome}")
+            if self._check and event.step == "verify":
+                words = "training is not tried in a check"
+            self._say(f"{event.host}: {'would be ' * (self._check and words in ('built', 'removed'))}{words}{took}")
 
     def _is_main(self, event: events.StepFinished) -> bool:
         """Whether this is the task that the step is about, not one beside it."""

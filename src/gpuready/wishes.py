@@ -30,9 +30,9 @@ def variables(wishes: Mapping[str, Any], known: Contract, stacks: Stacks) -> dic
     return given
 
 
-def meant(word: str, there: Iterable[str]) -> str:
-    """`: did you mean X?` where one is close to a word that is none."""
-    close = difflib.get_close_matches(word.strip().lower()[:100], list(there), 1)
+def meant(word: str, there: Iterable[str], alike: float = 0.6) -> str:
+    """`: did you mean X?` where one is close to a word that is none; `alike` is 1 for the same word."""
+    close = difflib.get_close_matches(word.strip().lower()[:100], list(there), 1, alike)
     return f": did you mean {close[0]}?" if close else ""
 
 

@@ -98,7 +98,7 @@ def verdicts(found: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
 
 def is_bare(pc: Machine, wsl: RealSubsystem) -> bool:
     there = pc.path(WSL).exists() or pc.path(r"C:\Users\labadmin\.wslconfig").exists() or wsl.model.me.distributions
-    left = list(pc.path(r"C:\Windows\Temp").glob("gpuready-*"))
+    left = [*pc.path(r"C:\Windows\Temp").glob("gpuready-*"), *pc.path(r"C:\Users").rglob("gpuready-wsl-*.msi")]
     return not there and not left and pc.boots == 1
 
 

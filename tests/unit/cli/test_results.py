@@ -344,6 +344,11 @@ def test_progress_says_what_is_done_in_words() -> None:
         "pc1: training has ended 2.0 s",
     ]
     assert said(of("apply", "changed"), check=True) == "pc1: would be built 2.0 s\n"
+    assert said(of("verify", "ok"), check=True) == "pc1: training is not tried in a check 2.0 s\n"
+    removal = events.RunStarted("x", "remove", ("pc1",))
+    for check, words in ((False, "removed"), (True, "would be removed")):
+        found = said(removal, of("apply", "changed"), of("apply", "ok"), check=check).splitlines()
+        assert found[1:] == [f"pc1: {words} 2.0 s", "pc1: nothing to remove 2.0 s"]
 
 
 def test_where_no_inventory_was_given_it_is_said_what_this_controller_takes() -> None:

@@ -14,6 +14,7 @@ from ansible_collections.gpuready.lab.plugins.module_utils.home.folder import Ho
 from ansible_collections.gpuready.lab.plugins.modules import gpu_facts
 
 ENVIRONMENT = "environments/cpu-0123456789ab"
+KERNEL = "jupyter/kernels/gpuready-cpu/kernel.json"
 
 
 @pytest.fixture
@@ -31,8 +32,10 @@ def home(tmp_path: Path) -> Path:
     (path / "python/cpython-3.11").symlink_to("cpython-3.11.9")
     (python / "python3").symlink_to("python3.11")
     (path / ENVIRONMENT / "bin/python").symlink_to(python / "python3.11")
-    for file in (path / ENVIRONMENT / "gpuready.json", path / ".lock"):
+    (path / KERNEL).parent.mkdir(parents=True)
+    for file in (path / ENVIRONMENT / "gpuready.json", path / ".lock", path / KERNEL):
         file.write_text("{}")
+        file.chmod(0o644)
     for folder in (path, *(one for one in path.rglob("*") if one.is_dir() and not one.is_symlink())):
         folder.chmod(0o755)
     return path
@@ -60,6 +63,7 @@ def test_a_home_of_ours_is_used(home: Path) -> None:
         ),
         *("python/cpython-3.11.9/bin/python3.11", f"{ENVIRONMENT}/gpuready.json", f"{ENVIRONMENT}/bin"),
         *(f"{ENVIRONMENT}/lib/python3.11", f"{ENVIRONMENT}/lib/python3.11/site-packages"),
+        *("jupyter", "jupyter/kernels", "jupyter/kernels/gpuready-cpu", KERNEL),
     ],
 )
 @pytest.mark.parametrize("way", ["everybody", "a group", "another owner"])

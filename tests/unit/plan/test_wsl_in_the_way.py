@@ -120,3 +120,13 @@ def test_evidence_without_the_place_is_told_and_stands_in_no_way() -> None:
     found = interpretation.interpret(said)
     assert [(one.piece, one.code) for one in found.problems] == [("wsl_place", "PIECE_MISSING")]
     assert blockers(found) == []
+
+
+def test_what_the_bundle_lacks_is_told_before_anything_is_changed() -> None:
+    """A package and an archive, each where it is needed alone."""
+    given = guest.Given(package="2.6.3.0", archive_lost="wsl_archive: b has no file", package_lost="wsl_package: none")
+    bare = {(one.code, one.cause) for one in guest.problems(facts(pc_of()), given)}
+    lost = {("BUNDLE_INCOMPLETE", "wsl_archive: b has no file"), ("BUNDLE_INCOMPLETE", "wsl_package: none")}
+    assert lost <= bare
+    assert not any(code == "WSL_NO_ARCHIVE" for code, _ in bare)
+    assert guest.is_of_guest("BUNDLE_INCOMPLETE")

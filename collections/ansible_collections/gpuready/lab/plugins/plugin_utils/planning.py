@@ -176,17 +176,30 @@ def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any], bundle:
         raise BadInput(str(error)) from None
     if found["wsl_package"] and not version:
         raise BadInput("wsl_package: it needs the version of WSL that it brings")
-    given = guest.Given(package=str(version) if version else None, conf=_conf(task_vars, template))
-    if not (archive := found["wsl_archive"]):
+    lost = {name: _not_bundled(bundle, name, value) for name, value in found.items()}
+    given = guest.Given(
+        package=str(version) if version else None,
+        conf=_conf(task_vars, template),
+        archive_lost=lost["wsl_archive"],
+        package_lost=lost["wsl_package"],
+    )
+    if not (archive := found["wsl_archive"]) or lost["wsl_archive"]:
         return given
-    try:
-        archive = bundle.instead(archive) if bundle else archive
-    except BundleError as error:
-        return replace(given, no_archive=f"wsl_archive: {error}")
+    archive = bundle.instead(archive) if bundle else archive
     path = str(archive.get("path") or "")
     if path.startswith("/") and not Path(path).is_file():
         return replace(given, no_archive=f"wsl_archive: {path} is not there on the controller")
     return replace(given, archive=True)
+
+
+def _not_bundled(bundle: Bundle | None, name: str, value: Mapping[str, Any]) -> str:
+    """Why the bundle has not what a variable declares; nothing where it has, or where there is no bundle."""
+    try:
+        if bundle and value:
+            bundle.instead(value)
+    except BundleError as error:
+        return f"{name}: {error}"
+    return ""
 
 
 def _conf(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str | None:

@@ -92,8 +92,7 @@ def there(home: Home, stack: str | None = None) -> list[Path]:
 
 
 def tidy(home: Home) -> None:
-    """Folders for kernels that are empty now go."""
-    for folder in (home.path / JUPYTER, place()):
-        with suppress(OSError):
-            folder.rmdir()
-            folder.parent.rmdir()
+    """The home's folders for kernels go when they are empty; those where Jupyter looks may be somebody's."""
+    with suppress(OSError):
+        (home.path / JUPYTER).rmdir()
+        (home.path / JUPYTER).parent.rmdir()

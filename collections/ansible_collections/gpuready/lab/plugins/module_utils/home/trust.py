@@ -23,6 +23,8 @@ _NAMED = ("environments", "python", "current", "passes", "bin", "jobs", "jupyter
 # What is run or read first in an environment or an interpreter; below, nobody can write who may not write here.
 _WITHIN = ("gpuready.json", "pyvenv.cfg", "bin", "bin/python*", "lib", "lib/python*", "lib/python*/site-packages")
 
+_KERNELS = ("gpuready-*", "gpuready-*/kernel.json")  # in HOME/jupyter/kernels: every user's Jupyter runs what they say
+
 
 def check(home: Path) -> None:
     """Refuse a home that others own or may write, or that is reached by a link. One that is not there is none.
@@ -58,7 +60,7 @@ def _looked_at(home: Path) -> Iterator[tuple[Path, bool]]:
             # What begins with a dot is neither run nor believed: uv lets everybody write its own .lock.
             for entry in sorted(one for one in (home / name).iterdir() if one.name[:1] != "."):
                 yield entry, name == "python"
-                for pattern in _WITHIN if entry.is_dir() else ():
+                for pattern in (_KERNELS if name == "jupyter" else _WITHIN) if entry.is_dir() else ():
                     yield from ((path, path.parent.name == "bin") for path in sorted(entry.glob(pattern)))
 
 

@@ -66,6 +66,12 @@ function Get-HomeEntry([string]$HomePath) {
             if ([System.IO.Path]::GetFileName($path).StartsWith('.')) { continue }
             # uv links 3.10 to 3.10.11: such a link is judged by what it leads to.
             @{ path = $path; above = $false; link = $name -eq 'python' }
+            # Every user's Jupyter runs what a kernel says.
+            if ($name -eq 'jupyter' -and [System.IO.Directory]::Exists($path)) {
+                foreach ($kernel in [System.IO.Directory]::GetFileSystemEntries($path)) {
+                    foreach ($part in $kernel, "$kernel\kernel.json") { @{ path = $part; above = $false; link = $false } }
+                }
+            }
             if ($name -notin 'environments', 'python') { continue }
             foreach ($part in $script:Within) { @{ path = "$path\$part"; above = $false; link = $false } }
         }

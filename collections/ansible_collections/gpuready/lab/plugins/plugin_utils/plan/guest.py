@@ -12,7 +12,7 @@ from .problems import Problem, problem
 
 PIECE = "guest"  # of the evidence
 # What stands in a guest's way alone, beside all that is of WSL.
-_CODES = ("VIRTUALIZATION_OFF", "WSL_KERNEL_TOO_OLD")
+_CODES = ("VIRTUALIZATION_OFF", "WSL_KERNEL_TOO_OLD", "BUNDLE_INCOMPLETE")
 
 _WINDOWS_10 = range(19041, 19046)
 _TAKES_THE_PACKAGE = 2311  # with KB5020030
@@ -24,13 +24,16 @@ _LEFT_TO_WINDOWS = 2**30
 class Given:
     """What the lab gives for a guest: an archive, or why the one that it names is none, and the version of a package.
 
-    The package is that of WSL itself; `conf` is the text of /etc/wsl.conf.
+    The package is that of WSL itself; `conf` is the text of /etc/wsl.conf. `archive_lost` and `package_lost` say what
+    of them the lab's bundle, its one source, has not.
     """
 
     archive: bool = False
     no_archive: str = "the lab names no archive that a guest is made from"
     package: str | None = None
     conf: str | None = None
+    archive_lost: str = ""
+    package_lost: str = ""
 
 
 NOTHING = Given()
@@ -68,7 +71,11 @@ def problems(facts: Facts, given: Given) -> list[Problem]:
     found = _in_the_way(facts, given.package is not None)
     if (facts.wsl or Wsl()).installed is False and given.package is None:
         found.append(problem("WSL_NOT_INSTALLED", "the package of WSL is not installed, and the lab names none"))
-    if not given.archive and not there(facts):
+    if given.package_lost and (facts.wsl or Wsl()).version != given.package:
+        found.append(problem("BUNDLE_INCOMPLETE", given.package_lost))
+    if given.archive_lost and not there(facts):
+        found.append(problem("BUNDLE_INCOMPLETE", given.archive_lost))
+    elif not given.archive and not there(facts):
         found.append(problem("WSL_NO_ARCHIVE", given.no_archive))
     return found + _not_looked_into(facts, given)
 

@@ -124,5 +124,5 @@ def _python(record: Mapping[str, Any]) -> Iterable[tuple[str, date, str]]:
         yield (
             f"Python {'.'.join(python.split('.')[:2])} of {stack}",
             until,
-            "gpuready_prefer: maintained chooses a stack with a newer one, where the GPU allows.",
+            "Run only code that you trust in it; a stack that its makers maintain has a newer one.",
         )
