@@ -110,6 +110,19 @@ def test_what_cannot_be_had_is_a_line_and_comes_by_hand(place: Place) -> None:
     assert next(one.origin for one in found.files if "gpbeta" in one.path) == "put there by hand"
 
 
+def test_what_opens_an_address_is_neither_said_nor_kept(place: Place) -> None:
+    uv = f"{(place.folder / 'uv.whl').as_uri()}?sig=secret"
+    place.variables["python_environment_uv_archive"] = {"url": uv, "sha256": sha256(b"uv")}
+    gone = {"url": "ftp://anna:sec/ret@lab/x?sig=secret", "sha256": "a" * 64}
+    place.variables["python_environment_interpreters"] = {"3.11": gone}
+    place.variables["python_environment_extra_index_urls"] = ["https://anna:sec/ret@lab/simple"]
+    assert place.make() == 2
+    assert "(cpu/linux): ftp://...: only http" in "".join(place.said)
+    text = (place.bundle / "bundle.yml").read_text("utf-8")
+    assert '/uv.whl"' in text
+    assert "sec" not in text + "".join(place.said)
+
+
 def test_a_file_that_was_damaged_is_brought_anew(place: Place) -> None:
     assert place.make() == 0
     for name in WHOLE[2:]:

@@ -69,6 +69,8 @@ def test_a_file_stands_in_for_whatever_has_its_sha256() -> None:
     assert BUNDLE.instead(share) == share
     with pytest.raises(BundleError, match="has no file of https://x"):
         BUNDLE.instead({"url": "https://x", "sha256": "d" * 64})
+    with pytest.raises(BundleError, match=r"has no file of https://x/a\.msi \(sha256"):
+        BUNDLE.instead({"url": "https://anna:secret@x/a.msi?sig=secret", "sha256": "d" * 64})
 
 
 def test_interpreter_and_uv_are_those_of_the_system() -> None:

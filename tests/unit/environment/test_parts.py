@@ -102,6 +102,8 @@ def test_no_password_is_said() -> None:
     assert "s3cret" not in explained.line + uv_output.scrub(text)
     assert "mirror.lab" in explained.line
     assert explained.code == "INDEX_UNREACHABLE"
+    text = "https://lab/a.zip?sig=s3cret cannot be fetched (https://anna:s3/cret@lab/b?sig=s3cret); check it"
+    assert uv_output.scrub(text) == "https://lab/a.zip cannot be fetched (https://lab/b); check it"
 
 
 @pytest.mark.parametrize(

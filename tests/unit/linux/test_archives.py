@@ -147,3 +147,21 @@ def test_what_is_no_archive_says_so(tmp_path: Path, spoil: Callable[[bytes], byt
     path = tar(tmp_path / "p.tar", ("a", FILE, "x" * 2000))
     path.write_bytes(spoil(path.read_bytes()))
     assert "not a zip, wheel or tar" in refused(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://lab/a.zip", "https://lab/a.zip"),
+        ("https://anna:secret@lab:8443/a.zip?sig=secret#secret", "https://lab:8443/a.zip"),
+        ("https://lab?sig=secret", "https://lab"),
+        ("https://anna:sec/ret@lab/a.zip", "https://..."),
+        ("https://anna:sec?ret@lab/a.zip", "https://..."),
+        ("https://[secret@lab/a.zip", "https://lab/a.zip"),
+        ("https://[lab/a.zip", "https://[lab/a.zip"),
+        ("anna:secret@lab/a.zip", "..."),
+        ("lab/a.zip?sig=secret", "lab/a.zip"),
+    ],
+)
+def test_what_opens_an_address_is_not_said(url: str, said: str) -> None:
+    assert archives.shown(url) == said

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..module_utils.home.archives import shown
 from ..plugin_utils import jobs, reading, windows_of_time
 from ..plugin_utils import record as records
 from ..plugin_utils.action import BadInput, Spec
@@ -204,7 +205,7 @@ class ActionModule(SendingAction, jobs.JobAction):
         bundle = self.bundle(task_vars)
         file = bundle.file(str(asked["sha256"])) if bundle else None
         if bundle and file is None and asked["url"]:
-            raise RequestError("BUNDLE_INCOMPLETE", f"gpu_driver: {bundle.folder} has no file of {asked['url']}")
+            raise RequestError("BUNDLE_INCOMPLETE", f"gpu_driver: {bundle.folder} has no file of {shown(asked['url'])}")
         if file:
             place = {"path": str(file), "sha256": asked["sha256"]}
         elif asked["file"]:

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ..module_utils.home import pip
+from ..module_utils.home.archives import shown
 from . import bundles, fetching, reading
 from .bundle import index, model, needs
 from .environment import packages
@@ -71,12 +72,12 @@ class Maker:
         """A file that is known by its sha256."""
         path = self._place(one.folder, one.name, one.sha256)
         target = self._folder / path
-        origin = _plain(one.url) if one.url else one.path.name if one.path else ""
+        origin = shown(one.url) if one.url else one.path.name if one.path else ""
         if not _is(target, one.sha256):
             try:
                 self._bring(one, target)
             except FetchError as why:
-                source = _plain(one.url) if one.url else str(one.path)
+                source = shown(one.url) if one.url else str(one.path)
                 self.lost.append(
                     f"{one.title} ({', '.join(one.purposes)}): {source}: {why}. By hand: put the file with the sha256 "
                     f"{one.sha256} there as {target}"
@@ -116,14 +117,14 @@ class Maker:
             try:
                 sha256 = self._web.file(offered.url, self._folder / path, one.hashes)
             except FetchError as error:
-                why.append(f"{_plain(offered.url)}: {error}")
+                why.append(f"{shown(offered.url)}: {error}")
                 continue
             self._brought(path)
-            self._keep(path, sha256, one.kind, _plain(offered.url), one.purposes, one.system_of_kind)
+            self._keep(path, sha256, one.kind, shown(offered.url), one.purposes, one.system_of_kind)
             return
         if one.conditional and not why:
             return  # its marker wants it elsewhere
-        reasons = "; ".join(dict.fromkeys(why)) or f"not in {', '.join(map(_plain, self._indexes(one)))}"
+        reasons = "; ".join(dict.fromkeys(why)) or f"not in {', '.join(map(shown, self._indexes(one)))}"
         digests = sorted(one.hashes)
         some = digests[0] if len(digests) == 1 else f"one of the {len(digests)} of its lock, as {digests[0]}"
         self.lost.append(
@@ -148,7 +149,7 @@ class Maker:
             try:
                 yield from index.chosen(self._page(page), *wanted)
             except FetchError as error:
-                why.append(f"{_plain(page)}: {error}")
+                why.append(f"{shown(page)}: {error}")
 
     def _indexes(self, one: needs.Package) -> list[str]:
         return list(dict.fromkeys((*self._ways.indexes, *one.urls)))
@@ -266,12 +267,6 @@ def _words(environment: Mapping[str, str], name: str, between: str = " ") -> lis
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value] if value else []
-
-
-def _plain(url: str) -> str:
-    """An address without user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _size(size: int) -> str:

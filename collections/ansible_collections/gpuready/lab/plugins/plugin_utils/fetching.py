@@ -129,6 +129,7 @@ class Web:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
             raise FetchError("only http, https and file addresses can be fetched")
+        _check(parts)
         user, _, host = parts.netloc.rpartition("@")
         if host in self._lost:
             raise FetchError(self._lost[host])
@@ -141,6 +142,16 @@ class Web:
         if host in self._passwords:
             asked.add_unredirected_header("Authorization", f"Basic {self._passwords[host]}")
         return self._opener.open(asked, timeout=_PATIENCE)
+
+
+def _check(parts: SplitResult) -> None:
+    """Refuse what would end in a message with a part of it, which may be one of a password."""
+    try:
+        wrong = not parts.hostname or (parts.port or 1) < 1 or not all("!" <= one <= "~" for one in parts.geturl())
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise FetchError("this is no address that can be fetched: correct its host, its port or its path")
 
 
 def _poured(answer: Any, file: Any) -> None:

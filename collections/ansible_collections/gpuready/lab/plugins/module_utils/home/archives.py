@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import shutil
 import ssl
 import tarfile
@@ -154,9 +155,12 @@ class Store:
 
 
 def shown(url: str) -> str:
-    """A URL without user and password."""
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    """A URL without user, password and query; where a user or password cannot be told from the rest, `...` for it."""
+    scheme, between, rest = url.partition("://")
+    host, slash, path = re.split("[?#]", rest)[0].partition("/")
+    if not between or "@" in rest[len(host) :]:
+        return f"{scheme}://..." if between else "..." if "@" in url else re.split("[?#]", url)[0]
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def unpack(archive: Path, into: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ...module_utils.home.archives import shown
 from ..stacks import locks, wheels
 
 NAME = "bundle.yml"
@@ -66,7 +67,9 @@ class Bundle:
         file = self.file(str(given.get("sha256") or ""))
         if file is None:
             if given.get("url"):
-                raise BundleError(f"{self.folder} has no file of {given['url']} (sha256 {given.get('sha256')})")
+                raise BundleError(
+                    f"{self.folder} has no file of {shown(str(given['url']))} (sha256 {given.get('sha256')})"
+                )
             return given
         return {key: value for key, value in given.items() if key not in ("path", "url")} | {"path": str(file)}
 

@@ -87,5 +87,6 @@ def _last_line(text: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """The text without users and passwords in URLs."""
-    return re.sub(r"(?<=://)[^/@\s`'\"]*@", "", text)
+    """The text without users, passwords and queries in URLs."""
+    text = re.sub(r"(?<=://)(?:[^/@\s`'\"]*|[^/@:\s`'\"]*:[^@\s`'\"]*)@", "", text)
+    return re.sub(r"(://[^?\s`'\"]*)\?[^\s`'\"<>)]*(?<![.,;:])", r"\1", text)
