@@ -30,6 +30,7 @@ _VARIABLES = re.compile(
     r"gpuready_(stack_dirs|stack_locks|drivers)|wsl_(archive|package)|\w+_(vc_archive|toolkit)"
     r"|python_environment_(interpreters|uv|uv_archive|index_url|extra_index_urls|wheelhouse|find_links)"
 )
+_IN_A_RUN = {'"__ansible_vault"': "encrypted by itself", "{{": "a template", "{%": "a template"}
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,13 @@ def _variables(variables: Mapping[str, Any], host: str) -> dict[str, Any]:
     said = {name: value for name, value in variables.items() if value not in (None, "", [], {})}
     found = {name: said[name] for name in sorted(said) if _VARIABLES.fullmatch(name)}
     for name, value in found.items():
-        if "{{" in json.dumps(value, default=str) or "{%" in json.dumps(value, default=str):
-            raise GpureadyError(f"bundle: {host}: {name}: it is a template, known in a run alone: write its value out")
+        text = json.dumps(value, default=str)
+        kind = next((kind for mark, kind in _IN_A_RUN.items() if mark in text), None)
+        if kind:
+            raise GpureadyError(
+                f"bundle: {host}: {name}: it is {kind}, known in a run alone: put its value into a file that "
+                "ansible-vault encrypts as a whole, or for an index into UV_INDEX or UV_DEFAULT_INDEX"
+            )
     return found
 
 

@@ -79,10 +79,19 @@ def test_a_lab_that_nobody_planned_is_told_what_to_do(lab: str, monkeypatch: pyt
         asked(lab)
 
 
-def test_a_template_is_known_in_a_run_alone(lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = {"path": "{{ playbook_dir }}/root.wsl", "sha256": "a" * 64}
-    monkeypatch.setitem(HOSTS, "pc3", {"wsl_archive": archive})
-    with pytest.raises(GpureadyError, match="pc3: wsl_archive: it is a template"):
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("https://anna:{{ password }}@lab/simple", "it is a template"),
+        ({"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256\n3130\n"}, "it is encrypted by itself"),
+        ([{"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256\n3130\n"}], "it is encrypted by itself"),
+    ],
+)
+def test_what_is_known_in_a_run_alone_is_refused(
+    lab: str, monkeypatch: pytest.MonkeyPatch, value: Any, says: str
+) -> None:
+    monkeypatch.setitem(HOSTS, "pc3", {"python_environment_index_url": value})
+    with pytest.raises(GpureadyError, match=rf"pc3: python_environment_index_url: {says}, .* UV_DEFAULT_INDEX$"):
         asked(lab)
 
 
