@@ -146,6 +146,15 @@ def test_what_other_stacks_brought_stays_and_is_named(place: Place) -> None:
     assert WHOLE[-1] not in {one.path for one in bundles.load(place.bundle).files}
 
 
+@pytest.mark.parametrize("broken", [b"[", b"\xff", b"schema_version: 1\nfiles: [1]\n"])
+def test_a_list_that_cannot_be_read_is_made_anew(place: Place, broken: bytes) -> None:
+    assert place.make() == 0
+    (place.bundle / "bundle.yml").write_bytes(broken)
+    assert place.make() == 0, place.said
+    assert place.said[0].startswith(f"note: {place.bundle}/bundle.yml: ")
+    assert {one.path for one in bundles.load(place.bundle).files} == set(WHOLE[2:])
+
+
 def test_two_files_of_one_name_lie_apart(place: Place) -> None:
     (place.folder / "other").mkdir()
     (place.folder / "other/python.tar").write_bytes(b"of windows")

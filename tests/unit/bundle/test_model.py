@@ -33,6 +33,11 @@ def test_what_is_written_is_read_again() -> None:
     assert model.parse(model.text(()), HERE) == Bundle(HERE)
 
 
+def test_an_origin_of_strange_characters_is_read_again() -> None:
+    (found,) = model.parse(model.text([File("a", A, 1, "archive", "a\x7f\x1b\udcff\u2028\\b", ("x",))]), HERE).files
+    assert found.origin == "a\ufffd\ufffd\ufffd \\b"
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -40,6 +45,7 @@ def test_what_is_written_is_read_again() -> None:
         ({"path": "/etc/shadow"}, "path does not lead"),
         ({"path": ""}, "path does not lead"),
         ({"path": "wheels\\x"}, "path does not lead"),
+        ({"path": "wheels/\x7f"}, "path does not lead"),
         ({"path": 3}, "path is not a text"),
         ({"sha256": "A" * 64}, "sha256 is not 64"),
         ({"kind": "program"}, "kind is not one of"),

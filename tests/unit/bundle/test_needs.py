@@ -77,6 +77,12 @@ def test_what_the_lab_declares_takes_the_place_of_what_is_known() -> None:
     assert {one.kind for one in found.packages.values()} == {"wheel"}
 
 
+def test_a_name_that_no_bundle_can_list_is_cleaned() -> None:
+    found = of("cuda", "wsl", wsl_archive={"path": "/srv/.a\\b\x7f\udcff c.wsl", "sha256": SHA})
+    (name,) = [one.name for one in found.archives.values() if one.folder == "wsl"]
+    assert name == "a-b---c.wsl"
+
+
 def test_what_the_lab_must_know_is_said() -> None:
     assert "wsl_archive is not declared" in " ".join(of("cuda", "wsl").notes)
     assert "no Visual C++ runtime" in " ".join(of("cpu", "windows").notes)

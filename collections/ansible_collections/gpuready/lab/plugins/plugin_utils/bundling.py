@@ -204,7 +204,7 @@ def make(folder: Path, wanted: list[needs.Wanted], say: Callable[[str], None]) -
     found = needs.of(wanted, needs.pinned(*texts))
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        old = bundles.load(folder).files if (folder / model.NAME).exists() else ()
+        old = _listed(folder, found)
         maker = Maker(folder, Ways(map(_placed, wanted), os.environ), say)
         maker.remember(old)
         for archive in found.archives.values():
@@ -222,6 +222,17 @@ def make(folder: Path, wanted: list[needs.Wanted], say: Callable[[str], None]) -
     size = _size(sum(one.bytes for one in files))
     say(f"{folder}: {len(files)} files, {size}: {maker.fetched} brought, {there} there already, {len(lost)} missing.")
     return 2 if lost else 0
+
+
+def _listed(folder: Path, found: needs.Needs) -> tuple[model.File, ...]:
+    """What an earlier making listed; of a bundle.yml that cannot be read nothing, with a note."""
+    if not (folder / model.NAME).exists():
+        return ()
+    try:
+        return bundles.load(folder).files
+    except model.BundleError as error:
+        found.notes[f"{error}. It was made anew, with what is asked for now: ask again for other labs' stacks"] = None
+        return ()
 
 
 def _placed(one: needs.Wanted) -> Mapping[str, Any]:
@@ -249,7 +260,8 @@ def _files(folder: Path, project: str) -> list[Path]:
     name = wheels.normalized(project)
     try:
         every = sorted(folder.glob("*")) + sorted(folder.glob("*/*"))
-        return [file for file in every if wheels.project_of(file.name) == name and file.is_file()]
+        named = [file for file in every if index.NAME.fullmatch(file.name) and wheels.project_of(file.name) == name]
+        return [file for file in named if file.is_file()]
     except OSError:
         return []
 

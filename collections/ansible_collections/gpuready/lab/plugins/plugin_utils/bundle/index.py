@@ -16,7 +16,7 @@ from ..stacks import wheels
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 _MANYLINUX = {"manylinux1": 5, "manylinux2010": 12, "manylinux2014": 17}
 _SHA256 = re.compile(r"sha256=([0-9a-f]{64})")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read(page: str, url: str) -> list[Offered]:
         address, fragment = urldefrag(urljoin(parser.base or url, link))
         match = _SHA256.search(fragment)
         found.append(Offered(_name(address), address, match[1] if match else None))
-    return [one for one in found if _NAME.fullmatch(one.name)]
+    return [one for one in found if NAME.fullmatch(one.name)]
 
 
 def _of_json(page: str, url: str) -> list[Offered]:
@@ -67,7 +67,7 @@ def _of_json(page: str, url: str) -> list[Offered]:
         ]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
-    return [one for one in found if _NAME.fullmatch(one.name)]
+    return [one for one in found if NAME.fullmatch(one.name)]
 
 
 def _name(address: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from ...module_utils.home.archives import shown
+from .. import reading
 from ..stacks import locks, wheels
 
 NAME = "bundle.yml"
@@ -132,7 +133,8 @@ def _file(entry: object, where: str) -> File:
     if wrong := next((name for name, value in texts.items() if not isinstance(value, str)), None):
         raise BundleError(f"{where}: {wrong} is not a text")
     path = PurePosixPath(texts["path"])
-    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in texts["path"] or "\0" in texts["path"]:
+    strange = "\\" in texts["path"] or not texts["path"].isprintable()
+    if not path.parts or path.is_absolute() or ".." in path.parts or strange:
         raise BundleError(f"{where}: path does not lead to a file below the bundle's folder")
     if not _SHA256.fullmatch(texts["sha256"]):
         raise BundleError(f"{where}: sha256 is not 64 hexadecimal digits")
@@ -161,6 +163,6 @@ def text(files: Iterable[File]) -> str:
     for one in files:
         entry: dict[str, Any] = {"path": one.path, "sha256": one.sha256, "bytes": one.bytes, "kind": one.kind}
         entry |= {name: value for name, value in (("system", one.system), ("python", one.python)) if value}
-        entry |= {"from": one.origin, "for": list(one.purposes)}
+        entry |= {"from": reading.shown(one.origin), "for": [reading.shown(purpose) for purpose in one.purposes]}
         lines.append(f"- {json.dumps(entry, ensure_ascii=False)}\n")
     return "".join(lines) if len(lines) > 3 else "".join(lines[:2]) + "files: []\n"

@@ -222,7 +222,7 @@ def _drivers(needs: Needs, one: Wanted) -> None:
             needs.notes[f"{title} lies on a share, where the PCs read it: {entry.share}"] = None
         else:
             path = file.parent / entry.file if entry.file else None
-            name = path.name if path else _name(str(entry.url))
+            name = _clean(path.name) if path else _name(str(entry.url))
             archive = Archive(ARCHIVE, title, "drivers", name, entry.sha256, path, entry.url or "")
             _add(needs, archive, "drivers.yml")
 
@@ -248,7 +248,7 @@ def _archive(
         needs.notes[f"{what} lies where the PCs read it themselves: {path}"] = None
         return
     file = _found(path, one.base) if path else None
-    name = file.name if file else _name(url)
+    name = _clean(file.name) if file else _name(url)
     _add(needs, Archive(kind, what, folder, name, sha256.lower(), file, url, system, python), purpose)
 
 
@@ -264,7 +264,10 @@ def _found(path: str, base: Path) -> Path:
 
 def _name(url: str) -> str:
     """The file's name in an address, as a file can be called."""
-    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    return _clean(PurePosixPath(unquote(urlsplit(url).path)).name)
+
+
+def _clean(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]", "-", name).lstrip(".") or "archive"
 
 
