@@ -107,7 +107,7 @@ def test_what_cannot_be_had_is_a_line_and_comes_by_hand(place: Place) -> None:
     assert place.make() == 0, place.said
     found = bundles.load(place.bundle)
     assert {one.path for one in found.files} == set(WHOLE[2:])
-    assert next(one.origin for one in found.files if "gpbeta" in one.path) == "put there by hand"
+    assert next(one.origin for one in found.files if "gpbeta" in one.path) == "origin not known"
 
 
 def test_what_opens_an_address_is_neither_said_nor_kept(place: Place) -> None:
@@ -202,4 +202,45 @@ def test_the_program_ends_with_one_line(place: Place, monkeypatch: pytest.Monkey
     wanted = {"stack": "cpu", "target": "linux", "variables": place.variables, "base": str(place.folder)}
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"folder": str(place.bundle), "wanted": [wanted]})))
     assert bundling.main() == 1
-    assert capsys.readouterr().err == f"{place.bundle}: File exists\n"
+    assert capsys.readouterr().err == f"{place.bundle}: File exists: name a folder for the bundle, not a file\n"
+
+
+def test_one_address_that_is_none_is_a_line(place: Place) -> None:
+    page = place.folder / "simple/gpalpha/index.html"
+    page.write_text(f'<a href="http://[x/gpalpha-1.0.zip">it</a>{page.read_text()}')
+    place.variables["python_environment_extra_index_urls"] = ["http://[::1/simple", "http://h:port/simple"]
+    place.variables["python_environment_interpreters"] = {"3.11": {"url": "http://[::1/p.tar", "sha256": "a" * 64}}
+    assert place.make() == 2
+    assert place.names() == [name for name in WHOLE if "python.tar" not in name]
+    (line,) = [line for line in place.said if line.startswith("missing: ")]
+    assert "(cpu/linux): http://[::1/p.tar: this is no address that can be fetched" in line
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_what_was_brought_before_the_end_is_listed(
+    place: Place, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    assert place.make() == 0
+    (place.folder / "uv.whl").write_bytes(b"newer")
+    place.variables["python_environment_uv_archive"]["sha256"] = sha256(b"newer")
+
+    def ends(*_: Any) -> None:
+        raise end
+
+    monkeypatch.setattr(bundling.Maker, "package", ends)
+    with pytest.raises(type(end)):
+        place.make()
+    listed = {one.path for one in bundles.load(place.bundle).files}
+    assert listed == {*WHOLE[2:]}
+    assert [one.sha256 for one in bundles.load(place.bundle).files if one.kind == "uv"] == [sha256(b"newer")]
+
+
+def test_a_full_disk_is_told_what_helps(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", "x.part")
+
+    wanted = {"stack": "cpu", "target": "linux", "variables": place.variables, "base": str(place.folder)}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"folder": str(place.bundle), "wanted": [wanted]})))
+    monkeypatch.setattr(bundling.fetching, "take", full)
+    assert bundling.main() == 1
+    assert capsys.readouterr().err.startswith("x.part: No space left on device: make room or name a folder elsewhere")

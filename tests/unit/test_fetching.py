@@ -117,6 +117,28 @@ def test_a_host_that_cannot_be_reached_is_asked_once(tmp_path: Path, monkeypatch
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("trouble", [ConnectionResetError("reset"), OSError(113, "No route to host")])
+def test_what_ends_before_an_answer_is_tried_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: OSError
+) -> None:
+    real, left = fetching.urllib.request.OpenerDirector.open, [trouble, trouble]
+
+    def opened(self: Any, request: Any, **more: Any) -> Any:
+        if left:
+            raise left.pop()
+        return real(self, request, **more)
+
+    monkeypatch.setattr(fetching.urllib.request.OpenerDirector, "open", opened)
+    assert fetching.Web().file(f"http://{server.host}/a", tmp_path / "a", {SHA}) == SHA
+    left += [trouble, trouble]
+    assert fetching.Web().page(f"http://{server.host}/simple/a/", "text/html")
+    left += [trouble] * 8
+    with pytest.raises(FetchError, match="it was cut off"):
+        fetching.Web().file(f"http://{server.host}/b", tmp_path / "b", {SHA})
+    with pytest.raises(FetchError, match=r"reset|No route"):
+        fetching.Web().page(f"http://{server.host}/simple/a/", "text/html")
+
+
 def test_a_password_goes_to_its_host_alone_and_into_no_message(server: Server, tmp_path: Path) -> None:
     web = fetching.Web()
     web.page(f"http://anna:se%40cret@{server.host}/simple/a/", "text/html")
@@ -127,7 +149,7 @@ def test_a_password_goes_to_its_host_alone_and_into_no_message(server: Server, t
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["ftp://x/a", "x", "file:///nowhere/a"])
+@pytest.mark.parametrize("url", ["ftp://x/a", "x", "file:///nowhere/a", "http://[x", "http://x:y/a"])
 def test_what_cannot_be_fetched_is_said(url: str, tmp_path: Path) -> None:
     with pytest.raises(FetchError):
         fetching.Web().file(url, tmp_path / "a", {SHA})

@@ -14,7 +14,7 @@ A, B = "a" * 64, "b" * 64
 TORCH = "torch-2.4.1%2Bcpu-cp311-cp311-linux_x86_64.whl"
 PAGE = f"""<!DOCTYPE html><base href="https://files/">
 <a href="../x/{TORCH}#sha256={A}">torch</a>
-<a href="https://other/a-1.tar.gz">a</a><a>nothing</a>
+<a href="https://other/a-1.tar.gz">a</a><a href="http://[x/a-1.zip">a</a><a>nothing</a>
 <a href="/folder/">folder</a><a href=".hidden-1-py3-none-any.whl">x</a>"""
 
 
@@ -30,6 +30,7 @@ def test_a_page_of_json_is_read() -> None:
     files = [
         {"filename": "a-1-py3-none-any.whl", "url": "../a.whl", "hashes": {"sha256": A}},
         {"filename": "a-1.zip", "url": "https://x/a.zip", "hashes": {}},
+        {"filename": "a-1.zip", "url": "https://[x/a.zip", "hashes": {}},
         {"filename": "../../a-1.zip", "url": "https://x/a.zip", "hashes": {}},
     ]
     assert index.read(json.dumps({"files": files}), "https://index/simple/a/") == [

@@ -6,13 +6,15 @@ It ends with 0 when all is there, 2 when something is missing, 1 when it could n
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -170,7 +172,7 @@ class Maker:
         return path
 
     def _origin(self, path: str) -> str:
-        return self._before.get(path, "put there by hand")
+        return self._before.get(path, "origin not known")
 
     def _brought(self, path: str) -> None:
         self.fetched += 1
@@ -193,9 +195,13 @@ class Maker:
         """Where the files of an earlier making came from."""
         self._before = {one.path: one.origin for one in old}
 
-    def kept(self, old: Iterable[model.File]) -> list[model.File]:
-        """Files of an earlier making that nothing asked for now, and that are still what they were."""
-        return [one for one in old if one.path not in self._kept and _is(self._folder / one.path, one.sha256)]
+    def kept(self, old: Iterable[model.File], whole: bool = True) -> list[model.File]:
+        """Files of an earlier making that nothing asked for now, and that are still what they were.
+
+        Not `whole`: that are still there; a run holds them against their sha256.
+        """
+        rest = [one for one in old if one.path not in self._kept and (self._folder / one.path).is_file()]
+        return [one for one in rest if not whole or _is(self._folder / one.path, one.sha256)]
 
 
 def make(folder: Path, wanted: list[needs.Wanted], say: Callable[[str], None]) -> int:
@@ -207,10 +213,15 @@ def make(folder: Path, wanted: list[needs.Wanted], say: Callable[[str], None]) -
         old = _listed(folder, found)
         maker = Maker(folder, Ways(map(_placed, wanted), os.environ), say)
         maker.remember(old)
-        for archive in found.archives.values():
-            maker.archive(archive)
-        for package in found.packages.values():
-            maker.package(package)
+        try:
+            for archive in found.archives.values():
+                maker.archive(archive)
+            for package in found.packages.values():
+                maker.package(package)
+        except BaseException:  # what was brought is listed
+            with suppress(OSError):
+                write_whole(folder / model.NAME, model.text([*maker.kept(old, whole=False), *maker.files]))
+            raise
         files = [*maker.kept(old), *maker.files]
         write_whole(folder / model.NAME, model.text(files))
     for note in found.notes:
@@ -288,6 +299,15 @@ def _size(size: int) -> str:
     return f"{size} bytes"
 
 
+def _step(error: OSError) -> str:
+    """What helps against an OSError of the bundle's disk."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "name a folder for the bundle, not a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room or name a folder elsewhere, and run again: what is whole stays"
+    return "mend that and run again: what is whole stays"
+
+
 def main() -> int:
     """Read what is asked, and make it."""
     asked = json.load(sys.stdin)
@@ -304,11 +324,20 @@ def main() -> int:
     except model.BundleError as error:
         print(error, file=sys.stderr)
     except OSError as error:
-        print(f"{error.filename or asked['folder']}: {error.strerror or error}", file=sys.stderr)
+        print(f"{error.filename or asked['folder']}: {error.strerror or error}: {_step(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1
 
 
+def _stop(*_: object) -> None:
+    """The first signal ends the making; what follows it does not keep it from listing what is there."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     sys.exit(main())

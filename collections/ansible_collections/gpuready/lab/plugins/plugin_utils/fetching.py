@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import http.client
 import os
-import shutil
 import ssl
 import urllib.error
 import urllib.request
@@ -26,6 +25,7 @@ _PATIENCE = 60  # seconds without a byte
 _TRIES = 4
 _LARGEST_PAGE = 64 * 2**20
 _BLOCK = 1 << 20
+_NO_ADDRESS = "this is no address that can be fetched: correct its host, its port or its path"
 
 
 class FetchError(Exception):
@@ -51,7 +51,7 @@ class Web:
 
     def page(self, url: str, accept: str) -> tuple[str, str] | None:
         """The text of a page and its address in the end; None where there is none. Raises FetchError."""
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme == "file":
             place = Path(unquote(parts.path))
             file = place / "index.html" if place.is_dir() else place
@@ -61,15 +61,18 @@ class Web:
                 return None
             except OSError as error:
                 raise FetchError(str(error.strerror)) from None
-        try:
-            with self._open(url, {"Accept": accept}) as answer:
-                return answer.read(_LARGEST_PAGE).decode("utf-8", "replace"), answer.geturl()
-        except urllib.error.HTTPError as error:
-            if error.code in (404, 410):
-                return None
-            raise FetchError(f"HTTP {error.code}") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self._failed(parts, error) from None
+        for left in reversed(range(_TRIES)):
+            try:
+                with self._open(url, {"Accept": accept}) as answer:
+                    return answer.read(_LARGEST_PAGE).decode("utf-8", "replace"), answer.geturl()
+            except urllib.error.HTTPError as error:
+                if error.code in (404, 410):
+                    return None
+                raise FetchError(f"HTTP {error.code}") from None
+            except (OSError, http.client.HTTPException) as error:
+                if not left or isinstance(error, urllib.error.URLError):
+                    raise self._failed(parts, error) from None
+        raise AssertionError
 
     def file(self, url: str, target: Path, hashes: Collection[str]) -> str:
         """Fetch a file of one of these sha256 to `target`; its sha256. Raises FetchError, OSError for a full disk."""
@@ -93,31 +96,30 @@ class Web:
 
     def _more(self, url: str, part: Path, before: int) -> None:
         """The rest of a file behind what is there of it."""
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme == "file":
             copy(Path(unquote(parts.path)), part)
             return
         headers = {"Range": f"bytes={before}-"} if before else {}
         try:
-            with self._open(url, headers) as answer:
-                goes_on = before and answer.status == 206
-                length = answer.headers.get("Content-Length")
-                with part.open("ab" if goes_on else "wb") as file:
-                    start = file.tell()
-                    _poured(answer, file)
-                    got = file.tell() - start
-                if length and length.isdecimal() and got < int(length):
-                    raise _CutError(f"it was cut off after {got} of {length} bytes: run again to go on")
+            opened = self._open(url, headers)
         except urllib.error.HTTPError as error:
             if error.code == 416 and before:  # there is no more of it: what is there is whole, or another file
                 return
             raise FetchError(f"HTTP {error.code}") from None
         except urllib.error.URLError as error:
             raise self._failed(parts, error) from None
-        except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            raise _CutError(f"it was cut off ({error}): run again to go on") from None
-        except ValueError as error:
-            raise FetchError(str(error)) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise _cut(error) from None
+        with opened as answer:
+            goes_on = before and answer.status == 206
+            length = answer.headers.get("Content-Length")
+            with part.open("ab" if goes_on else "wb") as file:
+                start = file.tell()
+                _poured(answer, file)
+                got = file.tell() - start
+            if length and length.isdecimal() and got < int(length):
+                raise _CutError(f"it was cut off after {got} of {length} bytes: run again to go on")
 
     def _failed(self, parts: SplitResult, error: Exception) -> FetchError:
         why = reading.one_line(str(getattr(error, "reason", None) or error)) or type(error).__name__
@@ -126,7 +128,7 @@ class Web:
         return FetchError(why)
 
     def _open(self, url: str, headers: dict[str, str]) -> Any:
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme not in ("http", "https"):
             raise FetchError("only http, https and file addresses can be fetched")
         _check(parts)
@@ -141,7 +143,17 @@ class Web:
         asked = urllib.request.Request(plain, headers=headers)  # noqa: S310 - http and https alone
         if host in self._passwords:
             asked.add_unredirected_header("Authorization", f"Basic {self._passwords[host]}")
-        return self._opener.open(asked, timeout=_PATIENCE)
+        try:
+            return self._opener.open(asked, timeout=_PATIENCE)
+        except ValueError:  # of a place that the server leads to
+            raise FetchError(_NO_ADDRESS) from None
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise FetchError(_NO_ADDRESS) from None
 
 
 def _check(parts: SplitResult) -> None:
@@ -151,7 +163,11 @@ def _check(parts: SplitResult) -> None:
     except ValueError:
         wrong = True
     if wrong:
-        raise FetchError("this is no address that can be fetched: correct its host, its port or its path")
+        raise FetchError(_NO_ADDRESS)
+
+
+def _cut(error: Exception) -> _CutError:
+    return _CutError(f"it was cut off ({error}): run again to go on")
 
 
 def _poured(answer: Any, file: Any) -> None:
@@ -160,20 +176,20 @@ def _poured(answer: Any, file: Any) -> None:
         try:
             block = answer.read(_BLOCK)
         except (OSError, http.client.HTTPException) as error:
-            raise _CutError(f"it was cut off ({error}): run again to go on") from None
+            raise _cut(error) from None
         if not block:
             return
         file.write(block)
 
 
 def copy(source: Path, part: Path) -> None:
-    """A file of this machine. Raises FetchError where it cannot be read."""
+    """A file of this machine. Raises FetchError where it cannot be read, OSError for a full disk."""
     try:
         opened = source.open("rb")
     except OSError as error:
         raise FetchError(f"{source}: {error.strerror}") from None
     with opened, part.open("wb") as file:
-        shutil.copyfileobj(opened, file, _BLOCK)
+        _poured(opened, file)
         file.flush()
         os.fsync(file.fileno())
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
@@ -50,23 +51,23 @@ def read(page: str, url: str) -> list[Offered]:
     parser.feed(page)
     found = []
     for link in parser.links:
-        address, fragment = urldefrag(urljoin(parser.base or url, link))
-        match = _SHA256.search(fragment)
-        found.append(Offered(_name(address), address, match[1] if match else None))
+        with suppress(ValueError):  # it leads to nothing
+            address, fragment = urldefrag(urljoin(parser.base or url, link))
+            match = _SHA256.search(fragment)
+            found.append(Offered(_name(address), address, match[1] if match else None))
     return [one for one in found if NAME.fullmatch(one.name)]
 
 
 def _of_json(page: str, url: str) -> list[Offered]:
     try:
         files = json.loads(page)["files"]
-        found = [
-            Offered(
-                str(one["filename"]), urljoin(url, str(one["url"])), (one.get("hashes") or {}).get("sha256") or None
-            )
-            for one in files
-        ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return []
+    found = []
+    for one in files if isinstance(files, list) else ():
+        with suppress(ValueError, LookupError, TypeError, AttributeError):  # it is none
+            address = urljoin(url, str(one["url"]))
+            found.append(Offered(str(one["filename"]), address, (one.get("hashes") or {}).get("sha256") or None))
     return [one for one in found if NAME.fullmatch(one.name)]
 
 

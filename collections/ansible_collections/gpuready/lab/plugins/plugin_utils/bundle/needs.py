@@ -264,7 +264,10 @@ def _found(path: str, base: Path) -> Path:
 
 def _name(url: str) -> str:
     """The file's name in an address, as a file can be called."""
-    return _clean(PurePosixPath(unquote(urlsplit(url).path)).name)
+    try:
+        return _clean(PurePosixPath(unquote(urlsplit(url).path)).name)
+    except ValueError:  # the fetching says so
+        return "archive"
 
 
 def _clean(name: str) -> str:
