@@ -128,8 +128,11 @@ def test_the_installers_of_drivers_come_along(tmp_path: Path) -> None:
     assert [(one.name, one.path) for one in drivers] == [("new.exe", tmp_path / "drivers/new.exe"), ("a-b.exe", None)]
     assert r"the driver share lies on a share, where the PCs read it: \\server\drivers\a.exe" in found.notes
     (tmp_path / "drivers/new.exe").unlink()
-    with pytest.raises(BundleError, match=r"gpuready_drivers: .*new\.exe is not there"):
-        of("torch-directml", "windows", base=tmp_path, gpuready_drivers="drivers/drivers.yml")
+    again = of("torch-directml", "windows", base=tmp_path, gpuready_drivers="drivers/drivers.yml")
+    assert again.archives == found.archives  # it is in the bundle, or a line when it is taken
+    for given, says in (("gone.yml", "there is no such file"), ("~nobody-here/x", "no such user's home")):
+        with pytest.raises(BundleError, match=f"gpuready_drivers: .*{says}"):
+            of("torch-directml", "windows", base=tmp_path, gpuready_drivers=given)
 
 
 @pytest.mark.parametrize(("stack", "target"), [("rocm", "linux"), ("cuda", "windows")])
