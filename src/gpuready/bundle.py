@@ -65,7 +65,7 @@ def asked(sources: Sequence[str], lab_dir: Path, stacks: Collection[str], **opti
             take(plan["stack"], plan["target"], plan.get("variant"), _variables(variables, name))
         else:
             codes = [str(one.get("code")) for one in plan.get("blockers") or []]
-            reason = f"no stack was planned ({', '.join(codes)})" if codes else "no run has planned it yet"
+            reason = f"no stack was planned ({', '.join(codes)})" if codes else "no run that is kept has planned it"
             without.setdefault(reason, []).append(name)
     for word in stacks:
         name, _, target = word.partition("/")
@@ -75,16 +75,17 @@ def asked(sources: Sequence[str], lab_dir: Path, stacks: Collection[str], **opti
     if not found:
         which = f"{', '.join(sources)}: " if sources else ""
         raise GpureadyError(
-            f"bundle: {which}no run has planned a stack for a PC yet: provision, verify or report does it, "
-            "or name the stacks (--stack NAME)"
+            f"bundle: {which}no run that is kept has planned a stack for a PC (`gpuready plan` keeps none): "
+            "`gpuready report -i LAB` does it, or name the stacks (--stack NAME)"
         )
-    return Asked(tuple(found.values()), tuple(_left_out(without)))
+    return Asked(tuple(found.values()), tuple(_left_out(without, bool(stacks))))
 
 
-def _left_out(without: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _left_out(without: Mapping[str, Sequence[str]], named: bool) -> Iterator[str]:
+    hint = "" if named else ": --stack NAME adds what such PCs shall get"
     for reason, names in without.items():
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        yield f"left out: {shown}: {reason}: --stack NAME adds what such PCs shall get"
+        yield f"left out: {shown}: {reason}{hint}"
 
 
 def _variables(variables: Mapping[str, Any], host: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def test_pcs_alike_ask_once_and_others_are_said(lab: str) -> None:
     ]
     assert found.left_out == (
         "left out: pc4: no stack was planned (NO_GPU): --stack NAME adds what such PCs shall get",
-        "left out: pc5: no run has planned it yet: --stack NAME adds what such PCs shall get",
+        "left out: pc5: no run that is kept has planned it: --stack NAME adds what such PCs shall get",
     )
 
 
@@ -60,6 +60,7 @@ def test_stacks_that_are_named_come_beside_them_by_the_variables_of_all(lab: str
         ("tensorflow-directml", "windows", True), ("tensorflow-directml", "wsl", True),
         ("tensorflow-directml", "windows", False), ("tensorflow-directml", "wsl", False),
     ]  # fmt: skip
+    assert asked(lab, "cpu/linux").left_out[0] == "left out: pc4: no stack was planned (NO_GPU)"
     (alone,) = bundle.asked([], Path("reports"), ["cpu/linux"]).wanted
     assert (alone["stack"], alone["variables"], alone["base"]) == ("cpu", {}, os.getcwd())
 
@@ -75,7 +76,7 @@ def test_a_stack_that_there_is_not_is_named(lab: str, stack: str, says: str) -> 
 
 def test_a_lab_that_nobody_planned_is_told_what_to_do(lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newest, "records", lambda lab_dir, sources: {})
-    with pytest.raises(GpureadyError, match="no run has planned a stack"):
+    with pytest.raises(GpureadyError, match=r"no run that is kept has planned .* `gpuready report -i LAB` does it"):
         asked(lab)
 
 
