@@ -104,7 +104,8 @@ def _variables(variables: Mapping[str, Any], host: str) -> dict[str, Any]:
 
 def _targets(base: Path, folder: Path, name: str, target: str, variables: Mapping[str, Any]) -> list[str]:
     """The targets of a stack, or the one that was named. Raises GpureadyError for what there is not."""
-    dirs = [folder / str(one) for one in variables.get("gpuready_stack_dirs") or []]
+    given = variables.get("gpuready_stack_dirs") or []
+    dirs = [folder / str(one) for one in ([given] if isinstance(given, str) else given)]
     names = project.stacks(base, dirs).names
     if name not in names:
         raise GpureadyError(f"--stack {name}: there is no such stack ({', '.join(names)}){meant(name, names)}")

@@ -135,6 +135,13 @@ def test_the_installers_of_drivers_come_along(tmp_path: Path) -> None:
             of("torch-directml", "windows", base=tmp_path, gpuready_drivers=given)
 
 
+def test_the_one_folder_of_stacks_may_be_a_text(tmp_path: Path) -> None:
+    (tmp_path / "mystacks").mkdir()
+    assert of("cpu", "linux", base=tmp_path, gpuready_stack_dirs="mystacks").packages
+    with pytest.raises(BundleError, match="/others: gpuready_stack_dirs: there is no such folder"):
+        of("cpu", "linux", base=tmp_path, gpuready_stack_dirs="others")
+
+
 @pytest.mark.parametrize(("stack", "target"), [("rocm", "linux"), ("cuda", "windows")])
 def test_a_stack_that_there_is_not_is_named(stack: str, target: str) -> None:
     with pytest.raises(BundleError, match=f"{stack}/{target}: there is no such stack and target"):

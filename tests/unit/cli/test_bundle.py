@@ -65,6 +65,15 @@ def test_stacks_that_are_named_come_beside_them_by_the_variables_of_all(lab: str
     assert (alone["stack"], alone["variables"], alone["base"]) == ("cpu", {}, os.getcwd())
 
 
+@pytest.mark.parametrize("given", ["mystacks", ["mystacks"]])
+def test_a_stack_of_the_lab_s_own_folder_is_known(lab: str, monkeypatch: pytest.MonkeyPatch, given: Any) -> None:
+    own = Path(lab).parent / "mystacks/own.yml"
+    own.parent.mkdir()
+    own.write_text("targets: {linux: {}}")
+    monkeypatch.setattr(inventory, "hosts", lambda sources, base, **options: {"pc": {"gpuready_stack_dirs": given}})
+    assert [one["target"] for one in asked(lab, "own").wanted] == ["linux"]
+
+
 @pytest.mark.parametrize(
     ("stack", "says"),
     [("torch-directm", "did you mean torch-directml"), ("cuda/windows", "cuda has no such target"), ("", "no such")],

@@ -110,9 +110,10 @@ def of(wanted: Iterable[Wanted], known: Pinned) -> Needs:
     """What these need together. Raises BundleError for what the lab's variables say wrong."""
     needs = Needs()
     for one in wanted:
+        dirs = one.variables.get("gpuready_stack_dirs") or ()
         try:
             library = stackfiles.load(
-                one.variables.get("gpuready_stack_dirs") or (), one.variables.get("gpuready_stack_locks"), one.base
+                [dirs] if isinstance(dirs, str) else dirs, one.variables.get("gpuready_stack_locks"), one.base
             )
         except stackfiles.StackFilesError as error:
             raise BundleError(str(error)) from None
