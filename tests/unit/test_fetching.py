@@ -149,6 +149,20 @@ def test_a_password_goes_to_its_host_alone_and_into_no_message(server: Server, t
     assert "secret" not in str(refused.value)
 
 
+def test_a_password_of_https_is_not_said_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, str | None]] = []
+
+    def refuse(_: Any, request: Any, **__: Any) -> Any:
+        said.append((request.full_url, request.get_header("Authorization")))
+        raise fetching.urllib.error.HTTPError(request.full_url, 404, "no", request.headers, None)
+
+    monkeypatch.setattr(fetching.urllib.request.OpenerDirector, "open", refuse)
+    web = fetching.Web()
+    for url in ("https://anna:secret@h/a/", "http://h/a/", "https://h/a/"):
+        web.page(url, "text/html")
+    assert said == [("https://h/a/", "Basic YW5uYTpzZWNyZXQ="), ("http://h/a/", None), said[0]]
+
+
 @pytest.mark.parametrize("url", ["ftp://x/a", "x", "file:///nowhere/a", "http://[x", "http://x:y/a"])
 def test_what_cannot_be_fetched_is_said(url: str, tmp_path: Path) -> None:
     with pytest.raises(FetchError):

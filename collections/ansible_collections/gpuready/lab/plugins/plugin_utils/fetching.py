@@ -37,7 +37,7 @@ class _CutError(FetchError):
 
 
 class Web:
-    """What was learned on the way: hosts that cannot be reached are asked once, passwords stay with their host."""
+    """What was learned on the way: hosts that cannot be reached are asked once, passwords stay with theirs."""
 
     def __init__(self, certificates: str = "") -> None:
         """`certificates`: a file of authorities beside those of the system."""
@@ -124,7 +124,7 @@ class Web:
     def _failed(self, parts: SplitResult, error: Exception) -> FetchError:
         why = reading.one_line(str(getattr(error, "reason", None) or error)) or type(error).__name__
         if isinstance(error, OSError):
-            self._lost[parts.netloc.rpartition("@")[2]] = why
+            self._lost[_server(parts)] = why
         return FetchError(why)
 
     def _open(self, url: str, headers: dict[str, str]) -> Any:
@@ -133,16 +133,17 @@ class Web:
             raise FetchError("only http, https and file addresses can be fetched")
         _check(parts)
         user, _, host = parts.netloc.rpartition("@")
-        if host in self._lost:
-            raise FetchError(self._lost[host])
+        server = _server(parts)
+        if server in self._lost:
+            raise FetchError(self._lost[server])
         if user:
-            self._passwords[host] = base64.b64encode(unquote(user).encode()).decode()
+            self._passwords[server] = base64.b64encode(unquote(user).encode()).decode()
         plain = urlunsplit(parts._replace(netloc=host, fragment=""))
         # The sha256 is of the bytes as they are sent, whatever the server says of their encoding.
         headers = {"User-Agent": "gpuready", "Accept-Encoding": "identity"} | headers
         asked = urllib.request.Request(plain, headers=headers)  # noqa: S310 - http and https alone
-        if host in self._passwords:
-            asked.add_unredirected_header("Authorization", f"Basic {self._passwords[host]}")
+        if server in self._passwords:
+            asked.add_unredirected_header("Authorization", f"Basic {self._passwords[server]}")
         try:
             return self._opener.open(asked, timeout=_PATIENCE)
         except ValueError:  # of a place that the server leads to
@@ -154,6 +155,11 @@ def _split(url: str) -> SplitResult:
         return urlsplit(url)
     except ValueError:
         raise FetchError(_NO_ADDRESS) from None
+
+
+def _server(parts: SplitResult) -> str:
+    """What a password is for: of https it is not said over http."""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _check(parts: SplitResult) -> None:
