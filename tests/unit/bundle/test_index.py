@@ -73,3 +73,37 @@ def test_a_file_is_meant_by_its_sha256_and_where_there_is_none_by_its_version() 
     wheel = "a-1-py3-none-any.whl"
     offered = [Offered(wheel, "u", B), Offered(wheel, "v", None), Offered("a-2.zip", "w", None)]
     assert [one.url for one in index.chosen(offered, "a", "1", {A}, "linux", "3.11")] == ["v"]
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "is_it"),
+    [
+        ("x-1.0.1-py3-none-any.whl", "1.0", False),
+        ("x-1.0-1-py3-none-any.whl", "1.0", True),
+        ("x-1.0+cpu-py3-none-any.whl", "1.0", False),
+        ("x-1.0+cpu-py3-none-any.whl", "1.0+CPU", True),
+        ("x-1.0.1.tar.gz", "1.0", False),
+        ("x-11.0.zip", "1.0", False),
+        ("x-1.0.tar.gz", "1.0", True),
+        ("my-x-1.0.tar.bz2", "1.0", True),
+        ("x-1.0.zip", "1.0", True),
+    ],
+)
+def test_a_version_is_the_whole_one(name: str, version: str, is_it: bool) -> None:
+    project = "my-x" if name.startswith("my") else "x"
+    assert bool(index.chosen([Offered(name, "u", None)], project, version, {A}, "linux", "3.11")) is is_it
+
+
+def test_a_wheel_for_the_python_without_its_lock_is_none() -> None:
+    names = [f"x-1-cp313-{abi}-manylinux_2_17_x86_64.whl" for abi in ("cp313t", "cp313")]
+    found = index.chosen([Offered(name, name, A) for name in names], "x", "1", {A}, "linux", "3.13")
+    assert [one.name for one in found] == names[1:]
+
+
+def test_a_page_of_another_machine_leads_to_no_file_of_this_one() -> None:
+    file = "FILE:///srv/a-1-py3-none-any.whl"
+    html = f'<a href="{file}">a</a>'
+    as_json = json.dumps({"files": [{"filename": "a-1-py3-none-any.whl", "url": file}]})
+    for page in (html, as_json, f'<base href="{file}"><a href="a-1.zip">a</a>'):
+        assert index.read(page, "https://x/a/") == []
+        assert len(index.read(page, "file:///srv/simple/a/")) == 1

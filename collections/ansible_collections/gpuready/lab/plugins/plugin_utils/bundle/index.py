@@ -44,9 +44,16 @@ class _Links(HTMLParser):
 
 
 def read(page: str, url: str) -> list[Offered]:
-    """The files of a page that was had at `url`; none of a page that is none."""
-    if page.lstrip().startswith("{"):
-        return _of_json(page, url)
+    """The files of a page that was had at `url`; none of a page that is none.
+
+    A page of another machine leads to no file of this one.
+    """
+    found = _of_json(page, url) if page.lstrip().startswith("{") else _of_html(page, url)
+    ours = urlsplit(url).scheme == "file"
+    return [one for one in found if NAME.fullmatch(one.name) and (ours or urlsplit(one.url).scheme != "file")]
+
+
+def _of_html(page: str, url: str) -> list[Offered]:
     parser = _Links()
     parser.feed(page)
     found = []
@@ -55,7 +62,7 @@ def read(page: str, url: str) -> list[Offered]:
             address, fragment = urldefrag(urljoin(parser.base or url, link))
             match = _SHA256.search(fragment)
             found.append(Offered(_name(address), address, match[1] if match else None))
-    return [one for one in found if NAME.fullmatch(one.name)]
+    return found
 
 
 def _of_json(page: str, url: str) -> list[Offered]:
@@ -68,7 +75,7 @@ def _of_json(page: str, url: str) -> list[Offered]:
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # it is none
             address = urljoin(url, str(one["url"]))
             found.append(Offered(str(one["filename"]), address, (one.get("hashes") or {}).get("sha256") or None))
-    return [one for one in found if NAME.fullmatch(one.name)]
+    return found
 
 
 def _name(address: str) -> str:
@@ -94,7 +101,11 @@ def chosen(
 
 
 def _is_of(name: str, version: str) -> bool:
-    return f"-{version.lower().replace('-', '_')}" in name.lower()
+    """Whether a wheel or source archive is of this version; its name is one that `wheels.project_of` knows."""
+    wanted = version.lower().replace("-", "_")
+    if name.endswith(".whl"):
+        return name.split("-")[1].lower() == wanted
+    return re.sub(r"(\.tar)?\.\w+$", "", name.lower()).endswith(f"-{wanted}")
 
 
 def _rank(name: str, system: str, python: str) -> tuple[int, int] | None:

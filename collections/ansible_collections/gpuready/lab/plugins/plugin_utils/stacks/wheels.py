@@ -38,6 +38,8 @@ def fits(file: str, platform: str, python_version: str) -> bool:
         for one in platforms
     ):
         return False
+    if all(re.fullmatch(r"cp3\d+t", abi) for abi in abis):  # for the Python without its lock alone
+        return False
     minor = int(python_version.split(".")[1])
     for tag in tags:
         match = re.fullmatch(r"(py|cp)3(\d*)", tag)
