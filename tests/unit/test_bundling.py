@@ -181,6 +181,18 @@ def test_two_at_a_time_are_one_too_many(place: Place) -> None:
         pass
 
 
+def test_a_folder_of_links_may_be_an_address_and_is_named(place: Place) -> None:
+    place.variables["python_environment_find_links"] = f"{(place.folder / 'wheels').as_uri()}?sig=secret"
+    place.beta.unlink()
+    del place.variables["python_environment_wheelhouse"]
+    assert place.make() == 2
+    folder, simple = (place.folder / "wheels").as_uri(), (place.folder / "simple").as_uri()
+    assert f": not in {folder}, {simple}. By hand" in place.said[-2]
+    make_wheel(place.folder / "wheels", "gpbeta", "2.0")
+    place.variables["python_environment_find_links"] = [folder]
+    assert place.make() == 0, place.said
+
+
 def test_where_packages_come_from() -> None:
     variables = [{"python_environment_extra_index_urls": ["https://lab"]}]
     environment = {"PIP_CONFIG_FILE": os.devnull, "UV_INDEX": "torch=https://torch https://plain"}

@@ -89,6 +89,10 @@ def test_what_the_lab_must_know_is_said() -> None:
     assert not of("cpu", "windows", directml_vc_archive=URL).notes
     share = of("cuda", "wsl", wsl_archive={"path": r"\\server\share\root.wsl", "sha256": SHA})
     assert r"wsl_archive lies where the PCs read it themselves: \\server\share\root.wsl" in share.notes
+    package = of("cuda", "wsl", wsl_package={"path": r"\\server\share\wsl.msi", "sha256": SHA, "version": "2.6.3.0"})
+    assert "themselves" not in " ".join(package.notes)  # the controller sends it, so it is to be brought
+    (archive,) = [one for one in package.archives.values() if one.folder == "wsl"]
+    assert (archive.name, str(archive.path)) == ("wsl.msi", r"\\server\share\wsl.msi")
     assert "cuda_toolkit comes from an apt repository" in " ".join(of("cuda", "linux", cuda_toolkit="auto").notes)
 
 

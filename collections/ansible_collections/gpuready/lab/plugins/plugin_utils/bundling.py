@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ..module_utils.home import pip
 from ..module_utils.home.archives import shown
@@ -126,7 +126,8 @@ class Maker:
             return
         if one.conditional and not why:
             return  # its marker wants it elsewhere
-        reasons = "; ".join(dict.fromkeys(why)) or f"not in {', '.join(map(shown, self._indexes(one)))}"
+        places = ", ".join(map(shown, (*self._ways.links, *self._indexes(one))))
+        reasons = "; ".join(dict.fromkeys(why)) or f"not in {places}"
         digests = sorted(one.hashes)
         some = digests[0] if len(digests) == 1 else f"one of the {len(digests)} of its lock, as {digests[0]}"
         self.lost.append(
@@ -142,8 +143,8 @@ class Maker:
         """Files of a package, of one place after the other; `why` gets the places that could not be asked."""
         wanted = (one.name, one.version, one.hashes, one.system, one.python)
         for link in self._ways.links:
-            if "://" not in link:
-                here = [index.Offered(f.name, f.resolve().as_uri(), sha256_of(f)) for f in _files(Path(link), one.name)]
+            if folder := _folder(link):
+                here = [index.Offered(f.name, f.resolve().as_uri(), sha256_of(f)) for f in _files(folder, one.name)]
                 yield from index.chosen(here, *wanted)
         pages = [link for link in self._ways.links if "://" in link]
         pages += [f"{url.rstrip('/')}/{quote(wheels.normalized(one.name))}/" for url in self._indexes(one)]
@@ -264,6 +265,13 @@ def _alone(folder: Path) -> Iterator[None]:
         raise model.BundleError(f"{folder}: another gpuready bundle is at work there: wait for its end") from None
     finally:
         os.close(handle)
+
+
+def _folder(link: str) -> Path | None:
+    """The folder of this machine that a link may be."""
+    if "://" not in link:
+        return Path(link)
+    return Path(unquote(link[7:])) if link.lower().startswith("file:///") else None
 
 
 def _files(folder: Path, project: str) -> list[Path]:

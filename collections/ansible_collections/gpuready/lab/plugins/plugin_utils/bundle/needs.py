@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -254,11 +254,12 @@ def _archive(
     path, url, sha256 = (str(given.get(name) or "") for name in ("path", "url", "sha256"))
     if bool(path) is bool(url) or not _SHA256.fullmatch(sha256.lower()):
         raise BundleError(f"{what}: this is not {{path or url, sha256}}: correct the variable")
-    if _ON_PC.match(path):
+    on_pc = _ON_PC.match(path)
+    if on_pc and option != "wsl_package":  # which the controller sends: it is taken from here, or a line
         needs.notes[f"{what} lies where the PCs read it themselves: {path}"] = None
         return
     file = _found(path, one.base) if path else None
-    name = _clean(file.name) if file else _name(url)
+    name = _clean(PureWindowsPath(path).name if on_pc else file.name) if file else _name(url)
     _add(needs, Archive(kind, what, folder, name, sha256.lower(), file, url, system, python), purpose)
 
 
