@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from ansible_collections.gpuready.lab.plugins.plugin_utils import sending
 from ansible_collections.gpuready.lab.plugins.plugin_utils.bundle.model import Bundle, File
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment import request
 from ansible_collections.gpuready.lab.plugins.plugin_utils.environment.sources import RequestError
@@ -291,3 +294,22 @@ def test_a_file_of_a_bundle_that_has_changed_is_not_sent(tmp_path: Path) -> None
     with pytest.raises(RequestError, match="it was not sent") as refused:
         request.building({"state": "present", **own}, {}, place(bundle=bundle))
     assert refused.value.code == "HASH_MISMATCH"
+
+
+def test_a_wheel_of_a_bundle_is_read_when_a_pc_asks_for_it(tmp_path: Path) -> None:
+    bundle, lock = bundled(tmp_path)
+    other = b"x" * len(NUMPY)
+    (tmp_path / NUMPY).write_bytes(other)  # of the right size
+    own = {"stack": "x", "lock": lock, "lock_sha256": sha256(lock.encode()), "python": "3.10"}
+    found = request.building({"state": "present", **own}, {}, place(bundle=bundle))
+    assert found is not None
+    (wheel,) = found.arguments["offered_wheels"]
+    action = SimpleNamespace(send=lambda local, sha256: f"there/{local.name}")
+    give = functools.partial(sending.SendingAction.give, cast(Any, action))
+    trouble = give([wheel], found.files)["trouble"]
+    assert trouble["code"] == "HASH_MISMATCH"
+    assert f"is {sha256(other)}" in trouble["message"]
+    (tmp_path / NUMPY).unlink()
+    assert give([wheel], found.files)["trouble"]["code"] == "ARCHIVE_MISSING"
+    (tmp_path / NUMPY).write_text(NUMPY)
+    assert give([wheel], found.files) == {"uploaded": {wheel["sha256"]: f"there/{Path(NUMPY).name}"}}

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 from . import bundles
 from .action import BadInput
 from .bundle.model import VARIABLE, Bundle, BundleError
+from .environment.sources import RequestError, Sources
 from .remedies import troubles
 from .remote import RemoteAction
 
@@ -26,9 +27,17 @@ class SendingAction(RemoteAction):
     """Base of the actions that give a PC files of the controller."""
 
     def give(self, needs: Iterable[Mapping[str, str]], files: Mapping[str, Path]) -> dict[str, Any]:
-        """Send what a module says that it needs: `{"uploaded": {sha256: its path there}}`, or `{"trouble"}`."""
+        """Send what a module says that it needs: `{"uploaded": {sha256: its path there}}`, or `{"trouble"}`.
+
+        A file that has changed since is not sent.
+        """
+        wanted = {one["sha256"]: files[one["sha256"]] for one in needs}
         try:
-            return {"uploaded": {one["sha256"]: self.send(files[one["sha256"]], one["sha256"]) for one in needs}}
+            for sha256, file in wanted.items():
+                Sources().checked(file.name, file, sha256)
+            return {"uploaded": {sha256: self.send(file, sha256) for sha256, file in wanted.items()}}
+        except RequestError as error:
+            return {"trouble": {"code": error.code, "message": str(error)}}
         except (AnsibleError, OSError) as error:
             return {"trouble": troubles.classify(str(error), exception=error, connection=self._connection.transport)}
 

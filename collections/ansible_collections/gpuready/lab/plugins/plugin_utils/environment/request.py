@@ -211,7 +211,7 @@ def _sent(given: dict[str, Any], record: Mapping[str, Any], place: Place, source
         except BundleError as error:
             raise RequestError(_INCOMPLETE, str(error)) from None
         sent["offered_wheels"] = [
-            sources.checked(VARIABLE, place.bundle.folder / one.path, one.sha256) for one in files
+            sources.listed(VARIABLE, place.bundle.folder / one.path, one.sha256, one.bytes) for one in files
         ]
     elif folder := given.get("wheelhouse"):
         sent["offered_wheels"] = sources.wheelhouse(place.folder(folder), given["lock"], system, given["python"])

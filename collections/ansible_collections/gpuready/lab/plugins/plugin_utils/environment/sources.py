@@ -71,6 +71,13 @@ class Sources:
         self.files[sha256] = file
         return {"name": file.name, "sha256": sha256}
 
+    def listed(self, option: str, file: Path, sha256: str, size: int) -> dict[str, Any]:
+        """As `checked`, of a file that has its size: it is read when a PC asks for it."""
+        if not file.is_file() or file.stat().st_size != size:
+            return self.checked(option, file, sha256)
+        self.files[sha256] = file
+        return {"name": file.name, "sha256": sha256}
+
     def wheelhouse(self, folder: Path, lock: str, target: str, python_version: str) -> list[dict[str, Any]]:
         """The files of a wheelhouse that the lock names by sha256, as [{name, sha256}]."""
         if not folder.is_dir():
