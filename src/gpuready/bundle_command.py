@@ -10,14 +10,21 @@ import typer
 
 from gpuready import bundle, complete, project
 from gpuready.inventory import resolve
-from gpuready.options import Inventory, LabDir, Limit, Vault, folder
+from gpuready.options import LabDir, Limit, Vault, folder
 
 
 def bundle_command(
     where: Annotated[
         Path, typer.Argument(metavar="DIR", help="The folder of the bundle; made or added to.", parser=folder)
     ],
-    inventory: Inventory = None,
+    inventory: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--inventory",
+            "-i",
+            help="File, folder, or PCs with a comma; may be given twice. Without: the stacks named alone.",
+        ),
+    ] = None,
     stack: Annotated[
         list[str] | None,
         typer.Option(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from gpuready import bundle, inventory, newest
+from gpuready.bundle_command import bundle_command
 from gpuready.errors import GpureadyError
 
 LOCK = {"cpu": "lock.txt"}
@@ -127,3 +128,8 @@ def test_what_the_making_says_is_handed_on(tmp_path: Path) -> None:
     with pytest.raises(GpureadyError, match="bundle: rocm/linux: there is no such stack and target"):
         bundle.make(tmp_path / "bundle", [wanted], said.append)
     assert said == []
+
+
+def test_the_help_says_what_is_meant_without_an_inventory() -> None:
+    (option,) = get_type_hints(bundle_command, include_extras=True)["inventory"].__metadata__
+    assert option.help.endswith("Without: the stacks named alone.")
