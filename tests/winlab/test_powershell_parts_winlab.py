@@ -852,12 +852,19 @@ def test_who_may_put_another_home_in_its_place(pc: Machine) -> None:
 
 def test_the_rights_of_a_home_are_read(pc: Machine) -> None:
     """Wine keeps rights as those of Unix files: nobody's file is another owner's, 0777 is everybody's."""
-    home = r"C:\lab\rights"
-    for name in (r"environments\cpu-1\gpuready.json", r"python\3.10-0\python.exe", r"current\cpu.json", "uv.exe"):
+    home, kernel = r"C:\lab\rights", r"jupyter\kernels\gpuready-cpu"
+    for name in (
+        rf"{kernel}\kernel.json",
+        r"environments\cpu-1\gpuready.json",
+        r"python\3.10-0\python.exe",
+        r"current\cpu.json",
+        "uv.exe",
+    ):
         put(pc, rf"{home}\{name}", b"x")
     question = f"$found.fault = Get-HomeFault '{home}'; $found.none = Get-HomeFault 'C:\\nowhere\\home'"
     assert ask(pc, question) == {"fault": None, "none": None}
-    for name in ("", r"\uv.exe", r"\environments\cpu-1\gpuready.json", r"\python\3.10-0", r"\current\cpu.json"):
+    own = (r"environments\cpu-1\gpuready.json", r"python\3.10-0", r"current\cpu.json", kernel, rf"{kernel}\kernel.json")
+    for name in ("", r"\uv.exe", *(f"\\{one}" for one in own)):
         path = pc.path(home + name)
         os.chown(path, 65534, 65534)
         said = ask(pc, question)["fault"]
