@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -126,18 +128,20 @@ def test_a_full_disk_of_the_controller_is_not_the_pcs() -> None:
     assert "/root/.ansible/tmp/x" in trouble["message"]
 
 
-def test_a_pc_that_loses_what_it_was_sent_is_not_asked_for_ever() -> None:
+def test_a_pc_that_loses_what_it_was_sent_is_not_asked_for_ever(tmp_path: Path) -> None:
+    (file := tmp_path / "uv").write_bytes(b"uv")
+    sha256 = hashlib.sha256(b"uv").hexdigest()
     action = object.__new__(python_environment.ActionModule)
     asked: list[dict[str, str]] = []
 
     def run_remote(module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         asked.append(dict(arguments["uploaded"]))
-        return {"needs": [{"sha256": "ab" * 32}]}
+        return {"needs": [{"sha256": sha256}]}
 
     action.run_remote = run_remote  # type: ignore[method-assign]
-    action.send = lambda local, sha256: f"/tmp/{local}"  # type: ignore[method-assign]
-    wanted: Any = SimpleNamespace(arguments={}, files={"ab" * 32: "uv"})
+    action.send = lambda local, sha256: f"/tmp/{local.name}"  # type: ignore[method-assign]
+    wanted: Any = SimpleNamespace(arguments={}, files={sha256: file})
     answer = action._converse(wanted, {}, [])
     assert (answer["failed"], answer["code"]) == (True, "UPLOAD_FAILED")
-    assert asked[-1] == {"ab" * 32: "/tmp/uv"}
+    assert asked[-1] == {sha256: "/tmp/uv"}
     assert len(asked) == 5
