@@ -26,5 +26,5 @@ else
     pytest tests/winlab
 fi
 say pytest
-pytest -n 2 --dist loadfile --ignore tests/winlab tests "$@"
+pytest -n "$(($(nproc) + 1))" --dist loadfile --ignore tests/winlab tests "$@"
 say done
