@@ -31,6 +31,7 @@ from gpuready.simlab import background
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = ROOT / "docs/guides"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)  # of a block, with what it prints
 REACHES = ("facts", "plan", "provision", "verify", "report", "doctor")
 ADDRESS, PORT = "127.0.21.1", 16085
 COLUMNS = 100
@@ -79,7 +80,7 @@ def commands(guide: str) -> list[tuple[str, str]]:
     """A guide's commands, each with what it prints."""
     found = []
     for block in BLOCK.findall((GUIDES / f"{guide}.md").read_text("utf-8")):
-        found += re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+        found += COMMAND.findall(block)
     return found
 
 
@@ -184,9 +185,8 @@ def written(guide: str, run: Guide) -> str:
     """The guide's text with what its commands print now."""
 
     def block(found: re.Match[str]) -> str:
-        parts = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", found[1], re.MULTILINE)
         lines = []
-        for command, shown in parts:
+        for command, shown in COMMAND.findall(found[1]):
             print(f"{guide}: {command}", flush=True)
             lines.append(f"$ {command}\n{run.run(command, shown)}")
         return f"```console\n{''.join(lines)}```"

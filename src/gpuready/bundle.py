@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gpuready import inventory, newest, plain, project
 from gpuready.errors import GpureadyError, StoppedError
 from gpuready.wishes import meant
@@ -106,13 +104,10 @@ def _targets(base: Path, folder: Path, name: str, target: str, variables: Mappin
     """The targets of a stack, or the one that was named. Raises GpureadyError for what there is not."""
     given = variables.get("gpuready_stack_dirs") or []
     dirs = [folder / str(one) for one in ([given] if isinstance(given, str) else given)]
-    names = project.stacks(base, dirs).names
+    known = project.stacks(base, dirs)
+    names, there = known.names, list(known.targets.get(name, ()))
     if name not in names:
         raise GpureadyError(f"--stack {name}: there is no such stack ({', '.join(names)}){meant(name, names)}")
-    there: list[str] = []
-    for one in (project.collection(base) / "stacks", *dirs):
-        with suppress(OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
-            there = there or list(yaml.safe_load((one / f"{name}.yml").read_text("utf-8"))["targets"])
     if target and target not in there:
         raise GpureadyError(f"--stack {name}/{target}: {name} has no such target ({', '.join(there)})")
     return [target] if target else there

@@ -5,9 +5,9 @@ from __future__ import annotations
 import locale
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -75,10 +75,14 @@ def collection(base: Path) -> Path:
 
 @dataclass(frozen=True)
 class Stacks:
-    """Names of stacks, and the libraries that they bring; no names: what there is cannot be told here."""
+    """Names of stacks, and the libraries that they bring; no names: what there is cannot be told here.
+
+    `targets` are those of each stack whose file can be read.
+    """
 
     names: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 UNKNOWN = Stacks()
@@ -88,11 +92,13 @@ def stacks(base: Path, more: Iterable[Path] = ()) -> Stacks:
     """The stacks of the project and of further folders; a stack is a file NAME.yml, which the collection checks."""
     files = [file for folder in (collection(base) / "stacks", *more) for file in folder.glob("*.yml")]
     libraries: set[str] = set()
+    targets: dict[str, tuple[str, ...]] = {}
     for file in files:
         with suppress(OSError, ValueError, yaml.YAMLError, AttributeError, TypeError):
             content = yaml.load(file.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
             libraries.update(map(str, content.get("libraries", ())))
-    return Stacks(tuple(sorted({file.stem for file in files})), tuple(sorted(libraries)))
+            targets.setdefault(file.stem, tuple(map(str, content.get("targets", ()))))
+    return Stacks(tuple(sorted({file.stem for file in files})), tuple(sorted(libraries)), targets)
 
 
 def program(name: str) -> str:

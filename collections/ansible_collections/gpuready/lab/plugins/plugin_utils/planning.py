@@ -176,7 +176,13 @@ def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any], bundle:
         raise BadInput(str(error)) from None
     if found["wsl_package"] and not version:
         raise BadInput("wsl_package: it needs the version of WSL that it brings")
-    lost = {name: _not_bundled(bundle, name, value) for name, value in found.items()}
+    lost = dict.fromkeys(_GUEST, "")
+    if bundle:
+        for name in _GUEST:
+            try:
+                found[name] = bundle.instead(found[name])
+            except BundleError as error:
+                lost[name] = f"{name}: {error}"
     given = guest.Given(
         package=str(version) if version else None,
         conf=_conf(task_vars, template),
@@ -185,21 +191,10 @@ def _guest(task_vars: Mapping[str, Any], template: Callable[[Any], Any], bundle:
     )
     if not (archive := found["wsl_archive"]) or lost["wsl_archive"]:
         return given
-    archive = bundle.instead(archive) if bundle else archive
     path = str(archive.get("path") or "")
     if path.startswith("/") and not Path(path).is_file():
         return replace(given, no_archive=f"wsl_archive: {path} is not there on the controller")
     return replace(given, archive=True)
-
-
-def _not_bundled(bundle: Bundle | None, name: str, value: Mapping[str, Any]) -> str:
-    """Why the bundle has not what a variable declares; nothing where it has, or where there is no bundle."""
-    try:
-        if bundle and value:
-            bundle.instead(value)
-    except BundleError as error:
-        return f"{name}: {error}"
-    return ""
 
 
 def _conf(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str | None:

@@ -206,20 +206,13 @@ def _guest(needs: Needs, one: Wanted, purpose: str) -> None:
             needs.notes[f"{purpose}: {option} is not declared: {why}"] = None
 
 
-class _Every:
-    """Of all sha256."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
 def _drivers(needs: Needs, one: Wanted) -> None:
     given = one.variables.get("gpuready_drivers")
     if not given or one.target == "linux":
         return
     try:
         file = one.base / Path(str(given)).expanduser()
-        catalogue = installers.load(file, _Every())  # one that is not there is in the bundle, or missing: a line
+        catalogue = installers.load(file, elsewhere=None)  # one that is not there is in the bundle, or missing: a line
     except installers.CatalogueError as error:
         raise BundleError(f"gpuready_drivers: {error}") from None
     except RuntimeError:  # ~nobody

@@ -24,11 +24,11 @@ class CatalogueError(ValueError):
         super().__init__("; ".join([*mistakes[:_SAID], *rest]))
 
 
-def load(file: Path, elsewhere: Container[str] = ()) -> Catalogue:
+def load(file: Path, elsewhere: Container[str] | None = ()) -> Catalogue:
     """The catalogue in a file, whole and believable, its installers there. Raises CatalogueError with every mistake.
 
-    `elsewhere`: sha256 of installers that need not lie there. Hashes are not compared here: an installer has hundreds
-    of megabytes, and is hashed where it is used.
+    `elsewhere`: sha256 of installers that need not lie there; None: none need. Hashes are not compared here: an
+    installer has hundreds of megabytes, and is hashed where it is used.
     """
     try:
         if not file.is_file():
@@ -44,7 +44,7 @@ def load(file: Path, elsewhere: Container[str] = ()) -> Catalogue:
     mistakes += [
         Mistake(one.line, f"file: {wrong}", one.id)
         for one in installers
-        if one.sha256 not in elsewhere and (wrong := _not_there(file.parent, one))
+        if elsewhere is not None and one.sha256 not in elsewhere and (wrong := _not_there(file.parent, one))
     ]
     if mistakes:
         mistakes.sort(key=lambda mistake: mistake.line)

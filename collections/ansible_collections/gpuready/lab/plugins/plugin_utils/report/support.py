@@ -17,6 +17,7 @@ from ..reading import section, shown
 from .causes import named
 
 SOON = timedelta(days=180)
+_HAS_ENDED, _ENDS = "has had no security updates since", "will have no security updates after"
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,7 @@ def ended(hosts: Iterable[Mapping[str, Any]], today: date) -> list[dict[str, Any
         {
             "what": what,
             "until": until.isoformat(),
-            "words": f"{what} {'has had' if until < today else 'will have'} no security updates "
-            f"{'since' if until < today else 'after'} {until.isoformat()}. {step}",
+            "words": f"{what} {_HAS_ENDED if until < today else _ENDS} {until.isoformat()}. {step}",
             "count": len(names),
             "pcs": named(names),
             "hosts": names,
