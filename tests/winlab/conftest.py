@@ -21,15 +21,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import python_environment_winlab_help as environments
-from winlab import Machine, testing, why_not
+from winlab import Machine, csharp, testing, why_not
 from winlab.tree import Lease, lease
 
 
 def pytest_configure() -> None:
-    """Under coverage (ps_coverage) everything that this session starts uses the instrumented collection."""
+    """Under coverage (ps_coverage) all that this session starts uses the instrumented collection; C# is compiled once."""
     if work := os.environ.get("GPUREADY_PS_COVERAGE"):
         os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(Path(work) / "tree/collections")
         os.environ["GPUREADY_ROOT"] = str(Path(work) / "tree")
+    if not why_not():
+        os.environ["ANSIBLE_MODULE_UTILS"] = str(csharp.kept())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,7 +23,7 @@ from gpuready.simlab.winrm.listener import Listener, Server
 from gpuready.simlab.winrm.service import Service
 from gpuready.simlab.winrm.shells import COMMAND_SHELL, Command, CommandShell, Shell
 
-from . import direct3d, psrp, winrs
+from . import csharp, direct3d, psrp, winrs
 from .defaults import COMPUTER_SYSTEM, FEATURES, OPERATING_SYSTEM
 from .programs import Program, ProgramServer, shutdown
 from .registry import Value, registry_file
@@ -303,11 +303,17 @@ class Machine:
             "WINEDLLOVERRIDES": OVERRIDES,
             # .NET maps its code twice so that it is never both writable and executable: dear, and brittle, under Wine
             "DOTNET_EnableWriteXorExecute": "0",
+            # A PowerShell of Ansible lives for two seconds: what .NET does for programs that live longer is a tenth of it
+            "DOTNET_TieredPGO": "0",
+            "DOTNET_TC_CallCounting": "0",
+            "DOTNET_gcConcurrent": "0",
+            "DOTNET_GCgen0size": "0x4000000",
             # Wine loses registers of AVX-512 in the middle of .NET's base64. The second name is that of older ones.
             "DOTNET_EnableAVX512": "0",
             "DOTNET_EnableAVX512F": "0",
             # TensorFlow's own copy of DirectML is licensed for Windows alone: it must load this one
             "TF_DIRECTML_PATH": r"C:\ProgramData\WinLab\directml",
+            **csharp.variables(),
         }
         if self.adapter:
             overrides = f"{OVERRIDES};{','.join(direct3d.libraries(self.adapter))}=n,b"
