@@ -26,7 +26,7 @@ from winlab.tree import Lease, lease
 
 
 def pytest_configure() -> None:
-    """Under coverage (ps_coverage) all that this session starts uses the instrumented collection; C# is compiled once."""
+    """Under coverage (ps_coverage) all that this session starts uses the instrumented copy; C# is compiled once."""
     if work := os.environ.get("GPUREADY_PS_COVERAGE"):
         os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(Path(work) / "tree/collections")
         os.environ["GPUREADY_ROOT"] = str(Path(work) / "tree")

@@ -1,7 +1,7 @@
-"""Ansible's C# compiled once per tree and not once per call: a second of CPU each time, a quarter of the tests' whole time.
+"""Ansible's C#, compiled once per tree and not once per call: half a second of CPU each time.
 
-On Windows Ansible compiles `Ansible.Basic` and the like anew in each call (Add-CSharpType), and so does a machine here the
-first time that it meets a text. What came of it is kept, by the sha256 of all that went in, and loaded the next time.
+On Windows Ansible compiles `Ansible.Basic` and the like anew in each call (Add-CSharpType), and so does a machine here
+the first time that it meets a text. What came of it is kept, by the sha256 of all that went in, and loaded later.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _COMPILES = "    if ($is_coreclr) {\n        # compile the code using Roslyn on 
 _LOAD = r"""
     $kept = $null
     if ($env:WINLAB_CSHARP) {
-        $debug = if ($PSCmdlet.ParameterSetName -eq 'Module') { $AnsibleModule.TracebacksFor } else { $IncludeDebugInfo }
+        $debug = $IncludeDebugInfo
+        if ($PSCmdlet.ParameterSetName -eq 'Module') { $debug = $AnsibleModule.TracebacksFor }
         $all = @($References) + $defined_symbols + @("$IgnoreWarnings $debug $($PSVersionTable.PSVersion)") -join "`0"
         $sha256 = [System.Security.Cryptography.SHA256]::HashData([System.Text.Encoding]::UTF8.GetBytes($all))
         $kept = [System.IO.Path]::Combine($env:WINLAB_CSHARP, [System.Convert]::ToHexString($sha256) + '.dll')

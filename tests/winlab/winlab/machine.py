@@ -303,7 +303,7 @@ class Machine:
             "WINEDLLOVERRIDES": OVERRIDES,
             # .NET maps its code twice so that it is never both writable and executable: dear, and brittle, under Wine
             "DOTNET_EnableWriteXorExecute": "0",
-            # A PowerShell of Ansible lives for two seconds: what .NET does for programs that live longer is a tenth of it
+            # Ansible's PowerShell lives for two seconds: what .NET does for longer lives costs a tenth of them
             "DOTNET_TieredPGO": "0",
             "DOTNET_TC_CallCounting": "0",
             "DOTNET_gcConcurrent": "0",
