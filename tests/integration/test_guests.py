@@ -101,6 +101,7 @@ def test_a_pc_without_wsl_trains_in_a_guest(lab: SimulatedLab, tmp_path: Path) -
     first = here.provision(lab_dir=tmp_path / "lab")
     ready = dict.fromkeys(PCS, "READY TRAINED") | {"blind": "NOT_READY NO_DXG"}
     assert ended(first) == ready | {"guarded": "NOT_READY REBOOT_NEEDED"}, first.document
+    assert "guarded" in changed(first)  # its features are switched on, and wait for the restart
     assert lab.pcs["guarded"].boots == 1
     for name, stack in (("professional", "cuda"), ("linux", "tensorflow-directml")):
         one = hosts(first)[name]

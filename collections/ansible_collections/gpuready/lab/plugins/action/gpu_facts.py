@@ -44,6 +44,7 @@ class ActionModule(jobs.JobAction):
         "plan": {"type": "bool", "default": False},
         "judge": {"type": "str", "choices": verdicts.WHENS, "default": "never"},
         "train": {"type": "bool", "default": False},
+        "changed": {"type": "bool", "default": False},
     }
     OF_LAB: ClassVar[Mapping[str, str]] = {
         "home": "python_environment_home",
@@ -52,6 +53,7 @@ class ActionModule(jobs.JobAction):
         "redact": "gpuready_redact",
         "judge": "look_judge",
         "train": "look_train",
+        "changed": "something_changed",
         **OF_THE_GUEST,
     }
 
@@ -65,6 +67,8 @@ class ActionModule(jobs.JobAction):
         if done is not None and ("driver" in done or "other_drivers" in done):  # that is why it is looked at again
             kept = ("changed", "driver", "other_drivers")
             record["apply"] = cast(records.Apply, {name: value for name, value in done.items() if name in kept})
+        if asked["changed"]:
+            records.changed(record)
         collected: dict[str, Any] | None
         if asked["evidence_file"]:
             record["host"], collected = self._read(Path(asked["evidence_file"]))

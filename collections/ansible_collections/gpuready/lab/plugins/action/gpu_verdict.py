@@ -20,6 +20,7 @@ class ActionModule(Action):
         "policy": {"type": "dict", "default": {}},
         "failure": {"type": "raw"},
         "failed_task": {"type": "str", "default": ""},
+        "changed": {"type": "bool", "default": False},
     }
 
     def act(self, asked: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -32,5 +33,7 @@ class ActionModule(Action):
             record["troubles"].append(failure.with_clock(trouble, record))
             if isinstance(said, Mapping):
                 applied.keep(record, said)
+        if asked["changed"]:
+            records.changed(record)
         record["verdict"] = verdict = verdicts.judge(self, record, task_vars, asked["policy"])
         return {"ansible_facts": {"gpuready": record}, **verdicts.said(verdict)}

@@ -263,6 +263,11 @@ def of(variables: Mapping[str, Any]) -> Record:
     return new(variables)
 
 
+def changed(record: Record) -> None:
+    """Say in the record that the run has changed its PC."""
+    record["apply"] = {**record.get("apply", {}), "changed": True}
+
+
 def side(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """The facts of the side on which the planned stack lives: of the guest, where a Windows PC's plan leads in."""
     facts, target = section(record, "facts"), section(record, "plan").get("target")
