@@ -133,13 +133,22 @@ class Lab:
         return self._run("report", {}, options)
 
     def remove(self, stack: str | None = None, **options: Unpack[Options]) -> results.LabResult:
-        """Take a stack away from every PC, or without one everything that gpuready brought there."""
+        """Take a stack away from every PC, or without one everything that gpuready brought there.
+
+        Raises GpureadyError, besides what every run does, for a name that no stack has, where no PC had anything of it.
+        """
         if stack is not None and (not stack.strip() or stack == _EVERYTHING):
             raise GpureadyError(f"remove: {stack!r} is no stack: name one, or leave it out for everything")
         known = self._stacks().names  # one that is not among them may still be on a PC, of a lab that had it once
         if stack is not None and stack not in known and (guess := wishing.meant(stack, known, 0.85)):
             raise GpureadyError(f"remove: there is no stack {stack!r}{guess}")
-        return self._run("remove", {"gpuready_remove": stack or _EVERYTHING}, options)
+        result = self._run("remove", {"gpuready_remove": stack or _EVERYTHING}, options)
+        if stack is not None and stack not in known and not result.report.changed.count:
+            raise GpureadyError(
+                f"remove: no stack is called {stack!r}, and no PC that was reached has one of that name: give one of "
+                f"{', '.join(known)}, or --all"
+            )
+        return result
 
     def cancel(self) -> None:
         """Stop the run that goes on in another thread; it raises Interrupted there."""

@@ -23,6 +23,9 @@ _INI = re.compile(r"(?:^|\s)([A-Za-z]\w*)\s*=\s*(\S*)")
 _ENVIRONMENT = re.compile(r"lookup\(\s*['\"](?:ansible\.builtin\.)?env['\"]\s*,\s*['\"](\w+)['\"]")
 _WINDOWS_PORTS = ("5985", "5986")
 
+# What the controller brings to PCs from its own disk; a mapping says where by `path`.
+_BROUGHT = ("gpuready_bundle", "gpuready_drivers", "wsl_archive", "wsl_package")
+
 Pcs = Mapping[str, Mapping[str, Any]]
 
 
@@ -147,6 +150,12 @@ def _of_pcs(pcs: Pcs, *, asked: bool) -> Iterator[Finding]:
 def _of_pc(name: str, variables: Mapping[str, Any], *, asked: bool) -> Iterator[tuple[str, str, str]]:
     def text(one: str) -> str:
         return str(variables.get(one) or "")
+
+    for brought in _BROUGHT:
+        given = variables.get(brought)
+        path = str((given.get("path") if isinstance(given, Mapping) else given) or "")
+        if path.startswith("/") and "{{" not in path and not Path(path).exists():
+            yield "wrong", f"{brought}: {path} is not there", "Put it there on this controller, or mend the path."
 
     kind = text("ansible_connection").rpartition(".")[2]
     if not kind and (hints := _windows(variables)):

@@ -143,6 +143,8 @@ def test_a_password_in_a_file_is_told_and_not_shown(folder: Path) -> None:
         ({"ansible_winrm_message_encryption": "never"}, [], "wrong", "not be encrypted"),
         ({"ansible_winrm_server_cert_validation": "ignore"}, [], "warning", "any certificate"),
         ({"ansible_winrm_ca_trust_path": "/nowhere/ca.pem"}, [], "wrong", "/nowhere/ca.pem is not there"),
+        ({"gpuready_bundle": "/nowhere/bundle"}, [], "wrong", "gpuready_bundle: /nowhere/bundle is not there"),
+        ({"wsl_archive": {"path": "/nowhere/u.wsl", "sha256": "0"}}, [], "wrong", "wsl_archive: /nowhere/u.wsl is not"),
         ({"ansible_winrm_transport": "kerberos", "ansible_host": "10.0.0.1"}, [], "wrong", "knows names"),
     ],
 )
