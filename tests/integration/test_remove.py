@@ -72,7 +72,8 @@ def test_nothing_goes_that_was_not_named(inventory: Path) -> None:
     for options in ([], ["torch-directml", "--all"], ["all"], [" "], ["torch-directm"]):
         done = program("gpuready", "remove", "-i", inventory, *options)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    unknown = program("gpuready", "remove", "an-older-stack", "-i", inventory, "--lab-dir", inventory.parent / "reports")
+    reports = inventory.parent / "reports"
+    unknown = program("gpuready", "remove", "an-older-stack", "-i", inventory, "--lab-dir", reports)
     assert unknown.returncode == 1
     assert "no stack is called 'an-older-stack', and no PC that was reached has one" in unknown.stderr
     played = program("ansible-playbook", "-i", inventory, "--limit", "full", "playbooks/remove.yml")
