@@ -346,6 +346,15 @@ class Student:
         """What the launcher says, and its exit code."""
         return self.pc.run(["cmd", "/c", rf"{HOME}\bin\wsl-lab.cmd", *words], timeout=120)
 
+    def others(self) -> dict[str, object]:
+        """What is not this user's own: every file outside the profile, and the registry of the PC."""
+        drive, own = self.pc.path("C:\\"), self.pc.path(r"C:\Users\labadmin")
+        winlab = self.pc.path(r"C:\ProgramData\WinLab")  # how this machine works, and what was run of the script
+        files = (f for f in drive.rglob("*") if not {own, winlab} & {f, *f.parents})
+        found: dict[str, object] = {str(f): (f.lstat().st_size, f.lstat().st_mtime_ns) for f in files if not f.is_dir()}
+        self.lab.reg("export", "HKLM", r"C:\Users\labadmin\hklm.reg", "/y")
+        return found | {"HKLM": (own / "hklm.reg").read_text("utf-16")}
+
     def blocked(self, *words: str) -> str:
         """The one line of a start that something stands in the way of; of the try nothing is left."""
         before = self.lab.named("lab")
@@ -407,8 +416,13 @@ def test_a_student_gets_a_copy_of_his_own_by_the_launcher(student: Student) -> N
     assert "there is a newer one" in said.stdout
     assert lab.named("lab") == [copy]
     assert "all files in your copy are lost" in blocked("--renew")
+    # A standard user may write into the profile and the registry of one's own: nothing else is written.
+    before = student.others()
+    assert "CurrentVersion" in str(before["HKLM"])
+    assert len(before) > 100
     said = start("--renew", "lab")
     assert said.rc == 0, said
+    assert student.others() == before
     (renewed,) = lab.named("lab")
     assert renewed.guid != copy.guid
     # Half a copy, as a crash leaves it, is cleaned up.
@@ -442,6 +456,9 @@ def test_what_stands_in_a_students_way_is_one_line_and_nothing_is_left(student: 
     assert "a policy of this PC forbids WSL" in blocked()
     lab.reg("delete", POLICY, "/f")
     lab.reg("add", SCRIPTS, "/v", "EnableScripts", "/t", "REG_DWORD", "/d", "0", "/f")
+    assert "PowerShell did not run" in blocked()
+    lab.reg("add", SCRIPTS, "/v", "EnableScripts", "/t", "REG_DWORD", "/d", "1", "/f")
+    lab.reg("add", SCRIPTS, "/v", "ExecutionPolicy", "/d", "AllSigned", "/f")
     assert "PowerShell did not run" in blocked()
     lab.reg("delete", SCRIPTS, "/f")
     lab.reg("delete", VMCOMPUTE, "/f")
