@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -48,3 +50,18 @@ def test_the_environment_has_what_the_product_needs_and_no_other_versions() -> N
         for file in (ROOT / folder).rglob("*.yml"):
             used |= set(re.findall(r"^\s*(?:- )?([a-z]+\.[a-z]+)\.[a-z_]+:", file.read_text(), re.MULTILINE))
     assert used - {"ansible.builtin", "gpuready.lab"} == {one["name"] for one in needs["galaxy"]["collections"]}
+
+
+def test_ansible_builder_takes_the_definition(tmp_path: Path) -> None:
+    """What it makes of it, but for the image itself, which wants a container engine and two registries."""
+    program = Path(sys.executable).with_name("ansible-builder")
+    command = [program, "create", "-f", ROOT / "awx/execution-environment.yml", "-c", tmp_path]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    needs = ENVIRONMENT["dependencies"]
+    made = {path.name: path.read_text() for path in (tmp_path / "_build").glob("*.*")}
+    assert made["requirements.txt"].split() == needs["python"]
+    assert made["bindep.txt"].split() == needs["system"]
+    assert yaml.safe_load(made["requirements.yml"]) == needs["galaxy"]
+    (image,) = (path.read_text() for path in tmp_path.glob("*file"))
+    assert f'"{needs["ansible_core"]["package_pip"]} {needs["ansible_runner"]["package_pip"]}"' in image
