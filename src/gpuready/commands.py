@@ -23,18 +23,21 @@ from gpuready.options import (
     Adapter,
     AskPass,
     Check,
+    CheckedInventory,
     Environment,
     Experience,
     Extra,
     Forks,
     Inventory,
     Json,
+    JudgedInventory,
     LabDir,
     Library,
     Limit,
     Only,
     Prefer,
     Redact,
+    RehearsedInventory,
     ReportDir,
     Resume,
     SaveCopy,
@@ -272,7 +275,7 @@ def init_command(
     ),
 )
 def doctor_command(
-    inventory: Inventory = None,
+    inventory: CheckedInventory = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no PC.")] = False,
     ask_pass: AskPass = False,
     vault_password_file: Vault = None,
@@ -298,7 +301,9 @@ def doctor_command(
     help="The newest verdict of each PC, by the lab's state. Reaches no PC.",
     epilog=_after("gpuready list --only failed,stale", "0 every PC is ready, 2 some are not, 1 it could not be read."),
 )
-def list_command(inventory: Inventory = None, lab_dir: LabDir = None, only: Only = None, as_json: Json = False) -> None:
+def list_command(
+    inventory: JudgedInventory = None, lab_dir: LabDir = None, only: Only = None, as_json: Json = False
+) -> None:
     """Without an inventory, of the lab that was judged last. 0 when every PC is ready, 2 otherwise."""
     base = project.root()
     sources = [resolve(one) for one in inventory or []]
@@ -456,7 +461,7 @@ def demo_command(
     epilog=_after("gpuready rehearse -i lab --fault pc03=off --fault pc07=used", _CODES["provision"]),
 )
 def rehearse_command(
-    inventory: Inventory = None,
+    inventory: RehearsedInventory = None,
     limit: Limit = None,
     fault: Annotated[
         list[str] | None,

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,18 @@ def listing(
         raise GpureadyError(
             f"{', '.join(sources)}: the inventory names no PC: fill in its hosts, or `gpuready init pcs.csv`"
         )
+    _check_names(names, {*groups, *named}, sources)
     _check_wishes(names, known, sources, base, stacks)
     pcs: dict[str, Mapping[str, Any]] = {name: {**known.get(name, {}), **(extra_vars or {})} for name in names}
     _check_addresses(pcs, sources)
     return Listing(pcs, frozenset({*groups, *named}))
+
+
+def _check_names(names: Sequence[str], groups: Collection[str], sources: Sequence[str]) -> None:
+    """Raise GpureadyError for a PC that has a group's name: Ansible would take it for the group, or hide all others."""
+    both = [name for name in names if name in groups or name == "all"]
+    if both:
+        raise GpureadyError(f"{', '.join(sources)}: {both[0]} is a PC and a group of this name: rename the PC")
 
 
 def _listed(arguments: list[str], base: Path, sources: Sequence[str]) -> tuple[dict[str, Any], str]:

@@ -12,7 +12,10 @@ _NEW = "not judged"
 
 
 def lines(pcs: Sequence[Newest], ready: Sequence[str], now: datetime | None = None) -> Iterator[str]:
-    """A row a PC, each next step once with its PCs, the counts last."""
+    """Whether PCs are simulated, a row a PC, each next step once with its PCs, the counts last."""
+    if made := [one.host for one in pcs if one.simulated]:
+        which = "" if len(made) == len(pcs) else f" ({', '.join(made)})"
+        yield clean(f"Simulated PCs{which}: no real GPU trained.")
     rows = [(one.state or _NEW, one.host, one.code, one.stack, age(one.at, now)) for one in pcs]
     widths = [max((len(clean(row[at])) for row in rows), default=0) for at in range(4)]
     for row in rows:

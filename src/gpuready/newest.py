@@ -66,6 +66,7 @@ class Newest:
     cause: str = ""
     next_step: str = ""
     at: str = ""
+    simulated: bool = False
 
 
 def verdicts(lab_dir: Path, sources: Sequence[str], words: Sequence[str] | None = None) -> list[Newest]:
@@ -108,7 +109,7 @@ def _newest(name: str, entry: object) -> Newest:
     texts = {key: str(verdict.get(key) or "") for key in ("code", "cause", "next_step")}
     stack = str((plan.get("stack") if isinstance(plan, Mapping) else None) or "")
     at = str((run.get("finished_at") if isinstance(run, Mapping) else None) or "")
-    return Newest(name, str(state), stack=stack, at=at, **texts)
+    return Newest(name, str(state), stack=stack, at=at, simulated=record.get("simulated") is True, **texts)
 
 
 def _lab(lab_dir: Path | None, sources: Sequence[str] | None, option: str) -> dict[str, Any]:
@@ -128,7 +129,9 @@ def _lab(lab_dir: Path | None, sources: Sequence[str] | None, option: str) -> di
             f"{option}: {path}: cannot be read: {error.strerror}: --lab-dir names the folder of the lab's runs"
         ) from None
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise GpureadyError(f"{option}: {path}: this is no state of a lab that this version reads") from None
+        raise GpureadyError(
+            f"{option}: {path}: no state of a lab that this version reads: the next run that judges puts it aside"
+        ) from None
     if lab is None:
         if option == "list":
             which = f"of {', '.join(sources)} " if sources else ""

@@ -16,12 +16,16 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
-Inventory = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--inventory", "-i", help="File, folder, or PCs with a comma; may be given twice. Without: this machine."
-    ),
-]
+def inventory(without: str) -> typer.models.OptionInfo:
+    """The option -i; `without`: what a command does that gets none."""
+    words = f"File, folder, or PCs with a comma; may be given twice.{without and ' Without: '}{without}"
+    return typer.Option("--inventory", "-i", help=words)  # type: ignore[no-any-return]
+
+
+Inventory = Annotated[list[str] | None, inventory("this machine.")]
+JudgedInventory = Annotated[list[str] | None, inventory("the lab that was judged last.")]
+CheckedInventory = Annotated[list[str] | None, inventory("the controller alone is looked at.")]
+RehearsedInventory = Annotated[list[str] | None, inventory("")]
 Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these PCs or groups. Without: all.")]
 Forks = Annotated[int | None, typer.Option("--forks", "-f", help="PCs at a time (25).", min=1)]
 ReportDir = Annotated[

@@ -7,6 +7,7 @@ mark, else Windows' own letters. What is wrong is said with file and line.
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import re
 import unicodedata
@@ -26,8 +27,14 @@ _COLUMNS = {
     "room": ("room", "location", "lab", "raum", "standort"),
 }
 _WISHES = {"gpu": "adapter", "grafikkarte": "adapter"}  # besides the wishes' own names
+_OURS = PREFIX.replace("_", "")
 _NAME = re.compile(r"[^\W_]([\w.-]{0,251}\w)?", re.ASCII)
 _ADDRESS = re.compile(r"[0-9A-Za-z._:%-]{1,253}", re.ASCII)
+_WITH_PORT = re.compile(r"[^:]+:\d+")
+_NEAR = 0.85  # for a column that may be the lab's own
+# What Ansible calls by these names: every PC, those of no group, the controller; and the groups that a new lab has.
+_TAKEN = ("all", "ungrouped", "localhost", "domain", "workgroup", "https")
+_SEPARATOR = re.compile(r"\s*sep=(.)[^\S\n]*\r?\n")  # the first line that Excel may write
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,11 @@ class Pc:
 def read(path: Path, known: Contract, stacks: Stacks) -> list[Pc]:
     """The PCs of a table, in its order. Raises GpureadyError, in one line, for the first thing that is wrong."""
     text = _text(path)
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
+    said = _SEPARATOR.match(text)
+    delimiter = said[1] if said else _delimiter(text)
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    if said:
+        rows[0] = []
     first = next((number for number, row in enumerate(rows) if any(cell.strip() for cell in row)), None)
     if first is None:
         raise GpureadyError(f"{path}: the table is empty: it needs a line of column names (name;address;room;gpu)")
@@ -55,6 +66,8 @@ def read(path: Path, known: Contract, stacks: Stacks) -> list[Pc]:
         if not cells:
             continue
         where = f"{path}: line {number}"
+        if beyond := next((cell.strip() for cell in row[len(rows[first]) :] if cell.strip()), ""):
+            raise GpureadyError(f"{where}: {beyond[:60]!r} stands below no column's name: a name for each column")
         pc = _pc(where, cells)
         for key in {pc.name.lower(), (pc.address or pc.name).lower()}:
             if key in seen:
@@ -65,6 +78,8 @@ def read(path: Path, known: Contract, stacks: Stacks) -> list[Pc]:
         pcs.append(pc)
     if not pcs:
         raise GpureadyError(f"{path}: there is no PC below the column names")
+    if both := {pc.name for pc in pcs} & {group(pc.room) for pc in pcs if pc.room}:
+        raise GpureadyError(f"{path}: {min(both)} would be a PC and the group of a room: rename one of them")
     return pcs
 
 
@@ -102,19 +117,37 @@ def _delimiter(text: str) -> str:
 
 
 def _columns(path: Path, line: int, row: Sequence[str], known: Contract) -> dict[str, int]:
-    """What a column holds -> where it stands; others are the lab's own and left alone."""
+    """What a column holds -> where it stands; others are the lab's own and left alone, unless they nearly mean one."""
     found: dict[str, int] = {}
+    others: list[str] = []
+    wishes = {name.replace("_", ""): name for name in known.wishes}
     for at, cell in enumerate(row):
         word = re.sub(r"[\s_-]", "", cell).lower()
         what = next((one for one, words in _COLUMNS.items() if word in words), None)
-        wish = _WISHES.get(word, word.removeprefix(PREFIX.replace("_", "")))
-        if what is None and wish in known.wishes:
+        bare = word.removeprefix(_OURS)
+        wish = _WISHES.get(word, wishes.get(bare))
+        if what is None and wish is not None:
             what = PREFIX + wish
         if what is None:
+            others.append(cell.strip())
+            if word.startswith(_OURS):
+                near = difflib.get_close_matches(bare, wishes, 1)
+                guess = f": did you mean {PREFIX}{wishes[near[0]]}?" if near else ""
+                raise GpureadyError(f"{path}: line {line}: {cell.strip()[:60]} is no wish{guess}")
             continue
         if what in found:
             raise GpureadyError(f"{path}: line {line}: {row[found[what]].strip()} and {cell.strip()} mean the same")
         found[what] = at
+    words = {word: what for what, words in _COLUMNS.items() for word in words} | {
+        word: PREFIX + wish for word, wish in (wishes | _WISHES).items()
+    }
+    for cell in others:
+        near = difflib.get_close_matches(re.sub(r"[\s_-]", "", cell).lower(), words, 1, _NEAR)
+        if near and (what := words[near[0]]) not in found:
+            meant = what if what in _COLUMNS else near[0]
+            raise GpureadyError(
+                f"{path}: line {line}: {cell[:60]} is no column that is read: did you mean {meant}? Else rename it"
+            )
     if "name" not in found:
         said = ", ".join(cell.strip() for cell in row if cell.strip())
         raise GpureadyError(f"{path}: line {line}: no column is called name (or pc, computer, host): {said[:100]}")
@@ -127,8 +160,12 @@ def _pc(where: str, cells: Mapping[str, str]) -> Pc:
         raise GpureadyError(f"{where}: this PC has no name")
     if not _NAME.fullmatch(name):
         raise GpureadyError(f"{where}: {name[:60]!r} is not a PC's name: letters, digits, - and . make one")
+    if name.lower() in _TAKEN:
+        raise GpureadyError(f"{where}: {name} is Ansible's or the lab's own word: give the PC another name")
     if address is not None and not _ADDRESS.fullmatch(address):
         raise GpureadyError(f"{where}: {name}: {address[:60]!r} is neither an address nor a name")
+    if address is not None and _WITH_PORT.fullmatch(address):
+        raise GpureadyError(f"{where}: {name}: {address}: an address alone; a port is a variable (ansible_port)")
     if template := next((value for value in cells.values() if "{{" in value or "{%" in value), None):
         raise GpureadyError(f"{where}: {name}: {template[:60]!r}: a table holds no templates")
     wishes = {what: value for what, value in cells.items() if what.startswith(PREFIX)}

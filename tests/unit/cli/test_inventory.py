@@ -121,3 +121,10 @@ def test_two_names_of_one_pc(first: dict[str, Any], second: dict[str, Any]) -> N
 )
 def test_two_pcs(first: dict[str, Any], second: dict[str, Any]) -> None:
     inventory._check_addresses({"pc1": first, "pc2": second}, ["lab"])
+
+
+def test_a_pc_of_a_groups_name_is_refused() -> None:
+    for names, groups in ((["pc1", "all"], ["all", "lab"]), (["pc1", "lab"], ["all", "lab"])):
+        with pytest.raises(GpureadyError, match="is a PC and a group of this name: rename the PC"):
+            inventory._check_names(names, groups, ["lab.yml"])
+    inventory._check_names(["pc1", "localhost"], ["all", "lab"], ["lab.yml"])

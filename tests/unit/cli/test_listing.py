@@ -92,3 +92,12 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [one["state"] for one in json.loads(capsys.readouterr().out)["hosts"]] == ["READY"]
     assert run("list", "--lab-dir", str(tmp_path / "none")) == 1
     assert "state.json: no PC was judged yet: provision, verify or report does it" in capsys.readouterr().err
+
+
+def test_simulated_pcs_are_told(tmp_path: Path) -> None:
+    made = entry("READY", "TRAINED")
+    made["record"]["simulated"] = True
+    both = newest.verdicts(keep(tmp_path, {"pc1": entry("READY", "TRAINED"), "pc2": made}), [])
+    assert next(listing.lines(both, READY, NOW)) == "Simulated PCs (pc2): no real GPU trained."
+    assert next(listing.lines(both[1:], READY, NOW)) == "Simulated PCs: no real GPU trained."
+    assert "imulated" not in " ".join(listing.lines(both[:1], READY, NOW))

@@ -41,6 +41,11 @@ def test_a_cell_may_hold_the_sign_between_columns(tmp_path: Path) -> None:
     assert pc.room == "Lab 3, left"
 
 
+def test_a_wish_of_several_words_and_the_line_that_excel_writes_first(tmp_path: Path) -> None:
+    (pc,) = pcs_of(tmp_path, "sep=;\r\nname;knows linux;rooms of mine\r\npc1;true;2\r\n")
+    assert pc == table.Pc("pc1", wishes={"gpuready_knows_linux": "true"})
+
+
 WRONG = {
     "": "the table is empty",
     "\n\n": "the table is empty",
@@ -53,6 +58,13 @@ WRONG = {
     "name;ip\npc1;10.0.0.1 left\n": "line 2: pc1: '10.0.0.1 left' is neither an address nor a name",
     "name;library\npc1;tensorflaw\n": "line 2: pc1: gpuready_library: 'tensorflaw' is not one of",
     "name;room\npc1;{{ lookup('env', 'HOME') }}\n": "a table holds no templates",
+    "name;adress\npc1;10.0.0.1\n": "line 1: adress is no column that is read: did you mean address?",
+    "name;gpuready_libary\npc1;cuda\n": "line 1: gpuready_libary is no wish: did you mean gpuready_library?",
+    "name;gpuready_knows_linux\npc1;maybe\n": "line 2: pc1: gpuready_knows_linux: 'maybe' is not one of",
+    "name;room\npc1;1;10.0.0.1\n": "line 2: '10.0.0.1' stands below no column's name",
+    "name;ip\npc1;10.0.0.1:5986\n": "line 2: pc1: 10.0.0.1:5986: an address alone; a port is a variable",
+    "name\npc1\nAll\n": "line 3: All is Ansible's or the lab's own word",
+    "name;room\nroom_1;1\n": "room_1 would be a PC and the group of a room",
     "name\n\n;\n": "there is no PC below the column names",
 }
 
