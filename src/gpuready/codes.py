@@ -32,12 +32,13 @@ class Code:
 
 
 def is_code(given: str) -> bool:
-    """Whether this is a code's name rather than a file's."""
-    return re.fullmatch(r"[A-Z][A-Z0-9_]{2,}", given) is not None and not Path(given).exists()
+    """Whether this is a code's name rather than a file's; one of several words in any case."""
+    return re.fullmatch(r"[A-Z][A-Z0-9_]{2,}|[a-z]\w*_\w+", given, re.ASCII) is not None and not Path(given).exists()
 
 
 def find(code: str) -> Code:
     """The part of the page on a code. Raises GpureadyError for one that is not there."""
+    code = code.upper()
     file = project.collection(project.root()) / "docs/codes.md"
     try:
         page = file.read_text("utf-8")

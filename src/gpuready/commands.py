@@ -4,7 +4,7 @@ import getpass
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -237,7 +237,10 @@ def init_command(
             "Or the new folder, for the commented example.",
         ),
     ] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="The new folder (lab).", show_default=False)] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="The new folder (lab).", show_default=False, parser=folder, metavar="DIR"),
+    ] = None,
     reach: Annotated[
         str | None,
         typer.Option("--reach", help="domain (Kerberos), workgroup (NTLM) or https: how the PCs are reached."),
@@ -255,7 +258,7 @@ def init_command(
     if reach is None:
         # The example has all the ways.
         way = "domain" if domain else "workgroup" if not pcs else ""
-        reach = way or _asked("How are the PCs reached: domain, workgroup or https?", "--reach")
+        reach = way or _asked("How are the PCs reached: domain, workgroup or https?", "--reach", newlab.WAYS)
     if reach == "domain" and not domain:
         domain = _asked("The domain's full name (lab.example.org):", "--domain")
     made = newlab.make(target, reach.strip().lower(), found, source=pcs.name if pcs else "", domain=domain, user=user)
@@ -375,11 +378,15 @@ app.command(
 )(bundle_command)
 
 
-def _asked(question: str, option: str) -> str:
+def _asked(question: str, option: str, answers: Iterable[str] = ()) -> str:
+    """What somebody answers, once it is one of `answers`, where there are some."""
     if not sys.stdin.isatty():
         raise GpureadyError(f"init: there is nobody to ask: give {option}")
     try:
-        return str(typer.prompt(question, prompt_suffix=" ", err=True)).strip()
+        while True:
+            said = str(typer.prompt(question, prompt_suffix=" ", err=True)).strip()
+            if not answers or said.lower() in answers:
+                return said
     except (typer.Abort, EOFError):
         raise StoppedError("stopped, nothing was made") from None
 

@@ -40,6 +40,9 @@ def test_what_is_no_code_is_told_with_what_is_near() -> None:
     with pytest.raises(GpureadyError, match=r"DISC_FULL: gpuready gives no such code: do you mean DISK_FULL"):
         codes.find("DISC_FULL")
     assert codes.is_code("DISK_FULL")
+    assert codes.is_code("disk_full")
+    assert codes.find("disk_full") == codes.find("DISK_FULL")
+    assert not codes.is_code("pc07")
     assert not codes.is_code("pc07.json")
     assert not codes.is_code("reports/PC.json")
 
