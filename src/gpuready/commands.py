@@ -4,7 +4,7 @@ import getpass
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -254,7 +254,7 @@ def init_command(
         raise GpureadyError(f"init: {given} is no table, and --to names the folder: name one of them")
     target = to or (given if given and not pcs else Path("lab"))
     base = project.root()
-    found = table.read(pcs, contract.load(base), project.stacks(base)) if pcs else []
+    found = table.read(pcs, contract.load(base), project.stacks(base), taken=newlab.WAYS) if pcs else []
     if reach is None:
         # The example has all the ways.
         way = "domain" if domain else "workgroup" if not pcs else ""
@@ -378,7 +378,7 @@ app.command(
 )(bundle_command)
 
 
-def _asked(question: str, option: str, answers: Iterable[str] = ()) -> str:
+def _asked(question: str, option: str, answers: Collection[str] = ()) -> str:
     """What somebody answers, once it is one of `answers`, where there are some."""
     if not sys.stdin.isatty():
         raise GpureadyError(f"init: there is nobody to ask: give {option}")

@@ -96,7 +96,7 @@ def listing(
 
 def _check_names(names: Sequence[str], groups: Collection[str], sources: Sequence[str]) -> None:
     """Raise GpureadyError for a PC that has a group's name: Ansible would take it for the group, or hide all others."""
-    both = [name for name in names if name in groups or name == "all"]
+    both = [name for name in names if name in groups]
     if both:
         raise GpureadyError(f"{', '.join(sources)}: {both[0]} is a PC and a group of this name: rename the PC")
 

@@ -140,9 +140,7 @@ class Lab:
         if stack is not None and (not stack.strip() or stack == _EVERYTHING):
             raise GpureadyError(f"remove: {stack!r} is no stack: name one, or leave it out for everything")
         known = self._stacks().names
-        if (
-            stack is not None and stack not in known
-        ):  # one that the lab has no more is the playbook's alone to take away
+        if stack is not None and stack not in known:  # one that a lab had once is for the playbook to take away
             guess = wishing.meant(stack, known) or f": the stacks are {', '.join(known)}"
             raise GpureadyError(
                 f"remove: there is no stack {stack!r}{guess}"

@@ -11,14 +11,14 @@ import difflib
 import io
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpuready.contract import Contract
 from gpuready.errors import GpureadyError
 from gpuready.project import Stacks
-from gpuready.wishes import PREFIX, check
+from gpuready.wishes import PREFIX, check, meant
 
 _LARGEST = 5 * 2**20  # bytes
 _COLUMNS = {
@@ -32,8 +32,7 @@ _NAME = re.compile(r"[^\W_]([\w.-]{0,251}\w)?", re.ASCII)
 _ADDRESS = re.compile(r"[0-9A-Za-z._:%-]{1,253}", re.ASCII)
 _WITH_PORT = re.compile(r"[^:]+:\d+")
 _NEAR = 0.85  # for a column that may be the lab's own
-# What Ansible calls by these names: every PC, those of no group, the controller; and the groups that a new lab has.
-_TAKEN = ("all", "ungrouped", "localhost", "domain", "workgroup", "https")
+_TAKEN = ("all", "ungrouped", "localhost")  # Ansible's words: every PC, those of no group, the controller
 _SEPARATOR = re.compile(r"\s*sep=(.)[^\S\n]*\r?\n")  # the first line that Excel may write
 
 
@@ -47,8 +46,11 @@ class Pc:
     wishes: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(path: Path, known: Contract, stacks: Stacks) -> list[Pc]:
-    """The PCs of a table, in its order. Raises GpureadyError, in one line, for the first thing that is wrong."""
+def read(path: Path, known: Contract, stacks: Stacks, taken: Collection[str] = ()) -> list[Pc]:
+    """The PCs of a table, in its order; `taken`: names of the lab's groups, which no PC may have.
+
+    Raises GpureadyError, in one line, for the first thing that is wrong.
+    """
     text = _text(path)
     said = _SEPARATOR.match(text)
     delimiter = said[1] if said else _delimiter(text)
@@ -69,6 +71,8 @@ def read(path: Path, known: Contract, stacks: Stacks) -> list[Pc]:
         if beyond := next((cell.strip() for cell in row[len(rows[first]) :] if cell.strip()), ""):
             raise GpureadyError(f"{where}: {beyond[:60]!r} stands below no column's name: a name for each column")
         pc = _pc(where, cells)
+        if pc.name.lower() in (*_TAKEN, *taken):
+            raise GpureadyError(f"{where}: {pc.name} is Ansible's or the lab's own word: give the PC another name")
         for key in {pc.name.lower(), (pc.address or pc.name).lower()}:
             if key in seen:
                 raise GpureadyError(f"{where}: {key} stands in line {seen[key]} already: one line for each PC")
@@ -118,35 +122,28 @@ def _delimiter(text: str) -> str:
 
 def _columns(path: Path, line: int, row: Sequence[str], known: Contract) -> dict[str, int]:
     """What a column holds -> where it stands; others are the lab's own and left alone, unless they nearly mean one."""
+    own = {wish.replace("_", ""): PREFIX + wish for wish in known.wishes}
+    words = own | {word: PREFIX + wish for word, wish in _WISHES.items()}
+    words |= {word: what for what, several in _COLUMNS.items() for word in several}
     found: dict[str, int] = {}
-    others: list[str] = []
-    wishes = {name.replace("_", ""): name for name in known.wishes}
-    for at, cell in enumerate(row):
+    others: dict[str, str] = {}
+    for at, cell in enumerate(map(str.strip, row)):
         word = re.sub(r"[\s_-]", "", cell).lower()
-        what = next((one for one, words in _COLUMNS.items() if word in words), None)
-        bare = word.removeprefix(_OURS)
-        wish = _WISHES.get(word, wishes.get(bare))
-        if what is None and wish is not None:
-            what = PREFIX + wish
+        what = words.get(word, own.get(word.removeprefix(_OURS)))
+        if what is None and word.startswith(_OURS):
+            raise GpureadyError(f"{path}: line {line}: {cell[:60]} is no wish{meant(cell, own.values())}")
         if what is None:
-            others.append(cell.strip())
-            if word.startswith(_OURS):
-                near = difflib.get_close_matches(bare, wishes, 1)
-                guess = f": did you mean {PREFIX}{wishes[near[0]]}?" if near else ""
-                raise GpureadyError(f"{path}: line {line}: {cell.strip()[:60]} is no wish{guess}")
-            continue
-        if what in found:
-            raise GpureadyError(f"{path}: line {line}: {row[found[what]].strip()} and {cell.strip()} mean the same")
-        found[what] = at
-    words = {word: what for what, words in _COLUMNS.items() for word in words} | {
-        word: PREFIX + wish for word, wish in (wishes | _WISHES).items()
-    }
-    for cell in others:
-        near = difflib.get_close_matches(re.sub(r"[\s_-]", "", cell).lower(), words, 1, _NEAR)
-        if near and (what := words[near[0]]) not in found:
-            meant = what if what in _COLUMNS else near[0]
+            others[word] = cell
+        elif what in found:
+            raise GpureadyError(f"{path}: line {line}: {row[found[what]].strip()} and {cell} mean the same")
+        else:
+            found[what] = at
+    for word, cell in others.items():
+        near = next(iter(difflib.get_close_matches(word, words, 1, _NEAR)), "")
+        if near and (what := words[near]) not in found:
+            guess = what if what in _COLUMNS else near
             raise GpureadyError(
-                f"{path}: line {line}: {cell[:60]} is no column that is read: did you mean {meant}? Else rename it"
+                f"{path}: line {line}: {cell[:60]} is no column that is read: did you mean {guess}? Else rename it"
             )
     if "name" not in found:
         said = ", ".join(cell.strip() for cell in row if cell.strip())
@@ -160,8 +157,6 @@ def _pc(where: str, cells: Mapping[str, str]) -> Pc:
         raise GpureadyError(f"{where}: this PC has no name")
     if not _NAME.fullmatch(name):
         raise GpureadyError(f"{where}: {name[:60]!r} is not a PC's name: letters, digits, - and . make one")
-    if name.lower() in _TAKEN:
-        raise GpureadyError(f"{where}: {name} is Ansible's or the lab's own word: give the PC another name")
     if address is not None and not _ADDRESS.fullmatch(address):
         raise GpureadyError(f"{where}: {name}: {address[:60]!r} is neither an address nor a name")
     if address is not None and _WITH_PORT.fullmatch(address):

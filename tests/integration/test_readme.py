@@ -20,6 +20,8 @@ from gpuready.simlab import background
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+import guides
 from simlab_winrm_help import NET
 from test_documentation import FENCED, ROOT, commands
 
@@ -66,11 +68,7 @@ ELSEWHERE = {
     "gpuready provision --cluster tls://scheduler:8786": "tests/integration/test_cluster.py",
 }
 ESCAPES = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
-ANSWERS = (
-    (r"Password of the PCs: $", PASSWORD),
-    (r"password: $", PASSWORD),
-    (r"domain, workgroup or https\? ?$", "workgroup"),
-)
+ANSWERS = ((r"Password of the PCs: $", PASSWORD), (r"domain, workgroup or https\? ?$", "workgroup"))
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +81,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for path in (ROOT / "inventories").iterdir():
         (here / "inventories" / path.name).symlink_to(path)
     (here / "pcs.csv").write_text(f"name;address;room\npc03;{NET}.78.1;1\npc07;{NET}.78.2;1\n", "utf-8")
-    radeon = {"name": "AMD Radeon RX 6600", "vendor": "amd", "device": "73FF", "memory": 8573157376}
-    radeon["driver"] = {"version": "31.0.24027.1012", "radeon_software": "24.6.1"}
-    common = {"uv": "0.9.2", "connection": {"transport": "ntlm"}, "gpus": [radeon]}
+    common = {"uv": "0.9.2", "connection": {"transport": "ntlm"}, "gpus": [guides.GPUS["RX 6600"]]}
     lab = {"user": "gpuready", "password": PASSWORD, "defaults": common, "pcs": [{"name": "pc03"}, {"name": "pc07"}]}
     (beside / "lab.yml").write_text(yaml.safe_dump(lab), "utf-8")
     with background.running(beside / "lab.yml", beside, 5985, f"{NET}.78.1"):

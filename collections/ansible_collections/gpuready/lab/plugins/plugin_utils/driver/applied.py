@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import reading
-from ..record import AppliedDriver, Apply, Record
+from ..record import AppliedDriver, Record, changed
 
 
 def keep(record: Record, result: Mapping[str, Any]) -> None:
@@ -20,11 +20,11 @@ def keep(record: Record, result: Mapping[str, Any]) -> None:
         "after": result.get("version_after"),
         "reboot_required": result.get("reboot_required") is True,
     }
-    apply: Apply = {**record.get("apply", {}), "changed": True}
+    changed(record)
+    apply = record["apply"]
     planned = reading.section(record, "plan", "adapter").get("id") or gpu
     if gpu.upper() == str(planned).upper():
         apply["driver"] = driver
     else:
         before = [one for one in apply.get("other_drivers") or [] if one["id"] != gpu]
         apply["other_drivers"] = [*before, driver]
-    record["apply"] = apply
